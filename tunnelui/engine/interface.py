@@ -1,0 +1,86 @@
+"""The `Engine`: all that screens and commands know of tunnels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tunnelui.config.route import Route
+    from tunnelui.engine.model import EngineSnapshot, Event
+
+__all__ = ["Engine"]
+
+
+class Engine(Protocol):
+    """Runs tunnels, here or in another process.
+
+    Coroutines return when the request is carried out, not when its effect is complete: `start` returns once the local
+    port listens or the reason why it can't is in the snapshot. They raise `tunnelui.errors.TunnelError` only for what
+    the caller got wrong: `tunnelui.errors.ConfigError` for an unknown or invalid route. All else shows in the snapshot.
+    """
+
+    def snapshot(self) -> EngineSnapshot:
+        """Return the state of everything, cheaply and without waiting."""
+        ...
+
+    def events(self) -> AsyncIterator[Event]:
+        """Yield what happens from now on. A reader that falls behind by 1,000 events misses the oldest of them."""
+        ...
+
+    async def start(self, name: str) -> None:
+        """Open the local listener of a route. No effect when it is open."""
+        ...
+
+    async def stop(self, name: str) -> None:
+        """Close the listener and cut the connections. No effect when it is off."""
+        ...
+
+    async def restart(self, name: str) -> None:
+        """Stop and start, keeping the local port; also the way to retry at once and to forget a refusal."""
+        ...
+
+    async def sign_in(self, profile: str, proxy: str) -> None:
+        """Begin a sign-in, or do nothing when one is under way. *proxy* is an origin, ``https://HOST:PORT``."""
+        ...
+
+    async def cancel_sign_in(self, profile: str, proxy: str) -> None:
+        """End the sign-in under way; the connections that wait for it are closed."""
+        ...
+
+    async def paste(self, profile: str, proxy: str, text: str) -> None:
+        """Finish a sign-in with the address that the browser ended on, or with the token itself.
+
+        :raises tunnelui.errors.SignInFailed: the text holds no token.
+        """
+        ...
+
+    async def sign_out(self, profile: str, proxy: str) -> None:
+        """Forget the token. Live connections stay."""
+        ...
+
+    async def add_route(self, route: Route) -> None:
+        """Save a new route.
+
+        :raises tunnelui.errors.ConfigError: the name is taken, or a field is wrong.
+        """
+        ...
+
+    async def update_route(self, name: str, route: Route) -> None:
+        """Replace the route *name*; a running tunnel is restarted when its addresses changed.
+
+        :raises tunnelui.errors.ConfigError: there is no such route, the new name is taken, or a field is wrong.
+        """
+        ...
+
+    async def remove_route(self, name: str) -> None:
+        """Stop the tunnel and forget the route.
+
+        :raises tunnelui.errors.ConfigError: there is no such route.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Stop everything and release what is held."""
+        ...

@@ -1,0 +1,204 @@
+"""What an engine says of its tunnels: frozen values with a JSON form.
+
+Times named ``*_at`` are Unix seconds (wall clock, for people to read); durations are seconds of the monotonic clock.
+``in`` is towards the local program, ``out`` is towards the far side. Text that came from elsewhere is already clean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tunnelui.config.route import Route
+
+__all__ = [
+    "ConnectionSnapshot",
+    "ConnectionState",
+    "EngineSnapshot",
+    "Event",
+    "IdentitySnapshot",
+    "IdentityStatus",
+    "Problem",
+    "SignInSnapshot",
+    "StageTimings",
+    "State",
+    "TunnelSnapshot",
+    "to_json",
+]
+
+
+class State(StrEnum):
+    """The state of a tunnel; `tunnelui.engine.states` says what leads from one to the other."""
+
+    OFF = "off"
+    READY = "ready"
+    LIVE = "live"
+    AUTH = "auth"
+    RETRY = "retry"
+    DENIED = "denied"
+    PORT_BUSY = "port busy"
+    ERROR = "error"
+
+
+class ConnectionState(StrEnum):
+    """Where one connection stands."""
+
+    SIGN_IN = "waiting for sign-in"
+    CONNECTING = "connecting"
+    OPEN = "open"
+    HALF_CLOSED = "half-closed"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimings:
+    """How long each stage took, in seconds; ``None`` where it was not reached or not needed."""
+
+    queue: float | None = None
+    dns: float | None = None
+    tcp: float | None = None
+    tls: float | None = None
+    connect: float | None = None
+    first_byte: float | None = None
+
+    @property
+    def handshake(self) -> float | None:
+        """From dialling to the proxy's answer."""
+        if self.connect is None:
+            return None
+        return (self.dns or 0.0) + (self.tcp or 0.0) + (self.tls or 0.0) + self.connect
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A `tunnelui.errors.TunnelError` as a value."""
+
+    code: str
+    message: str
+    hint: str
+    at: float
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSnapshot:
+    """One accepted local socket. ``cause`` says why it closed, in words; ``peer`` is the local program's address."""
+
+    id: int
+    peer: str
+    state: ConnectionState
+    opened_at: float
+    closed_at: float | None = None
+    bytes_in: int = 0
+    bytes_out: int = 0
+    timings: StageTimings = StageTimings()
+    tls: str = ""
+    cause: str = ""
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelSnapshot:
+    """A route and what became of it.
+
+    :param local: the address that listens, or the one that would; empty while any free port would do and none is open.
+    :param proxy: the proxy's origin, ``https://HOST:PORT``; empty when the destination does not parse.
+    :param target: the CONNECT authority.
+    :param connections: the live ones, then up to 20 closed ones, newest first.
+    :param live: how many connections are open.
+    :param bytes_in: since the tunnel was last started, closed connections included.
+    :param retry_at: when the next try comes, in the state ``retry``.
+    """
+
+    route: Route
+    state: State
+    local: str = ""
+    proxy: str = ""
+    target: str = ""
+    live: int = 0
+    connections: tuple[ConnectionSnapshot, ...] = ()
+    bytes_in: int = 0
+    bytes_out: int = 0
+    problem: Problem | None = None
+    retry_at: float | None = None
+    started_at: float | None = None
+
+
+class IdentityStatus(StrEnum):
+    """What is known of the person at one proxy. Only the proxy can say whether a token still counts."""
+
+    SIGNED_OUT = "signed out"
+    SIGNED_IN = "signed in"
+    EXPIRED = "expired"
+    SERVICE_ACCOUNT = "service account"
+
+
+@dataclass(frozen=True, slots=True)
+class SignInSnapshot:
+    """A sign-in under way. ``waiting`` are the names of the routes whose connections wait for it.
+
+    :param url: what to open in a browser; empty until the proxy has given it.
+    :param note: one line on how it goes: ``the browser did not start``.
+    """
+
+    started_at: float
+    deadline_at: float
+    url: str = ""
+    waiting: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySnapshot:
+    """One profile at one proxy. ``name`` is an e-mail address or a subject, as far as the token tells."""
+
+    profile: str
+    proxy: str
+    status: IdentityStatus
+    name: str = ""
+    expires_at: float | None = None
+    store: str = ""
+    sign_in: SignInSnapshot | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSnapshot:
+    """Everything at one moment. ``version`` grows with every change, byte counters included."""
+
+    version: int = 0
+    tunnels: tuple[TunnelSnapshot, ...] = ()
+    identities: tuple[IdentitySnapshot, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def tunnel(self, name: str) -> TunnelSnapshot | None:
+        return next((tunnel for tunnel in self.tunnels if tunnel.route.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, for logs and ``--json``.
+
+    :param kind: ``listening``, ``state``, ``accepted``, ``sign_in``, ``signed_in``, ``open``, ``closed``, ``failed``,
+        ``stopped``, ``note``.
+    :param level: ``debug``, ``info``, ``warning`` or ``error``.
+    :param message: one line for people.
+    :param data: the facts, JSON types only.
+    """
+
+    kind: str
+    at: float
+    message: str
+    level: str = "info"
+    route: str = ""
+    connection: int | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def to_json(
+    value: EngineSnapshot | TunnelSnapshot | ConnectionSnapshot | IdentitySnapshot | Event | Problem,
+) -> dict[str, Any]:
+    """Return a dictionary of JSON types, keys as the field names."""
+    return asdict(value)

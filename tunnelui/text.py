@@ -1,0 +1,40 @@
+"""The one cleaning function for text from elsewhere: servers, files, peers.
+
+Control and escape characters could drive the terminal, bidirectional marks could reorder what a person reads, and an
+endless string could fill the screen or the log. Every such string passes through `clean` before it is shown or logged.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+__all__ = ["clean"]
+
+_REPLACEMENT = "\ufffd"
+# Cc: C0, DEL, C1. Cf: bidi marks, zero-width, tags. Cs: lone surrogates. Co, Cn: no agreed picture. Zl, Zp: breaks.
+_REMOVED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Zero Width Joiner builds one picture from several emoji and can't reorder text.
+_KEPT = frozenset({"\u200d"})
+
+
+def clean(text: str | bytes, limit: int = 200) -> str:
+    """Return *text* fit for a terminal or a log line.
+
+    Bytes are read as UTF-8 with replacement. Tabs and line breaks become one space; every other control, format,
+    private, unassigned or surrogate character becomes U+FFFD; what exceeds *limit* characters is cut and marked ``…``.
+    """
+    if isinstance(text, bytes):
+        text = text[: limit * 4 + 4].decode("utf-8", "replace")
+    cut = len(text) > limit
+    out = "".join(_clean_character(character) for character in text[:limit])
+    return out[: limit - 1] + "…" if cut else out
+
+
+def _clean_character(character: str) -> str:
+    if character.isascii() and character.isprintable():
+        return character
+    if character in "\t\n\r":
+        return " "
+    if character in _KEPT or unicodedata.category(character) not in _REMOVED:
+        return character
+    return _REPLACEMENT
