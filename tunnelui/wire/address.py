@@ -115,7 +115,7 @@ def parse_host(text: str) -> str:
 
 
 def parse_host_port(text: str, *, default_port: int | None = None) -> HostPort:
-    """Read ``HOST:PORT`` or ``[IPV6]:PORT``; without a port *default_port* is taken.
+    """Read ``HOST:PORT`` or ``[IPV6]:PORT``; without a port, or with an empty one, *default_port* is taken.
 
     :raises AddressError: no host, no port, or either is wrong.
     """
@@ -124,16 +124,15 @@ def parse_host_port(text: str, *, default_port: int | None = None) -> HostPort:
         host += bracket
         if rest and not rest.startswith(":"):
             raise AddressError(f"“{clean(text)}” has text between the bracket and the port")
-        port_text = rest[1:] if rest else None
+        port_text = rest[1:]
     elif text.count(":") > 1:
         raise AddressError(
             f"“{clean(text)}” has several colons",
             hint="Write an IPv6 address in brackets: [2001:db8::1]:22.",
         )
     else:
-        host, colon, port = text.partition(":")
-        port_text = port if colon else None
-    if port_text is None:
+        host, _, port_text = text.partition(":")
+    if not port_text:
         if default_port is None:
             raise AddressError(f"“{clean(text)}” has no port", hint="Write HOST:PORT.")
         return HostPort(parse_host(host), default_port)
@@ -179,13 +178,17 @@ def _parse_ipv6(text: str) -> str:
     if "%" in text:
         raise AddressError(f"“{clean(text)}” has a zone, which only one machine understands")
     try:
-        return str(ipaddress.IPv6Address(text))
+        address = ipaddress.IPv6Address(text)
     except ValueError:
         raise AddressError(f"“{clean(text)}” is no IPv6 address") from None
+    # RFC 5952 section 5; what str() makes of such an address depends on the version of Python.
+    return f"::ffff:{address.ipv4_mapped}" if address.ipv4_mapped else str(address)
 
 
 def _parse_name(text: str) -> str:
     name = text.lower()
+    if len(name) > _MAX_HOST + 1:  # also keeps long text away from the IDNA codec, which is slow
+        raise AddressError(f"“{clean(text)}” is no host name")
     if not name.isascii():
         try:
             name = name.encode("idna").decode("ascii")
