@@ -1,0 +1,259 @@
+"""Resolve and connect: every stage timed and bounded, every failure a `PeerError`.
+
+Addresses are tried as RFC 8305 (happy eyeballs) says: families in turn, the next attempt 250 ms after the last or as
+soon as that fails, and the first connection wins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import os
+import socket
+import time
+from dataclasses import dataclass, field
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import anyio.lowlevel
+
+from tunnelui.errors import LocalError, PeerError, ProxyError
+from tunnelui.text import clean
+from tunnelui.transport.resolver import AddrInfo, Resolver, system_resolver
+from tunnelui.transport.socket_options import prepare
+from tunnelui.wire.address import HostPort
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+__all__ = ["AddrInfo", "DialTimeouts", "Dialed", "Resolver", "dial", "dial_unix", "system_resolver"]
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+ATTEMPT_DELAY: Final = 0.25  # RFC 8305 section 5
+_MAX_ADDRESSES: Final = 16  # a hostile name server may give hundreds
+_MAX_NAMED: Final = 4
+_UNIX_RETRY: Final = 0.02
+
+# What says that this machine has run out of something, rather than that the peer can't be reached.
+_LOCAL_ERRNOS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+@dataclass(frozen=True, slots=True)
+class DialTimeouts:
+    """Seconds for each stage: *dns* for the lookup, *tcp* for all attempts to connect together."""
+
+    dns: float = 5.0
+    tcp: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dialed:
+    """A connection. *sock* is the caller's to close; *dns* and *tcp* are seconds, *dns* 0.0 for an IP literal."""
+
+    sock: socket.socket
+    peer: HostPort
+    dns: float
+    tcp: float
+
+
+async def dial(
+    address: HostPort,
+    *,
+    timeouts: DialTimeouts = DialTimeouts(),
+    error: type[PeerError] = ProxyError,
+    resolve: Resolver = system_resolver,
+    allow: Callable[[IPAddress], bool] | None = None,
+) -> Dialed:
+    """Connect to *address*.
+
+    The name is looked up once, and only addresses that *allow* has said yes to are dialled, so that no second answer
+    of the name server can slip in between. An IPv4 address in IPv6 clothing (``::ffff:…``) counts as the IPv4 address.
+
+    :raises PeerError: of the class *error*; ``code`` is ``dns``, ``refused``, ``unreachable`` or ``timeout``, ``stage``
+        is ``dns`` or ``tcp``.
+    :raises LocalError: this machine is out of descriptors or memory.
+    """
+    started = time.monotonic()
+    literal = _literal(address)
+    found = [literal] if literal else await _resolve(address, timeouts.dns, resolve, error)
+    resolved = time.monotonic()
+    candidates = _allowed(found, allow)
+    if not candidates:
+        raise error(
+            "unreachable",
+            address=str(address),
+            stage="dns",
+            detail="none of its addresses may be dialled",
+            hint="Check which networks may be dialled.",
+        )
+    race = _Race(tried=[] if literal else [info.sockaddr[0] for info in candidates])
+    sock, info = await race.run(candidates, timeouts.tcp, address, error)
+    return Dialed(
+        sock,
+        HostPort(info.sockaddr[0], info.sockaddr[1]),
+        dns=0.0 if literal else resolved - started,
+        tcp=time.monotonic() - resolved,
+    )
+
+
+async def dial_unix(path: str, *, timeout: float, error: type[PeerError] = ProxyError) -> socket.socket:
+    """Connect to the Unix socket at *path*; the socket is the caller's to close.
+
+    :raises PeerError: of the class *error*, stage ``tcp``; a missing file counts as ``refused``.
+    :raises LocalError: this machine is out of descriptors or memory.
+    """
+    try:
+        sock = _open(socket.AF_UNIX)
+        try:
+            with anyio.move_on_after(timeout):
+                while True:
+                    number = sock.connect_ex(path)  # raises for a path that is too long
+                    if number != errno.EAGAIN:
+                        break
+                    # The backlog is full. Unlike with EINPROGRESS, nothing is under way: ask again.
+                    await anyio.sleep(_UNIX_RETRY)
+            if number:
+                raise _Silence(timeout) if number == errno.EAGAIN else OSError(number, os.strerror(number))
+        except BaseException:
+            sock.close()
+            raise
+    except OSError as reason:
+        raise _map([reason], f"unix:{clean(path)}", error, ()) from None
+    return sock
+
+
+class _Silence(TimeoutError):
+    """Our own deadline passed, not the system's."""
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(errno.ETIMEDOUT, f"no answer within {timeout:g} s")
+
+
+@dataclass(slots=True)
+class _Race:
+    """Attempts that run at the same time; the first that connects ends the others."""
+
+    tried: list[str]
+    failures: list[OSError] = field(default_factory=list)
+    winner: tuple[socket.socket, AddrInfo] | None = None
+
+    async def run(
+        self, candidates: Sequence[AddrInfo], timeout: float, address: HostPort, error: type[PeerError]
+    ) -> tuple[socket.socket, AddrInfo]:
+        try:
+            with anyio.move_on_after(timeout) as deadline:
+                async with anyio.create_task_group() as group:
+                    for info in candidates:
+                        failed = anyio.Event()
+                        group.start_soon(self._attempt, info, failed, group.cancel_scope)
+                        with anyio.move_on_after(ATTEMPT_DELAY):
+                            await failed.wait()
+            # Whoever cancels us at the very moment of success gets the cancellation, not a socket that nobody closes.
+            await anyio.lowlevel.checkpoint_if_cancelled()
+        except BaseException:
+            if self.winner:
+                self.winner[0].close()
+            raise
+        if self.winner:
+            return self.winner
+        if deadline.cancelled_caught:
+            self.failures.append(_Silence(timeout))
+        raise _map(self.failures, str(address), error, self.tried) from None
+
+    async def _attempt(self, info: AddrInfo, failed: anyio.Event, scope: anyio.CancelScope) -> None:
+        try:
+            sock = _open(info.family)
+            try:
+                await asyncio.get_running_loop().sock_connect(sock, info.sockaddr)
+            except BaseException:
+                sock.close()
+                raise
+        except OSError as reason:
+            self.failures.append(reason)
+            failed.set()
+            return
+        if self.winner:
+            sock.close()
+        else:
+            self.winner = sock, info
+            scope.cancel()
+
+
+async def _resolve(address: HostPort, timeout: float, resolve: Resolver, error: type[PeerError]) -> Sequence[AddrInfo]:
+    found: Sequence[AddrInfo] = ()
+    detail = "it has no address"
+    with anyio.move_on_after(timeout) as deadline:
+        try:
+            found = await resolve(address.host, address.port)
+        except OSError as reason:
+            detail = clean(reason.strerror or str(reason))
+    if found:
+        return found
+    if deadline.cancelled_caught:
+        detail = f"no answer within {timeout:g} s"
+    raise error("dns", address=str(address), stage="dns", detail=detail) from None
+
+
+def _literal(address: HostPort) -> AddrInfo | None:
+    try:
+        ip = ipaddress.ip_address(address.host)
+    except ValueError:
+        return None
+    return _info(ip, address.port)
+
+
+def _info(ip: IPAddress, port: int) -> AddrInfo:
+    if ip.version == 4:
+        return AddrInfo(socket.AF_INET, (str(ip), port))
+    return AddrInfo(socket.AF_INET6, (str(ip), port, 0, 0))
+
+
+def _allowed(found: Iterable[AddrInfo], allow: Callable[[IPAddress], bool] | None) -> list[AddrInfo]:
+    """Return what may be dialled: families in turn, beginning with that of the first (RFC 8305 section 4)."""
+    kept: dict[AddrInfo, None] = {}
+    for info in found:
+        ip = ipaddress.ip_address(info.sockaddr[0].partition("%")[0])
+        mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+        if allow is None or allow(mapped or ip):
+            kept[_info(mapped, info.sockaddr[1]) if mapped else info] = None
+    if not kept:
+        return []
+    first = next(iter(kept)).family
+    same = [info for info in kept if info.family == first]
+    other = [info for info in kept if info.family != first]
+    pairs = chain.from_iterable(zip_longest(same, other))
+    return [info for info in pairs if info is not None][:_MAX_ADDRESSES]
+
+
+def _open(family: socket.AddressFamily) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    prepare(sock)
+    return sock
+
+
+def _map(
+    failures: Sequence[OSError], address: str, error: type[PeerError], tried: Sequence[str]
+) -> PeerError | LocalError:
+    """Turn what the system said into one error: silence outweighs a refusal, and a refusal a missing way."""
+    local = [failure for failure in failures if failure.errno in _LOCAL_ERRNOS]
+    if len(local) == len(failures):
+        return LocalError(
+            f"no connection to {address} could be opened: {os.strerror(local[0].errno or 0)}",
+            code="resources",
+            hint="Close other connections, or raise the limit of open files (ulimit -n).",
+        )
+    last = failures[-1]
+    code = "unreachable"
+    detail = os.strerror(last.errno) if last.errno else str(last)
+    if any(isinstance(failure, TimeoutError) for failure in failures):
+        code = "timeout"
+        detail = str(last.strerror) if isinstance(last, _Silence) else detail
+    elif any(isinstance(failure, (ConnectionRefusedError, FileNotFoundError)) for failure in failures):
+        code, detail = "refused", ""
+    if tried:
+        more = ", …" if len(tried) > _MAX_NAMED else ""
+        detail = f"{detail} (tried {', '.join(tried[:_MAX_NAMED])}{more})".lstrip()
+    return error(code, address=address, stage="tcp", detail=detail)

@@ -1,0 +1,103 @@
+"""The system's resolver, called so that it can hold up neither the event loop nor the end of the process.
+
+``getaddrinfo`` blocks for as long as it likes and can't be interrupted. asyncio's executor would make the end of the
+process wait for it; here it runs in a few daemon threads that are left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple
+
+__all__ = ["AddrInfo", "Resolver", "system_resolver"]
+
+
+class AddrInfo(NamedTuple):
+    """Where to connect. ``sockaddr`` begins with the IP literal and the port; for IPv6, flow and scope follow."""
+
+    family: socket.AddressFamily
+    sockaddr: tuple[str, int] | tuple[str, int, int, int]
+
+
+Resolver = Callable[[str, int], Awaitable[Sequence[AddrInfo]]]
+"""Turns a host name and a port into addresses, best first; raises `OSError` (`socket.gaierror`) where there are none.
+
+It sets no deadline of its own: `tunnelui.transport.dial.dial` does, by cancelling it."""
+
+
+async def system_resolver(host: str, port: int) -> Sequence[AddrInfo]:
+    """Ask the system. A cancelled lookup is forgotten; its thread is free again when the system answers."""
+    future: asyncio.Future[list[AddrInfo]] = asyncio.get_running_loop().create_future()
+    _threads.submit(_Lookup(host, port, future))
+    return await future
+
+
+class _Lookup(NamedTuple):
+    host: str
+    port: int
+    future: asyncio.Future[list[AddrInfo]]
+
+    def run(self) -> None:
+        result: list[AddrInfo] | Exception
+        try:
+            result = _look_up(self.host, self.port)
+        except Exception as error:
+            result = error
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            self.future.get_loop().call_soon_threadsafe(self._deliver, result)
+
+    def _deliver(self, result: list[AddrInfo] | Exception) -> None:
+        if self.future.done():  # cancelled
+            return
+        if isinstance(result, Exception):
+            self.future.set_exception(result)
+        else:
+            self.future.set_result(result)
+
+
+def _look_up(host: str, port: int) -> list[AddrInfo]:
+    # Bytes, because Python's IDNA codec raises UnicodeError for names that the system would simply not find.
+    found = socket.getaddrinfo(host.encode("ascii", "replace"), port, type=socket.SOCK_STREAM)
+    # A Python without IPv6 gives (int, bytes) for such addresses.
+    return [AddrInfo(family, sockaddr) for family, _, _, _, sockaddr in found if isinstance(sockaddr[0], str)]
+
+
+class _Threads:
+    """Daemon threads, started when none is free, that end when there is nothing left to do."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._waiting: deque[_Lookup] = deque()
+        self._running = 0
+
+    def submit(self, lookup: _Lookup) -> None:
+        with self._lock:
+            if len(self._waiting) >= _MANY:  # every thread hangs; forget what nobody waits for any more
+                self._waiting = deque(other for other in self._waiting if not other.future.cancelled())
+            self._waiting.append(lookup)
+            if self._running >= self._limit:
+                return
+            self._running += 1
+        threading.Thread(target=self._work, name="tunnelui-resolver", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._running -= 1
+                    return
+                lookup = self._waiting.popleft()
+            if not lookup.future.cancelled():
+                lookup.run()
+
+
+# More lookups than this at once wait for a free thread, within their caller's deadline.
+_LIMIT: Final = 16
+_MANY: Final = 256
+_threads: Final = _Threads(_LIMIT)
