@@ -1,0 +1,141 @@
+"""One sign-in: the loopback server, the proxy's sign-in address, the browser, and the token that comes back."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from tunnelui.auth.browser import open_browser
+from tunnelui.auth.callback import CallbackServer
+from tunnelui.auth.login_url import fetch_login_url
+from tunnelui.errors import AuthError, SignInFailed, TunnelError
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from tunnelui.auth.tokens import Token
+    from tunnelui.wire.destination import ProxyOrigin
+
+__all__ = ["SignIn", "SignInOptions", "SignInState"]
+
+_PAGE_TIME: Final = 2.0  # seconds that the browser has to fetch its last page
+
+
+@dataclass(frozen=True, slots=True)
+class SignInOptions:
+    """How sign-ins are made.
+
+    :param browser_cmd: one program, run as ``PROGRAM URL``; the system's browser by default.
+    :param open_browser: whether a browser is started at all.
+    :param deadline: seconds until a sign-in gives up.
+    :param ssl_context: makes the TLS settings for the proxy; called in a worker thread.
+    :param announce: called with the address to open, on the event loop; prints it.
+    """
+
+    browser_cmd: str | None = None
+    open_browser: bool = True
+    deadline: float = 300.0
+    ssl_context: Callable[[], ssl.SSLContext] | None = None
+    announce: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignInState:
+    """What a person sees of it. Times are Unix seconds; *url* is empty until the proxy has given it."""
+
+    started_at: float
+    deadline_at: float
+    url: str = ""
+    note: str = ""
+
+
+class SignIn:
+    """One attempt. `run` does it, `deliver` finishes it from outside.
+
+    :param on_change: called when `state` has changed.
+    """
+
+    def __init__(self, proxy: ProxyOrigin, options: SignInOptions, on_change: Callable[[], None]) -> None:
+        self._proxy = proxy
+        self._options = options
+        self._on_change = on_change
+        now = time.time()
+        self.state = SignInState(started_at=now, deadline_at=now + options.deadline)
+        self._ended = anyio.Event()
+        self._token: Token | None = None
+        self._error: AuthError | None = None
+
+    def deliver(self, token: Token) -> None:
+        """Finish with *token*: from the browser's address, or pasted. The first one counts."""
+        if not self._ended.is_set():
+            self._token = token
+            self._ended.set()
+
+    async def run(self, done: Callable[[Token], None]) -> None:
+        """Lead the person to a token and call *done* with it at once; return when the browser has its last page.
+
+        :raises SignInFailed: the time is up (code ``timeout``), the proxy gave no sign-in address, or the TLS settings
+            can't be used.
+        """
+        with anyio.move_on_after(self._options.deadline) as scope:
+            async with CallbackServer(self.deliver) as callback, anyio.create_task_group() as tasks:
+                tasks.start_soon(callback.serve)
+                tasks.start_soon(self._lead, callback.url)
+                await self._ended.wait()
+                scope.deadline = math.inf
+                if self._token is not None:
+                    done(self._token)
+                    await self._wait_for_page(callback)
+                tasks.cancel_scope.cancel()
+        if self._error is not None:
+            raise self._error
+        if scope.cancelled_caught:
+            raise SignInFailed(
+                f"nobody signed in within {_duration(self._options.deadline)}",
+                code="timeout",
+                hint="Try again; the address is shown, and the final one can be pasted.",
+            )
+
+    async def _wait_for_page(self, callback: CallbackServer) -> None:
+        if callback.has_token:  # a pasted token has no browser waiting for a page
+            with anyio.move_on_after(_PAGE_TIME):
+                await callback.page_shown.wait()
+
+    async def _lead(self, redirect_uri: str) -> None:
+        try:
+            url = await fetch_login_url(self._proxy, redirect_uri, ssl_context=self._options.ssl_context)
+        except TunnelError as error:
+            self._fail(error)
+            return
+        self._change(url=url)
+        if self._options.announce is not None:
+            self._options.announce(url)
+        if self._options.open_browser:
+            note = await open_browser(url, program=self._options.browser_cmd)
+            if note:
+                self._change(note=note)
+
+    def _fail(self, error: TunnelError) -> None:
+        if not self._ended.is_set():
+            self._error = error if isinstance(error, AuthError) else _wrap(error)
+            self._ended.set()
+
+    def _change(self, *, url: str | None = None, note: str | None = None) -> None:
+        self.state = replace(
+            self.state, url=self.state.url if url is None else url, note=self.state.note if note is None else note
+        )
+        self._on_change()
+
+
+def _wrap(error: TunnelError) -> SignInFailed:
+    # The TLS settings name files; a wrong one shows here first when no connection was made before.
+    return SignInFailed(str(error), code=error.code, hint=error.hint)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:g} minutes" if seconds >= 120 else f"{seconds:g} seconds"

@@ -1,0 +1,124 @@
+"""What a saved route may look like: one set of rules for the file, the engine and the form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tunnelui.config.route import DEFAULT_PROFILE
+from tunnelui.errors import ConfigError
+from tunnelui.text import clean
+from tunnelui.wire.address import AddressError, StdioListen, parse_listen
+from tunnelui.wire.destination import DestinationError, parse_destination, parse_proxy_url
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tunnelui.config.route import Route
+
+__all__ = ["check_name", "check_route"]
+
+_LONGEST_NAME: Final = 64
+_LONGEST_TAG: Final = 32
+_MOST_TAGS: Final = 16
+_LONGEST_TEXT: Final = 1024
+
+
+def check_route(route: Route, *, profiles: Collection[str] | None = None, taken: Collection[str] = ()) -> None:
+    """Check every field.
+
+    :param profiles: the names that exist, or ``None`` to leave that question open; the default profile always exists.
+    :param taken: the names of the other routes.
+    :raises ConfigError: the first thing that is wrong; ``place`` is the name of the field.
+    """
+    check_name(route.name, what="route", place="name")
+    if route.name in taken:
+        raise ConfigError(f"there is a route “{clean(route.name)}” already", place="name", code="name_taken")
+    _check_length(route)
+    _check_proxy(route.proxy_url)
+    try:
+        parse_destination(route.destination, proxy_url=route.proxy_url or None)
+    except DestinationError as error:
+        raise _at("destination", error) from None
+    _check_listen(route.listen)
+    if profiles is not None and route.profile not in profiles and route.profile != DEFAULT_PROFILE:
+        raise ConfigError(
+            f"there is no profile “{clean(route.profile)}”",
+            place="profile",
+            hint=f"config.toml has: {', '.join(clean(name, 64) for name in profiles)}." if profiles else "",
+        )
+    _check_tags(route.tags)
+
+
+def check_name(name: str, *, what: str = "route", place: str = "") -> None:
+    """Check the name of a route or profile: 1 to 64 printable characters, no ``/``, no blank at either end.
+
+    :raises ConfigError: anything else.
+    """
+    if not name:
+        raise ConfigError(f"a {what} needs a name", place=place)
+    if len(name) > _LONGEST_NAME:
+        raise ConfigError(f"the name “{clean(name, 24)}” is longer than {_LONGEST_NAME} characters", place=place)
+    if not _is_plain(name) or "/" in name:
+        raise ConfigError(f"the name “{clean(name)}” has a character that a name can't have", place=place)
+    if name != name.strip():
+        raise ConfigError(f"the name “{clean(name)}” begins or ends with a blank", place=place)
+    if name.startswith("-"):
+        raise ConfigError(f"the name “{clean(name)}” begins with a dash, as flags do", place=place)
+
+
+def _check_length(route: Route) -> None:
+    for place, text in (
+        ("destination", route.destination),
+        ("listen", route.listen),
+        ("profile", route.profile),
+        ("proxy_url", route.proxy_url),
+    ):
+        if len(text) > _LONGEST_TEXT:
+            raise ConfigError(f"this is longer than {_LONGEST_TEXT} characters", place=place)
+
+
+def _check_proxy(text: str) -> None:
+    if text:
+        try:
+            parse_proxy_url(text)
+        except DestinationError as error:
+            raise _at("proxy_url", error) from None
+
+
+def _check_listen(text: str) -> None:
+    if not text:
+        return
+    try:
+        listen = parse_listen(text)
+    except AddressError as error:
+        raise _at("listen", error) from None
+    if isinstance(listen, StdioListen):
+        raise ConfigError(
+            "a saved route can't use standard input and output",
+            place="listen",
+            hint="Give HOST:PORT, or leave it empty for any free port; “-” works with: tunnelui tcp --listen - …",
+        )
+    if not _is_plain(text):
+        raise ConfigError(f"“{clean(text)}” has a character that can't be shown", place="listen")
+
+
+def _check_tags(tags: tuple[str, ...]) -> None:
+    if len(tags) > _MOST_TAGS:
+        raise ConfigError(f"a route has at most {_MOST_TAGS} tags", place="tags")
+    for tag in tags:
+        if not tag or len(tag) > _LONGEST_TAG or not _is_plain(tag) or tag != tag.strip() or "," in tag:
+            raise ConfigError(
+                f"“{clean(tag, 40)}” is no tag",
+                place="tags",
+                hint=f"A tag has 1 to {_LONGEST_TAG} printable characters and no comma.",
+            )
+    if len(set(tags)) < len(tags):
+        raise ConfigError("a tag is given twice", place="tags")
+
+
+def _is_plain(text: str) -> bool:
+    return text == clean(text, len(text) or 1)
+
+
+def _at(place: str, error: ConfigError) -> ConfigError:
+    return ConfigError(error.message, place=place, code=error.code, hint=error.hint)

@@ -1,0 +1,169 @@
+"""``routes.toml``: belongs to tunnelui.
+
+Written beside and renamed, mode 0600. A file that does not parse, or that somebody changed since it was read, is never
+overwritten.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
+
+from tunnelui.atomic_file import make_private_folder, replace_file
+from tunnelui.config.route import Route
+from tunnelui.config.route_rules import check_route
+from tunnelui.config.toml_text import KeyPath, Problems, TomlFile, read_toml
+from tunnelui.errors import ConfigError, LocalError
+from tunnelui.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["RouteFile"]
+
+_HEADER: Final = "# written by tunnelui; edit while it is not running\n\n"
+_DEFAULTS: Final[dict[str, Any]] = {
+    entry.name: entry.default for entry in fields(Route) if entry.name not in {"name", "destination"}
+}
+_KINDS: Final[dict[str, type]] = {
+    "name": str,
+    "destination": str,
+    "listen": str,
+    "profile": str,
+    "proxy_url": str,
+    "tags": list,
+    "autostart": bool,
+}
+_REQUIRED: Final = ("name", "destination")
+
+
+class RouteFile:
+    """The saved routes. Both calls block for as long as a small file takes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: str | None = None  # the text as this object last read or wrote it
+        self._was_read = False
+
+    def load(self) -> tuple[Route, ...]:
+        """Return the routes in the order of the file; a missing file has none.
+
+        :raises ConfigError: everything that is wrong in the file, at once, each with ``FILE:LINE``.
+        """
+        file = read_toml(self.path)
+        routes = _read_routes(file) if file is not None else ()
+        self._remember(file.text if file is not None else None)
+        return routes
+
+    def save(self, routes: Sequence[Route]) -> None:
+        """Replace the file by *routes*.
+
+        :raises ConfigError: a route is wrong (``place`` is its field), two have one name, the file there does not
+            parse, or it was changed since it was read. The file is as it was.
+        :raises tunnelui.errors.LocalError: it can't be written (code ``routes_file``). The old file is kept.
+        """
+        names: set[str] = set()
+        for route in routes:
+            check_route(route, taken=names)
+            names.add(route.name)
+        self._check_present_file()
+        text = _render(routes)
+        target = self.path.resolve()  # a link to a folder under version control stays a link
+        try:
+            make_private_folder(target.parent)
+            replace_file(target, text.encode())
+        except OSError as error:
+            raise LocalError(
+                f"{self.path} can't be written: {error.strerror or error}",
+                code="routes_file",
+                hint="The file is as it was before. Make room or set its permissions right, then try again.",
+            ) from error
+        self._remember(text)
+
+    def _check_present_file(self) -> None:
+        file = read_toml(self.path)
+        if file is None:
+            return
+        if self._was_read and file.text != self._seen:
+            raise ConfigError(
+                "was changed by somebody else since it was read; nothing was written",
+                place=str(self.path),
+                code="routes_changed",
+                hint="Start tunnelui again to take the new file over.",
+            )
+        _read_routes(file)
+
+    def _remember(self, text: str | None) -> None:
+        self._seen = text
+        self._was_read = True
+
+
+def _read_routes(file: TomlFile) -> tuple[Route, ...]:
+    problems = Problems(file)
+    for key in file.values:
+        if key != "routes":
+            problems.unknown((key,), ("routes",))
+    tables = file.values.get("routes", [])
+    routes: list[Route] = []
+    if problems.value(("routes",), tables, list):
+        names: set[str] = set()
+        for index, table in enumerate(tables):
+            route = _read_route(table, ("routes", index), problems, names)
+            if route is not None:
+                routes.append(route)
+                names.add(route.name)
+    problems.raise_if_any()
+    return tuple(routes)
+
+
+def _read_route(table: object, key: KeyPath, problems: Problems, taken: set[str]) -> Route | None:
+    if not isinstance(table, dict):
+        problems.add(key, "a route is a table: [[routes]]")
+        return None
+    before = len(problems.found)
+    values: dict[str, Any] = {}
+    for option, value in table.items():
+        kind = _KINDS.get(option)
+        if kind is None:
+            problems.unknown((*key, option), _KINDS)
+        elif problems.value((*key, option), value, kind):
+            values[option] = value
+    for option in _REQUIRED:
+        if option not in table:
+            problems.add(key, f"a route needs “{option}”")
+    tags = values.get("tags", [])
+    if all(isinstance(tag, str) for tag in tags):
+        values["tags"] = tuple(tags)
+    else:
+        problems.add((*key, "tags"), "“tags” must be a list of texts in quotes")
+    if len(problems.found) > before:
+        return None
+    route = Route(**values)
+    try:
+        check_route(route, taken=taken)
+    except ConfigError as error:
+        problems.add((*key, error.place), f"{error.message}{_which(error, route)}")
+        return None
+    return route
+
+
+def _which(error: ConfigError, route: Route) -> str:
+    return "" if error.place == "name" else f" (route “{clean(route.name, 64)}”)"
+
+
+def _render(routes: Sequence[Route]) -> str:
+    import tomli_w  # here: reading needs no writer, and start-up time counts
+
+    tables: list[dict[str, Any]] = []
+    for route in routes:
+        table: dict[str, Any] = {"name": route.name, "destination": route.destination}
+        for name, default in _DEFAULTS.items():
+            value = getattr(route, name)
+            if value != default:
+                table[name] = list(value) if isinstance(value, tuple) else value
+        tables.append(table)
+    if not tables:
+        return _HEADER
+    # tomli-w writes short tables inline; an array of tables is easier to edit by hand.
+    return _HEADER + "\n".join("[[routes]]\n" + tomli_w.dumps(table) for table in tables)

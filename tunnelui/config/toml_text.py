@@ -1,0 +1,177 @@
+"""TOML files read with the place of every mistake.
+
+`tomllib` gives values without positions. The line of a key is looked for in the text afterwards; where it can't be
+found (inline tables, strange spellings) the place is the file alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from tunnelui.errors import ConfigError
+from tunnelui.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["Problems", "TomlFile", "nearest", "read_toml"]
+
+_MAX_SIZE: Final = 1024 * 1024
+_POSITION: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_HEADER: Final = re.compile(r"\s*\[(\[)?(.+?)\]\]?\s*(?:#.*)?$")
+_KEY: Final = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'|\s*\.\s*)+?)\s*=""")
+_PART: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+_TYPE_NAMES: Final = {str: "text in quotes", bool: "true or false", float: "a number", list: "a list", dict: "a table"}
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """A file that parsed. *values* is what `tomllib` gives."""
+
+    path: Path
+    text: str
+    values: dict[str, Any]
+
+    def line_of(self, key: KeyPath) -> int | None:
+        """Return the line, from 1, where *key* is set (``("routes", 0, "name")``), or that of its table."""
+        lines = _key_lines(self.text)
+        while key:
+            if key in lines:
+                return lines[key]
+            key = key[:-1]
+        return None
+
+    def place(self, key: KeyPath) -> str:
+        """Return ``FILE:LINE``, or ``FILE`` where the line is not known."""
+        line = self.line_of(key)
+        return f"{self.path}:{line}" if line else str(self.path)
+
+
+@dataclass(slots=True)
+class Problems:
+    """Collects what is wrong in one file, so that all of it is said at once."""
+
+    file: TomlFile
+    found: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, key: KeyPath, message: str) -> None:
+        self.found.append((self.file.place(key), message))
+
+    def unknown(self, key: KeyPath, known: Iterable[str]) -> None:
+        """Note the unknown last part of *key*, with the nearest known name."""
+        name = str(key[-1])
+        self.add(key, f"unknown key “{clean(name, 64)}”{nearest(name, known)}")
+
+    def value(self, key: KeyPath, value: object, kind: type) -> bool:
+        """Whether *value* is of *kind*; notes the problem otherwise. A whole number is good where a float is wanted."""
+        if kind is float:
+            good = isinstance(value, (int, float)) and not isinstance(value, bool)
+        else:
+            good = isinstance(value, kind)
+        if not good:
+            self.add(key, f"“{clean(str(key[-1]), 64)}” must be {_TYPE_NAMES[kind]}")
+        return good
+
+    def raise_if_any(self) -> None:
+        """
+        :raises ConfigError: something was added; one sentence each, a line each when there are several.
+        """
+        if len(self.found) == 1:
+            place, message = self.found[0]
+            raise ConfigError(message, place=place)
+        if self.found:
+            lines = "\n".join(f"  {place}: {message}" for place, message in self.found)
+            raise ConfigError(f"{len(self.found)} problems\n{lines}", place=str(self.file.path))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean “…”?`` for the known name nearest to *name*, or nothing."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean “{clean(matches[0], 64)}”?" if matches else ""
+
+
+def read_toml(path: Path) -> TomlFile | None:
+    """Read *path*; ``None`` when there is no such file.
+
+    :raises ConfigError: it can't be read, is no UTF-8, or is no TOML; ``place`` is ``FILE:LINE`` where that is known.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MAX_SIZE + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"can't be read: {error.strerror or error}", place=str(path)) from error
+    if len(data) > _MAX_SIZE:
+        raise ConfigError(f"is larger than {_MAX_SIZE} bytes", place=str(path))
+    return parse_toml(path, data)
+
+
+def parse_toml(path: Path, data: bytes) -> TomlFile:
+    """Parse the content of *path*.
+
+    :raises ConfigError: as `read_toml`.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError("has bytes that are no UTF-8 text", place=f"{path}:{line}") from None
+    try:
+        return TomlFile(path, text, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        position = _POSITION.search(message)
+        line = text.count("\n") + 1
+        if position is not None:
+            message = message[: position.start()]
+            line = int(position[1]) if position[1] else line
+        raise ConfigError(f"is no TOML: {clean(message)}", place=f"{path}:{line}") from None
+    except RecursionError:
+        raise ConfigError("is nested too deep", place=str(path)) from None
+
+
+def _key_lines(text: str) -> dict[KeyPath, int]:
+    lines: dict[KeyPath, int] = {}
+    table: KeyPath = ()
+    counts: dict[KeyPath, int] = {}
+    quotes = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if quotes:  # inside a text of several lines
+            if line.count(quotes) % 2:
+                quotes = ""
+            continue
+        header = _HEADER.match(line)
+        if header:
+            table = _parts(header[2])
+            if header[1]:
+                counts[table] = counts.get(table, -1) + 1
+            table = _with_indices(table, counts)
+            lines.setdefault(table, number)
+            continue
+        key = _KEY.match(line)
+        if key:
+            lines.setdefault(table + _parts(key[1]), number)
+        quotes = next((mark for mark in ('"""', "'''") if line.count(mark) % 2), "")
+    return lines
+
+
+def _with_indices(table: KeyPath, counts: dict[KeyPath, int]) -> KeyPath:
+    """``("routes",)`` becomes ``("routes", 2)`` in the third ``[[routes]]``."""
+    out: KeyPath = ()
+    for end in range(1, len(table) + 1):
+        out += (table[end - 1],)
+        if table[:end] in counts:
+            out += (counts[table[:end]],)
+    return out
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip("\"'") for part in _PART.findall(text))
