@@ -1,0 +1,101 @@
+"""One JSON object a line.
+
+``time`` (UTC), ``level``, ``logger`` and ``message`` come first, then the fields of ``extra={"fields": {...}}`` or, for
+the audit trail, ``extra={"audit": {...}}``. Every character outside printable ASCII is escaped, so that no value can
+begin a line or drive a terminal; values and lines are bounded; secrets are taken out here, whoever logged them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from tunnelui_server.observe.redact import REDACTED, is_secret_name, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["AUDIT_LOGGER", "JSONFormatter", "configure_logging"]
+
+AUDIT_LOGGER: Final = "tunnelui_server.audit"
+
+_LEVELS: Final = {
+    "trace": logging.DEBUG,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+}
+_MAX_TEXT: Final = 1000
+_MAX_TRACEBACK: Final = 8000
+_MAX_FIELDS: Final = 40
+_MAX_ITEMS: Final = 50
+
+
+class JSONFormatter(logging.Formatter):
+    """Turns a record into its line, without the line's end."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _text(record.getMessage()),
+        }
+        for extra in ("fields", "audit"):
+            fields = getattr(record, extra, None)
+            if isinstance(fields, dict):
+                line |= {name: value for name, value in _fields(fields).items() if name not in line}
+        if record.exc_info:
+            line["traceback"] = _text(self.formatException(record.exc_info), _MAX_TRACEBACK)
+        # json leaves DEL as it is.
+        return json.dumps(line, ensure_ascii=True, separators=(",", ":")).replace("\x7f", "\\u007f")
+
+
+def configure_logging(level: str, stream: TextIO | None = None) -> None:
+    """Send everything that this process logs to *stream* (stderr) as JSON lines.
+
+    The audit trail is written whatever the level: it is a record, not a help for finding faults.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JSONFormatter())
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(_LEVELS[level])
+    # The event loop's own chatter helps nobody but its authors.
+    logging.getLogger("asyncio").setLevel(max(_LEVELS[level], logging.WARNING))
+    logging.getLogger(AUDIT_LOGGER).setLevel(logging.INFO)
+
+
+def _fields(fields: Mapping[Any, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name, value in list(fields.items())[:_MAX_FIELDS]:
+        name = _text(str(name), 60)
+        shown[name] = REDACTED if is_secret_name(name) else _value(value)
+    return shown
+
+
+def _value(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return round(value, 6) if abs(value) < 1e15 else str(value)
+    if isinstance(value, dict):
+        return _fields(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_value(item) for item in list(value)[:_MAX_ITEMS]]
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return _text(str(value))
+
+
+def _text(text: str, limit: int = _MAX_TEXT) -> str:
+    # Cut first: a long text costs nothing then, and a secret that is cut in two is still behind its name.
+    return redact(text[:limit]) + ("…" if len(text) > limit else "")
