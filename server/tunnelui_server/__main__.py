@@ -1,0 +1,8 @@
+"""``python -m tunnelui_server`` is ``tunnelui-server``."""
+
+import sys
+
+from tunnelui_server.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""One CONNECT, from its head to the end of its tunnel.
+
+The authority is looked up among the routes and is never dialled. Every answer but 200 reads the same for a destination
+that exists and for one that does not, and towards pomerium-cli no status is used that would make it drop its token.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from tunnelui.errors import LocalError, PeerError, ProtocolError, UpstreamError
+from tunnelui.transport.dial import DialTimeouts, dial, system_resolver
+from tunnelui.transport.endpoint import PlainEndpoint
+from tunnelui.transport.relay import Relay
+from tunnelui_server.gateway.answers import Refusal, opened
+from tunnelui_server.gateway.credentials import find_token
+from tunnelui_server.gateway.quota import Exceeded, Quota, address_key
+from tunnelui_server.observe import TunnelAudit
+from tunnelui_server.policy import Decision, Route, RouteTable, decide
+from tunnelui_server.sessions import InvalidToken, SessionStore, StoreError, TokenSigner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tunnelui.transport.dial import Resolver
+    from tunnelui.transport.endpoint import Endpoint
+    from tunnelui.transport.relay import RelayResult
+    from tunnelui.wire.address import HostPort
+    from tunnelui.wire.head import RequestHead
+    from tunnelui_server.config import ServerConfig
+    from tunnelui_server.gateway.live import LiveTunnel, LiveTunnels
+
+__all__ = ["Tunneller"]
+
+BAD_REQUEST: Final = Refusal(400, "bad_request")
+DENIED: Final = Refusal(403, "denied")
+BUSY: Final = Refusal(503, "busy", retry_after=5)
+UPSTREAM_UNAVAILABLE: Final = Refusal(503, "upstream_unavailable", retry_after=5)
+UNAVAILABLE: Final = Refusal(503, "unavailable", retry_after=2)
+
+_UNDECIDED: Final = Decision(False, False, "", ())
+_SESSION_CAUSES: Final = ("session_expired", "session_revoked")
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is known about the CONNECT while it is decided."""
+
+    endpoint: Endpoint
+    head: RequestHead
+    peer: str
+    sign_in_url: str
+    audit: TunnelAudit
+    settle: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Tunneller:
+    """Decides and carries tunnels.
+
+    :param resolve: looks up upstream names.
+    """
+
+    config: ServerConfig
+    store: SessionStore
+    signer: TokenSigner
+    live: LiveTunnels
+    quota: Quota
+    resolve: Resolver = system_resolver
+    routes: RouteTable = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "routes", RouteTable(self.config.routes))
+
+    async def serve(
+        self,
+        endpoint: Endpoint,
+        head: RequestHead,
+        authority: HostPort,
+        peer: str,
+        *,
+        sign_in_url: str,
+        settle: Callable[[], None],
+    ) -> bytes | None:
+        """Open the tunnel that *head* asks for and carry it to its end.
+
+        :param authority: what the CONNECT names.
+        :param peer: the client's address.
+        :param settle: called once the client has proved that it may be here.
+        :returns: the answer to send when there is no tunnel; None when there was one, and *endpoint* is closed.
+        """
+        audit = TunnelAudit(str(uuid.uuid4()), peer, authority, route=self.routes.find(authority))
+        request = _Request(endpoint, head, peer, sign_in_url, audit, settle)
+        refusal = await self._serve(request)
+        return refusal.render(audit.request_id, head.headers) if refusal else None
+
+    async def _serve(self, request: _Request) -> Refusal | None:
+        route, audit = request.audit.route, request.audit
+        session_id = None
+        reason = ""
+        if route is None or not route.is_public:
+            try:
+                token = find_token(request.head.headers)
+                session_id = self.signer.verify(token) if token else None
+            except ProtocolError as error:
+                audit.decided(_UNDECIDED, 400, cause="bad_request", detail=error.message)
+                return BAD_REQUEST
+            except InvalidToken as error:
+                reason = f"token-{error.code}"
+        audit.session_id = session_id
+        refusal: Refusal | None = None
+        with self.live.enter(session_id) as tunnel:
+            refusal = await self._decide(request, tunnel, reason)
+        if refusal is not None or tunnel.opened:
+            return refusal
+        # It was cut before it was open, and the client still waits for a word.
+        cause = tunnel.cause or "shutdown"
+        if cause in _SESSION_CAUSES:
+            audit.decided(decide(route, None, self.config.groups), 302, cause=cause)
+            return Refusal(302, "sign_in_needed", location=request.sign_in_url)
+        audit.decided(_UNDECIDED, 503, cause=cause)
+        return UNAVAILABLE
+
+    async def _decide(self, request: _Request, tunnel: LiveTunnel, reason: str) -> Refusal | None:
+        audit, session = request.audit, None
+        if tunnel.session_id is not None:
+            try:
+                session = await self.store.get(tunnel.session_id)
+            except StoreError as error:
+                audit.decided(_UNDECIDED, 503, cause="store_unavailable", detail=error.message)
+                return UNAVAILABLE
+            reason = "" if session else "session-ended"
+        if session is not None:
+            audit.person, tunnel.expires_at = session.person, session.expires_at
+        decision = decide(audit.route, audit.person, self.config.groups)
+        if decision.needs_sign_in:
+            audit.decided(decision, 302, cause=reason)
+            return Refusal(302, "sign_in_needed", location=request.sign_in_url)
+        if not decision.allow or audit.route is None:
+            audit.decided(decision, 403)
+            return DENIED
+        request.settle()
+        user = f"user:{session.person.user_id}" if session else f"address:{address_key(request.peer)}"
+        try:
+            with self.quota.tunnel(user, audit.route.id):
+                return await self._open(request, audit.route, decision, tunnel)
+        except Exceeded as exceeded:
+            audit.decided(decision, 503, cause=exceeded.cause)
+            return BUSY
+
+    async def _open(self, request: _Request, route: Route, decision: Decision, tunnel: LiveTunnel) -> Refusal | None:
+        limits = self.config.limits
+        try:
+            dialed = await dial(
+                route.to,
+                timeouts=DialTimeouts(tcp=limits.upstream_connect_timeout),
+                error=UpstreamError,
+                resolve=self.resolve,
+                allow=route.may_dial,
+            )
+        except (UpstreamError, LocalError) as error:
+            # What exactly is wrong is the administrator's to read, not the client's.
+            request.audit.decided(decision, 503, cause=f"upstream_{error.code}", detail=error.message)
+            return UPSTREAM_UNAVAILABLE
+        upstream = PlainEndpoint(dialed.sock, address=str(route.to), error=UpstreamError)
+        tunnel.opened = True
+        try:
+            request.audit.decided(decision, 200, peer=str(dialed.peer))
+            await self._carry(request, upstream, route, tunnel)
+        finally:
+            upstream.close()
+        return None
+
+    async def _carry(self, request: _Request, upstream: PlainEndpoint, route: Route, tunnel: LiveTunnel) -> None:
+        relay = Relay(request.endpoint, upstream, idle_timeout=route.idle_timeout)
+        began = time.monotonic()
+        cause = detail = ""
+        try:
+            with anyio.move_on_after(route.timeout) as age:
+                with anyio.fail_after(self.config.limits.head_timeout):
+                    await request.endpoint.send_all(opened(request.audit.request_id))
+                cause, detail = _words(await relay.run())
+            if age.cancelled_caught:
+                cause, detail = "max_age", f"open for {route.timeout:g} s"
+        except (PeerError, TimeoutError) as error:
+            cause, detail = "client_lost", str(error) or "the answer could not be sent"
+        finally:
+            # A cancellation comes from a cut or from the end of the server; the relay has reset both sides.
+            request.audit.ended(
+                cause=tunnel.cause or cause or "shutdown",
+                detail=detail,
+                to_client=relay.bytes_in,
+                to_upstream=relay.bytes_out,
+                seconds=time.monotonic() - began,
+            )
+            request.endpoint.abort()
+
+
+def _words(result: RelayResult) -> tuple[str, str]:
+    """A relay's cause and detail with the names that a reader of the audit log knows."""
+    return str(result.cause).replace("near", "client").replace("far", "upstream"), result.detail

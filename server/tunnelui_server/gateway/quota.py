@@ -1,0 +1,125 @@
+"""Caps on connections: in all, waiting from one address, and open for one person or to one route.
+
+Tunnels have a cap of their own, so that when it is reached there is still room to answer 503 and to reach the control
+plane. Everything is bounded by the descriptors that the system grants: two for each connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import logging
+import resource
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tunnelui_server.config import Limits
+
+__all__ = ["Exceeded", "Quota", "address_key", "fit_to_descriptors"]
+
+_LOG: Final = logging.getLogger(__name__)
+_RESERVED: Final = 64  # descriptors for listeners, the store, logs, name look-ups
+
+
+class Exceeded(Exception):
+    """A cap is reached; ``cause`` names it for the audit log."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+@dataclass
+class Quota:
+    """Counts what is open now."""
+
+    limits: Limits
+    connections: int = 0
+    tunnels: int = 0
+    _pending: Counter[str] = field(default_factory=Counter)
+    _users: Counter[str] = field(default_factory=Counter)
+    _routes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def head_room(self) -> int:
+        """Connections beyond the tunnels: those that wait, are refused, or go to the control plane."""
+        return max(64, self.limits.max_connections // 8)
+
+    def admit(self, address: str) -> bool:
+        """Count a connection that was just accepted; false when there is no room. See `leave` and `settle`."""
+        if self.connections >= self.limits.max_connections + self.head_room:
+            return False
+        if self._pending[address] >= self.limits.max_pending_per_address:
+            return False
+        self.connections += 1
+        self._pending[address] += 1
+        return True
+
+    def settle(self, address: str) -> None:
+        """The connection has proved who it is for: it no longer counts against its address."""
+        self._pending[address] -= 1
+        if self._pending[address] <= 0:
+            del self._pending[address]
+
+    def leave(self) -> None:
+        self.connections -= 1
+
+    @contextlib.contextmanager
+    def tunnel(self, user: str, route: str) -> Iterator[None]:
+        """Count a tunnel while the block runs.
+
+        :raises Exceeded: ``limit_total``, ``limit_user`` or ``limit_route``.
+        """
+        if self.tunnels >= self.limits.max_connections:
+            raise Exceeded("limit_total")
+        if self._users[user] >= self.limits.max_tunnels_per_user:
+            raise Exceeded("limit_user")
+        if self._routes[route] >= self.limits.max_tunnels_per_route:
+            raise Exceeded("limit_route")
+        self.tunnels += 1
+        self._users[user] += 1
+        self._routes[route] += 1
+        try:
+            yield
+        finally:
+            self.tunnels -= 1
+            for counter, key in ((self._users, user), (self._routes, route)):
+                counter[key] -= 1
+                if counter[key] <= 0:
+                    del counter[key]
+
+
+def address_key(peer: str) -> str:
+    """Whom a connection counts for: an IPv4 address, or the /64 that one IPv6 customer has."""
+    host = peer.rpartition(":")[0].strip("[]")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return host
+
+
+def fit_to_descriptors(limits: Limits) -> Limits:
+    """Raise this process's limit on descriptors as far as it may, and lower the caps to what it then has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    quota = Quota(limits)
+    wanted = 2 * (limits.max_connections + quota.head_room) + _RESERVED
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return limits
+    room = max((soft - _RESERVED) // 2 - 64, 1)
+    fitting = max(min(room, room * 8 // 9), 1)
+    _LOG.warning("max_connections is %d for want of descriptors (ulimit -n is %d)", fitting, soft)
+    return replace(limits, max_connections=min(limits.max_connections, fitting))

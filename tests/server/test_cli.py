@@ -1,0 +1,316 @@
+"""``tunnelui-server`` as people run it: real processes, both planes, crashes and ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from tests.server.gateway.harness import Upstream, connect_head, read_all, status
+from tests.support.hashes import PASSWORD_HASH
+from tests.support.pki import Pki
+from tunnelui_server.cli import main
+from tunnelui_server.config import load_config
+from tunnelui_server.identity import Person
+from tunnelui_server.identity.passwords import verify_password
+from tunnelui_server.sessions import Session, TokenSigner, new_session_id, open_store, token_issuer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CONFIG = """address: 127.0.0.1:0
+certificate_file: 1.pem
+certificate_key_file: 1-key.pem
+state_dir: state
+shutdown_grace: 1s
+idp_provider: local
+local_users:
+- {{email: alice@example.com, password_hash: "HASH"}}
+routes:
+- name: echo
+  from: tcp+https://echo.example.com:1
+  to: tcp://127.0.0.1:{port}
+  allow_any_authenticated_user: true
+"""
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as service:
+        yield service
+
+
+@pytest.fixture
+def config(tmp_path: Path, upstream: Upstream) -> Path:
+    pki = Pki(tmp_path)
+    os.chmod(pki.issue().key_file, 0o600)
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG.format(port=upstream.port).replace("HASH", PASSWORD_HASH))
+    path.chmod(0o600)
+    return path
+
+
+class Server:
+    """A running ``tunnelui-server run``."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+        # The paths of Unix sockets are short, and those of tests are not.
+        self.runtime = Path(tempfile.mkdtemp(prefix="tunnelui-test-", dir="/tmp"))
+        self.errors = config.parent / "stderr"
+        reader, writer = os.pipe()
+        with self.errors.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tunnelui_server", "run", "--config", str(config), "--ready-fd", str(writer)],
+                pass_fds=[writer],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=os.environ | {"XDG_RUNTIME_DIR": str(self.runtime), "PYTHONPATH": os.pathsep.join(sys.path)},
+            )
+        os.close(writer)
+        with os.fdopen(reader) as ready:
+            line = ready.readline()
+        if not line:
+            self.stop()
+            raise AssertionError(self.errors.read_text())
+        self.ready: dict[str, Any] = json.loads(line)
+        self.port = int(self.ready["proxy"].rpartition(":")[2])
+        self.context = ssl.create_default_context(cafile=str(config.parent / "ca.pem"))
+
+    def children(self) -> dict[str, psutil.Process]:
+        found = {}
+        for child in psutil.Process(self.process.pid).children():
+            # Between fork and exec, and as a zombie, a child has no arguments of its own.
+            with contextlib.suppress(psutil.Error, ValueError):
+                arguments = child.cmdline()
+                found[arguments[arguments.index("tunnelui_server.child") + 1]] = child
+        return found
+
+    def dial(self) -> ssl.SSLSocket:
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return self.context.wrap_socket(sock, server_hostname="127.0.0.1")
+
+    def ask(self, data: bytes) -> bytes:
+        with self.dial() as sock:
+            sock.sendall(data)
+            return read_all(sock)
+
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.errors.read_text().splitlines()]
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(5)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        shutil.rmtree(self.runtime)
+
+
+@pytest.fixture
+def server(config: Path) -> Iterator[Server]:
+    made = Server(config)
+    yield made
+    made.stop()
+
+
+async def sign_in(config_path: Path) -> str:
+    config = load_config(config_path, {})
+    store = await open_store(
+        "sqlite", config.databroker_storage_connection_string, shared_secret=config.shared_secret_bytes
+    )
+    now = time.time()
+    person = Person("alice@example.com", "alice@example.com", "Alice", frozenset())
+    session = Session(new_session_id(), person, now, now + 3600, "local")
+    await store.create(session)
+    await store.aclose()
+    return TokenSigner(config.shared_secret_bytes, token_issuer(config.authenticate_url)).issue(session)
+
+
+def tunnel(server: Server, token: str) -> ssl.SSLSocket:
+    sock = server.dial()
+    sock.sendall(connect_head("echo.example.com:1", token))
+    assert status(sock.recv(4096)) == 200
+    return sock
+
+
+def read_to_cut(sock: ssl.SSLSocket) -> None:
+    with contextlib.suppress(ConnectionResetError):
+        assert read_all(sock) == b""
+
+
+def alive(sock: ssl.SSLSocket) -> bool:
+    sock.sendall(b"ping")
+    return sock.recv(10) == b"ping"
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+PING = b"GET /ping HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+
+
+class TestRun:
+    async def test_it_serves_survives_a_crash_and_leaves_nothing_behind(self, config: Path, server: Server) -> None:
+        assert server.process.stdout is not None
+        assert server.process.stdout.readline() == f"listening on {server.ready['proxy']}\n".encode()
+        assert status(server.ask(PING)) == 200
+        with tunnel(server, await sign_in(config)) as sock:
+            children = server.children()
+            assert set(children) == {"gateway", "control"}
+            children["control"].kill()
+            assert alive(sock)
+            wait_for(lambda: server.children().get("control", children["control"]).pid != children["control"].pid)
+            wait_for(lambda: status(server.ask(PING)) == 200)
+            assert alive(sock)
+            assert server.children()["gateway"].pid == children["gateway"].pid
+            (folder,) = server.runtime.iterdir()
+            assert folder.stat().st_mode & 0o077 == 0
+            everyone = list(server.children().values())
+            server.process.terminate()
+            read_to_cut(sock)
+        assert server.process.wait(10) == 0
+        assert not list(server.runtime.iterdir())
+        assert not any(process.is_running() for process in everyone)
+        ended = [line for line in server.log() if line["message"] == "tunnel ended"]
+        assert [line["cause"] for line in ended] == ["shutdown"]
+        assert any(line.get("plane") == "control" for line in server.log())
+
+    async def test_a_gateway_that_crashes_is_back_on_a_port(self, config: Path, server: Server) -> None:
+        gateway = server.children()["gateway"]
+        gateway.kill()
+        wait_for(lambda: server.children().get("gateway", gateway).pid != gateway.pid)
+        assert server.process.poll() is None
+
+    def test_children_end_when_the_parent_is_killed(self, server: Server) -> None:
+        children = list(server.children().values())
+        assert len(children) == 2
+        server.process.kill()
+        psutil.wait_procs(children, timeout=8)
+        assert not any(child.is_running() for child in children)
+        assert not list(server.runtime.iterdir())
+
+    async def test_a_second_signal_does_not_wait(self, config: Path, server: Server) -> None:
+        with tunnel(server, await sign_in(config)):
+            began = time.monotonic()
+            server.process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+            server.process.send_signal(signal.SIGINT)
+            assert server.process.wait(10) == 0
+            assert time.monotonic() - began < 6
+
+    def test_a_request_that_hides_a_connect_opens_nothing(self, server: Server, upstream: Upstream) -> None:
+        hidden = connect_head("echo.example.com:1")
+        both = b"POST /ping HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        assert status(server.ask(both + hidden)) == 400
+        keep = b"GET /ping HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        first, *others = server.ask(keep + hidden).split(b"HTTP/1.1 ")[1:]
+        assert first.startswith(b"200")
+        # The control plane may close after one answer, or say that it knows no CONNECT; it never opens one.
+        assert all(answer[:3] in (b"400", b"404") for answer in others)
+        assert upstream.connects == 0
+        assert not [line for line in server.log() if line["message"] == "tunnel decided"]
+
+    def test_a_port_that_is_taken_is_told_in_words(self, config: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            config.write_text(config.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+            command = [sys.executable, "-m", "tunnelui_server", "run", "--config", str(config)]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=25)
+        assert done.returncode == 1
+        assert f"127.0.0.1:{port} is already in use" in done.stderr
+        assert "listening" not in done.stdout
+
+    def test_a_wrong_configuration_is_exit_2(self, config: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        config.write_text(config.read_text() + "x: 1\n")
+        assert main(["run", "--config", str(config)]) == 2
+        assert "unknown key “x”" in capfd.readouterr().err
+
+
+class TestCheck:
+    def test_good(self, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        config.write_text(config.read_text() + "autocert: true\n")
+        assert main(["check", "--config", str(config)]) == 0
+        out, err = capsys.readouterr()
+        assert out == f"{config}: good, 1 route\n"
+        assert "warning: these keys have no effect here: autocert" in err
+        assert not (config.parent / "state").exists()
+
+    def test_every_error_with_its_hint(self, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        config.write_text("log_level: loud\nidp_clientid: x\n" + config.read_text())
+        assert main(["check", "--config", str(config)]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert f"{config}:1: log_level: “loud” is no level" in err
+        assert f"{config}:2: unknown key “idp_clientid”\n  Did you mean “idp_client_id”?" in err
+        assert err.endswith("2 errors\n")
+
+    def test_a_file_that_is_not_there(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["check", "--config", str(tmp_path / "x")]) == 2
+        assert "No such file" in capsys.readouterr().err
+
+
+class TestSessions:
+    def test_list_and_revoke(self, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        import anyio
+
+        anyio.run(sign_in, config)
+        assert main(["sessions", "list", "--config", str(config), "--json"]) == 0
+        (listed,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert listed["email"] == "alice@example.com"
+        assert main(["sessions", "revoke", "--config", str(config), "alice@example.com"]) == 0
+        assert main(["sessions", "list", "--config", str(config)]) == 0
+        assert "nobody is signed in" in capsys.readouterr().out
+        assert main(["sessions", "revoke", "--config", str(config), "alice@example.com"]) == 1
+
+    def test_sessions_in_memory_can_not_be_reached(self, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        config.write_text(config.read_text() + "databroker_storage_type: memory\n")
+        assert main(["sessions", "list", "--config", str(config)]) == 2
+        assert "inside the running server" in capsys.readouterr().err
+
+
+def test_hash_password_reads_a_line_and_never_shows_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\n"))
+    assert main(["hash-password"]) == 0
+    out, err = capsys.readouterr()
+    assert verify_password(out.strip(), "correct horse")
+    assert "correct" not in out + err
+
+
+def test_without_a_command_the_usage_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+def test_the_data_plane_loads_no_web_framework() -> None:
+    code = "import sys, tunnelui_server.gateway; print(*(name.split('.')[0] for name in sys.modules))"
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ).stdout
+    assert not {"starlette", "uvicorn", "jinja2", "httpx", "pydantic"} & set(out.split())
