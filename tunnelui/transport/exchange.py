@@ -1,0 +1,56 @@
+"""One HTTP/1.1 head over an endpoint, within a total time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import anyio
+
+from tunnelui.wire.head import MAX_HEAD, RequestHead, RequestParser, ResponseHead, ResponseParser
+
+if TYPE_CHECKING:
+    from tunnelui.transport.endpoint import Endpoint
+
+__all__ = ["read_request_head", "read_response_head"]
+
+_Head = TypeVar("_Head", covariant=True)
+
+
+class _Parser(Protocol[_Head]):
+    def feed(self, data: bytes) -> _Head | None: ...
+
+    @property
+    def remainder(self) -> bytes: ...
+
+
+async def read_request_head(endpoint: Endpoint, *, timeout: float) -> RequestHead:
+    """Read one request head. What came after it is given back to *endpoint*.
+
+    :param timeout: seconds for the whole head, however slowly its bytes come.
+    :raises HeadError: the bytes are no acceptable request.
+    :raises PeerError: ``timeout``, ``closed`` (the stream ended in order before the head was complete), ``reset`` and
+        the like.
+    """
+    return await _read(endpoint, RequestParser(), timeout)
+
+
+async def read_response_head(endpoint: Endpoint, *, timeout: float) -> ResponseHead:
+    """Read one response head; otherwise as `read_request_head`."""
+    return await _read(endpoint, ResponseParser(), timeout)
+
+
+async def _read(endpoint: Endpoint, parser: _Parser[_Head], timeout: float) -> _Head:
+    size = 0
+    try:
+        with anyio.fail_after(timeout):
+            # Never much more than a head: what follows it waits in the kernel until a relay wants it.
+            while data := await endpoint.receive(MAX_HEAD):
+                size += len(data)
+                head = parser.feed(data)
+                if head is not None:
+                    if parser.remainder:
+                        endpoint.unread(parser.remainder)
+                    return head
+    except TimeoutError:
+        raise endpoint.failure("timeout", f"no complete head within {timeout:g} s") from None
+    raise endpoint.failure("closed", "in the middle of a head" if size else "before a head")

@@ -1,0 +1,275 @@
+"""TLS over a non-blocking socket, with directions that end apart.
+
+`ssl.SSLObject` works between two memory BIOs, so that no socket operation hides inside OpenSSL. What follows from that:
+
+* After each read from the socket everything is decrypted until OpenSSL wants more: plaintext that stays inside wakes
+  nobody. Where the caller's buffer is full before that, `TLSEndpoint.buffered` says so.
+* ``unwrap()`` queues our ``close_notify`` and then looks for the peer's. If it finds a data record instead it fails,
+  and the stream is lost (APPLICATION_DATA_AFTER_CLOSE_NOTIFY). So everything received is decrypted first. After that
+  it raises `ssl.SSLWantReadError`, and reading goes on as before.
+* An orderly end is the peer's ``close_notify`` and nothing else (RFC 8446 section 6.1). The incoming BIO is never told
+  of the socket's end, since Python lets OpenSSL take that for an orderly one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import anyio
+
+from tunnelui.errors import PeerError, ProxyError
+from tunnelui.text import clean
+from tunnelui.transport.certificate import certificate_names
+from tunnelui.transport.contexts import client_context, reason, server_context
+from tunnelui.transport.endpoint import CHUNK, WOULD_BLOCK, SocketEndpoint, scratch
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+__all__ = ["TLSEndpoint", "client_context", "server_context", "start_tls"]
+
+# Answers to handshake messages (alerts, key updates) pile up in a peer that sends them and does not read.
+_MAX_PENDING: Final = 4 * CHUNK
+_RECORD: Final = 1 << 14  # the most plaintext in a TLS record
+_SLICE: Final = 1 << 15
+_SHOWN_NAMES: Final = 8
+_ENCODING_DER: Final = 2  # _ssl.ENCODING_DER
+
+
+class TLSEndpoint(SocketEndpoint):
+    """A stream socket under TLS, in either role; made by `start_tls`. About 17 KiB while idle."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        connection: ssl.SSLObject,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        *,
+        address: str = "",
+        error: type[PeerError] = ProxyError,
+    ) -> None:
+        super().__init__(sock, address=address, error=error)
+        self._tls = connection
+        # typeshed knows only the form of read() that returns bytes.
+        self._read = cast("Callable[[int, memoryview], int]", connection.read)
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._inside = False  # OpenSSL may hold more than was asked for
+        self._ended = False  # the peer's close_notify has come
+
+    @property
+    def version(self) -> str:
+        """``TLSv1.3`` or ``TLSv1.2``."""
+        return self._tls.version() or ""
+
+    @property
+    def cipher(self) -> str:
+        """The cipher suite's name."""
+        suite = self._tls.cipher()
+        return suite[0] if suite else ""
+
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """The peer's certificate, DER; verified where the context verifies. ``None`` if it sent none."""
+        return self._tls.getpeercert(binary_form=True)
+
+    @property
+    def buffered(self) -> bool:
+        return bool(self._unread) or self._inside or self._ended
+
+    @property
+    def pending(self) -> int:
+        return len(self._out) + self._outgoing.pending
+
+    def read_into(self, buffer: memoryview) -> int:
+        if self._unread:
+            return self._take_unread(buffer)
+        if self._inside or self._ended:
+            size = self._decrypt(buffer)
+            if size != WOULD_BLOCK:
+                return size
+        received = self._recv(scratch.cipher)
+        if received == WOULD_BLOCK:
+            return WOULD_BLOCK
+        if received == 0:
+            raise self.failure("truncated", "no close_notify before the end of the stream")
+        # In pieces: a memory BIO never gives back the space that it has once used.
+        size = 0
+        for at in range(0, received, _SLICE):
+            self._incoming.write(scratch.cipher[at : min(at + _SLICE, received)])
+            size += max(0, self._decrypt(buffer[size:]))
+        if size:
+            return size
+        return 0 if self._ended else WOULD_BLOCK
+
+    def _decrypt(self, buffer: memoryview) -> int:
+        """Decrypt what is there into *buffer*, until OpenSSL wants more or the buffer is full."""
+        size, limit, read = 0, len(buffer), self._read
+        try:
+            while size < limit:
+                got = read(limit - size, buffer[size:])
+                if not got:
+                    self._ended = True
+                    break
+                size += got
+            self._inside = size == limit
+        except ssl.SSLWantReadError:
+            self._inside = False
+        except ssl.SSLZeroReturnError:
+            self._ended = True
+        except ssl.SSLError as error:
+            raise self.failure("tls", reason(error)) from error
+        if self._outgoing.pending:
+            self.flush()
+            if self.pending > _MAX_PENDING:
+                raise self.failure("tls", "it asks for answers and does not read them")
+        if size:
+            return size
+        return 0 if self._ended else WOULD_BLOCK
+
+    def write(self, data: memoryview | bytes) -> bool:
+        view, write, take = memoryview(data), self._tls.write, self._outgoing.read
+        records = []
+        try:
+            while view:
+                view = view[write(view[:_RECORD]) :]
+                records.append(take())
+        except ssl.SSLError as error:
+            raise self.failure("tls", reason(error)) from error
+        if self._out:
+            self._out = b"".join((self._out, *records))
+            return self.flush()
+        sent = self._send_records(records)
+        if sent < sum(map(len, records)):
+            self._out = memoryview(b"".join(records))[sent:]
+            return False
+        return True
+
+    def _send_records(self, records: list[bytes]) -> int:
+        try:
+            return self._sock.sendmsg(records)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            raise self._mapped(error) from error
+
+    def flush(self) -> bool:
+        while True:
+            if not self._out:
+                if not self._outgoing.pending:
+                    return True
+                self._out = memoryview(self._outgoing.read())
+            sent = self._send(self._out)
+            if sent < len(self._out):
+                self._out = self._out[sent:]
+                return False
+            self._out = b""
+
+    def send_eof(self) -> bool:
+        # What comes after a close_notify that we have seen can only be garbage; before it, everything received must be
+        # decrypted (see above). That is bounded: one read from the socket and one record.
+        rest = bytearray()
+        while not self._ended:
+            size = self._decrypt(scratch.plain)
+            if size <= 0:
+                break
+            rest += scratch.plain[:size]
+        self._unread += bytes(rest)
+        try:
+            self._tls.unwrap()
+        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            pass
+        except ssl.SSLError as error:
+            raise self.failure("tls", reason(error)) from error
+        return self.flush()
+
+
+async def start_tls(
+    sock: socket.socket,
+    context: ssl.SSLContext,
+    *,
+    server_hostname: str | None = None,
+    server_side: bool = False,
+    timeout: float = 10.0,
+    address: str = "",
+    error: type[PeerError] = ProxyError,
+    data: bytes = b"",
+) -> TLSEndpoint:
+    """Shake hands on a connected *sock*, which this call owns from now on: on any failure it is closed.
+
+    :param timeout: seconds for the whole handshake.
+    :param address: whom to name in errors.
+    :param data: bytes already read from the socket, for instance after a PROXY header.
+    :raises PeerError: ``certificate`` (the detail carries OpenSSL's reason and the names in the certificate), ``tls``,
+        ``timeout``, ``reset`` and the like.
+    """
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    endpoint: TLSEndpoint | None = None
+    try:
+        connection = context.wrap_bio(incoming, outgoing, server_side=server_side, server_hostname=server_hostname)
+        endpoint = TLSEndpoint(sock, connection, incoming, outgoing, address=address, error=error)
+        endpoint.stage = "tls"
+        incoming.write(data)
+        with anyio.fail_after(timeout):
+            await _shake_hands(endpoint, connection, incoming)
+    except TimeoutError:
+        sock.close()
+        raise error("timeout", address=address, stage="tls", detail=f"no handshake within {timeout:g} s") from None
+    except BaseException:
+        if endpoint is not None:
+            endpoint.close()
+        sock.close()
+        raise
+    endpoint.stage = "connect"
+    # The last flight may have brought data along, which no event would announce.
+    endpoint._inside = True
+    return endpoint
+
+
+async def _shake_hands(endpoint: TLSEndpoint, connection: ssl.SSLObject, incoming: ssl.MemoryBIO) -> None:
+    while True:
+        try:
+            connection.do_handshake()
+        except ssl.SSLWantReadError:
+            await endpoint.drain()
+            while (received := endpoint._recv(scratch.cipher)) == WOULD_BLOCK:
+                await endpoint._readable()
+            if received == 0:
+                raise endpoint.failure("tls", "the connection was closed during the handshake") from None
+            incoming.write(scratch.cipher[:received])
+        except ssl.SSLError as error:
+            # The alert tells the peer why; if it can't be sent at once, so be it.
+            with contextlib.suppress(PeerError):
+                endpoint.flush()
+            raise _handshake_failure(endpoint, connection, error) from error
+        else:
+            await endpoint.drain()
+            return
+
+
+def _handshake_failure(endpoint: TLSEndpoint, connection: ssl.SSLObject, error: ssl.SSLError) -> PeerError:
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return endpoint.failure("tls", reason(error))
+    detail = reason(error)
+    der = _presented_certificate(connection)
+    if der is not None:
+        names = certificate_names(der)
+        shown = ", ".join(clean(name, 80) for name in names[:_SHOWN_NAMES]) or "no host"
+        more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+        detail = f"{detail} (the certificate is for {shown}{more})"
+    return endpoint.failure("certificate", detail)
+
+
+def _presented_certificate(connection: ssl.SSLObject) -> bytes | None:
+    """The certificate that the peer sent, verified or not; ``None`` where this Python does not tell."""
+    # Public from 3.13 on; before that only the inner object has it, and gives objects in place of bytes.
+    holder: Any = connection if hasattr(connection, "get_unverified_chain") else getattr(connection, "_sslobj", None)
+    try:
+        first = holder.get_unverified_chain()[0]
+        return first if isinstance(first, bytes) else bytes(first.public_bytes(_ENCODING_DER))
+    except (AttributeError, IndexError, TypeError, ValueError, ssl.SSLError):
+        return None
