@@ -18,7 +18,8 @@ class Engine(Protocol):
 
     Coroutines return when the request is carried out, not when its effect is complete: `start` returns once the local
     port listens or the reason why it can't is in the snapshot. They raise `tunnelui.errors.TunnelError` only for what
-    the caller got wrong: `tunnelui.errors.ConfigError` for an unknown or invalid route. All else shows in the snapshot.
+    the caller got wrong: `tunnelui.errors.ConfigError` for an unknown or invalid route, profile or proxy. All else
+    shows in the snapshot.
     """
 
     def snapshot(self) -> EngineSnapshot:
@@ -42,7 +43,10 @@ class Engine(Protocol):
         ...
 
     async def sign_in(self, profile: str, proxy: str) -> None:
-        """Begin a sign-in, or do nothing when one is under way. *proxy* is an origin, ``https://HOST:PORT``."""
+        """Begin a sign-in, or do nothing when one is under way. *proxy* is an origin, ``https://HOST:PORT``.
+
+        :raises tunnelui.errors.AuthError: a service account is used there (code ``service_account``).
+        """
         ...
 
     async def cancel_sign_in(self, profile: str, proxy: str) -> None:
@@ -57,7 +61,10 @@ class Engine(Protocol):
         ...
 
     async def sign_out(self, profile: str, proxy: str) -> None:
-        """Forget the token. Live connections stay."""
+        """Forget the token. Live connections stay.
+
+        :raises tunnelui.errors.LocalError: the token store still has it.
+        """
         ...
 
     async def add_route(self, route: Route) -> None:

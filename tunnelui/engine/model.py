@@ -6,12 +6,14 @@ Times named ``*_at`` are Unix seconds (wall clock, for people to read); duration
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tunnelui.config.route import Route
+    from tunnelui.errors import TunnelError
 
 __all__ = [
     "ConnectionSnapshot",
@@ -81,6 +83,11 @@ class Problem:
     at: float
     request_id: str | None = None
 
+    @classmethod
+    def from_error(cls, error: TunnelError) -> Problem:
+        """Return the error as a value, dated now."""
+        return cls(error.code, str(error), error.hint, time.time(), error.request_id)
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSnapshot:
@@ -109,7 +116,8 @@ class TunnelSnapshot:
     :param connections: the live ones, then up to 20 closed ones, newest first.
     :param live: how many connections are open.
     :param bytes_in: since the tunnel was last started, closed connections included.
-    :param retry_at: when the next try comes, in the state ``retry``.
+    :param retry_at: when the next try comes, in the states ``retry`` and ``port busy``. In ``retry``, ``None`` means
+        that nobody waits and the next local connection tries again.
     """
 
     route: Route
@@ -181,8 +189,9 @@ class EngineSnapshot:
 class Event:
     """Something that happened, for logs and ``--json``.
 
-    :param kind: ``listening``, ``state``, ``accepted``, ``sign_in``, ``signed_in``, ``open``, ``closed``, ``failed``,
-        ``stopped``, ``note``.
+    :param kind: ``listening``, ``state``, ``accepted``, ``sign_in``, ``signed_in``, ``retry``, ``open``, ``closed``,
+        ``failed``, ``stopped``, ``note``. A connection is ``accepted``, ``open`` if it comes to
+        that, and in the end ``closed`` or ``failed``.
     :param level: ``debug``, ``info``, ``warning`` or ``error``.
     :param message: one line for people.
     :param data: the facts, JSON types only.

@@ -1,0 +1,173 @@
+"""One accepted local socket, from the first moment to the last, and what can be said of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from tunnelui.engine.connector import Opened
+from tunnelui.engine.held import LOOK_INTERVAL, has_left
+from tunnelui.engine.model import ConnectionSnapshot, ConnectionState, StageTimings
+from tunnelui.errors import LocalError, TunnelError
+from tunnelui.transport.relay import Relay
+
+if TYPE_CHECKING:
+    from tunnelui.engine.connector import Connector
+    from tunnelui.errors import PeerError
+    from tunnelui.transport.endpoint import Endpoint
+    from tunnelui.transport.relay import RelayResult
+
+__all__ = ["Connection", "Owner"]
+
+
+class Owner(Protocol):
+    """Who keeps count of connections. The calls follow the change that they report."""
+
+    def moved(self, connection: Connection, before: ConnectionState) -> None:
+        """``connection.state`` is another than *before*."""
+
+    def retrying(self, connection: Connection, error: PeerError, delay: float) -> None:
+        """A try failed; the next begins in *delay* seconds."""
+
+    def failed(self, connection: Connection, error: TunnelError) -> None:
+        """There will be no tunnel for this connection."""
+
+
+class Connection:
+    """Holds the local socket until the proxy has opened a tunnel, then relays.
+
+    While it waits, for a sign-in or between two tries, not a byte is read. A local program that leaves meanwhile ends
+    the waiting of this connection and of no other.
+    """
+
+    def __init__(self, id: int, near: Endpoint, peer: str, owner: Owner) -> None:
+        self.id = id
+        self.peer = peer
+        self.state = ConnectionState.CONNECTING
+        self.timings = StageTimings()
+        self.tls = ""
+        self.request_id: str | None = None
+        self.cause = ""
+        self.result: RelayResult | None = None
+        self.error: TunnelError | None = None
+        self.opened_at = time.time()
+        self.closed_at: float | None = None
+        self.done = anyio.Event()
+        self._near = near
+        self._owner = owner
+        self._relay: Relay | None = None
+        self._answered_at = 0.0
+        self._scope = anyio.CancelScope()
+        self._held = False
+
+    async def serve(self, connector: Connector, *, linger: float) -> None:
+        """Run to the end. Raises nothing but cancellation: what went wrong is in `error` or `result`."""
+        try:
+            with self._scope:
+                await self._serve(connector, linger)
+        except TunnelError as error:
+            self.error = error
+            self.cause = str(error)
+            self._owner.failed(self, error)
+        finally:
+            self._near.abort()  # nothing is left to abort after a relay; before one, the local program sees a reset
+            self.closed_at = time.time()
+            self.cause = self.cause or "stopped"
+            self._move(ConnectionState.CLOSED)
+            self.done.set()
+
+    def cut(self, cause: str) -> None:
+        """End it now: both sides see a reset. *cause* is shown."""
+        if self.closed_at is None:
+            self.cause = self.cause or cause
+            self._scope.cancel()
+
+    @property
+    def bytes_in(self) -> int:
+        return self._relay.bytes_in if self._relay else 0
+
+    @property
+    def bytes_out(self) -> int:
+        return self._relay.bytes_out if self._relay else 0
+
+    @property
+    def stages(self) -> StageTimings:
+        """The timings, the wait for the first byte from the far side included."""
+        if self._relay is None or self._relay.first_byte_at is None:
+            return self.timings
+        return replace(self.timings, first_byte=max(0.0, self._relay.first_byte_at - self._answered_at))
+
+    def snapshot(self) -> ConnectionSnapshot:
+        state = self.state
+        if state is ConnectionState.OPEN and self._relay and (self._relay.near_eof or self._relay.far_eof):
+            state = ConnectionState.HALF_CLOSED
+        return ConnectionSnapshot(
+            id=self.id,
+            peer=self.peer,
+            state=state,
+            opened_at=self.opened_at,
+            closed_at=self.closed_at,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            timings=self.stages,
+            tls=self.tls,
+            cause=self.cause,
+            request_id=self.request_id,
+        )
+
+    def on_try(self) -> None:
+        self._held = False
+        self._move(ConnectionState.CONNECTING)
+
+    def on_sign_in(self) -> None:
+        self._held = True
+        self._move(ConnectionState.SIGN_IN)
+
+    def on_retry(self, error: PeerError, delay: float) -> None:
+        self._held = True
+        self._owner.retrying(self, error, delay)
+
+    async def _serve(self, connector: Connector, linger: float) -> None:
+        opened = await self._open(connector)
+        self._answered_at = opened.at
+        self._relay = Relay(self._near, opened.far, half_close_far=opened.half_close, linger=linger)
+        self._move(ConnectionState.OPEN)
+        self.result = await self._relay.run()
+        self.cause = self.result.detail or str(self.result.cause)
+
+    async def _open(self, connector: Connector) -> Opened:
+        """Open the tunnel, unless the local program leaves first."""
+        outcome: Opened | TunnelError | None = None
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._watch, group.cancel_scope)
+                try:
+                    outcome = await connector.open(self)
+                except TunnelError as error:  # kept, so that no exception group is made of it
+                    outcome = error
+                group.cancel_scope.cancel()
+        except BaseException:
+            if isinstance(outcome, Opened):  # cut in the moment of success
+                outcome.far.abort()
+            raise
+        if outcome is None:
+            raise LocalError("the local program left before the tunnel was open", code="left")
+        if isinstance(outcome, TunnelError):
+            raise outcome
+        return outcome
+
+    async def _watch(self, scope: anyio.CancelScope) -> None:
+        """Cancel *scope* when the local program leaves while the connection is held."""
+        while True:
+            await anyio.sleep(LOOK_INTERVAL)
+            if self._held and has_left(self._near):
+                scope.cancel()
+                return
+
+    def _move(self, state: ConnectionState) -> None:
+        before, self.state = self.state, state
+        if before is not state:
+            self._owner.moved(self, before)

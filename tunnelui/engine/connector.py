@@ -1,0 +1,275 @@
+"""From an accepted connection to an open tunnel: token, dial, TLS, CONNECT, answer.
+
+What is tried again, and what is not
+====================================
+
+Not one byte of the local program has been read while this runs, so a new try loses nothing. Trouble that often passes
+by itself is tried again a few times within a few seconds (`tunnelui.engine.backoff.CONNECT_RETRIES`: up to four tries,
+none begun later than five seconds after the first): a name that does not resolve, a refused or unreachable proxy, a
+connection that is reset or closed before the answer, a 503. A local program that sees the proxy restart waits two
+seconds instead of failing.
+
+Not tried again: a timeout that has used up the window, a certificate or TLS fault, an answer that is not in the table
+of `tunnelui.engine.answers`, a 403. Waiting mends none of these; the next accepted connection tries anew all the same.
+
+The token
+=========
+
+The first try is made with whatever token is there, or none: public routes need none, and only the proxy can say what
+a token is worth. An answer that asks for a sign-in hands the rejected token to ``renew``, which forgets it, joins or
+begins the one sign-in, and returns the next token; the try after that is the last one. **No other outcome touches the
+token**: not a timeout, a cancellation, a 404, a 5xx or a 403.
+
+When even a token fresh from a sign-in is rejected, further connections fail at once for a while instead of opening one
+browser tab each: asking the person again would change nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+import anyio
+
+from tunnelui.engine.answers import Meaning, half_close, meaning, refusal, request_id
+from tunnelui.engine.backoff import CONNECT_RETRIES, RetryRule
+from tunnelui.engine.model import StageTimings
+from tunnelui.errors import PeerError, ProtocolError, ProxyError, SignInFailed
+from tunnelui.transport.dial import DialTimeouts, dial, system_resolver
+from tunnelui.transport.endpoint import PlainEndpoint
+from tunnelui.transport.exchange import read_response_head
+from tunnelui.transport.tls import start_tls
+from tunnelui.wire.head import connect_request
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable
+
+    from tunnelui.auth.tokens import Token
+    from tunnelui.transport.dial import Resolver
+    from tunnelui.transport.endpoint import Endpoint
+    from tunnelui.transport.tls import TLSEndpoint
+    from tunnelui.wire.destination import Destination
+    from tunnelui.wire.head import ResponseHead
+
+__all__ = ["DEADLINES", "Connector", "Deadlines", "Identity", "Observer", "Opened", "is_transient"]
+
+_TRANSIENT: Final = frozenset(
+    {"dns", "refused", "unreachable", "timeout", "reset", "closed", "truncated", "unavailable"}
+)
+_MAX_SKIPPED: Final = 8  # interim answers before the real one
+_MAX_BODY: Final = 4096
+_HOPELESS: Final = 30.0  # seconds without a new sign-in after a fresh token was rejected
+_ACCEPT: Final = (("Accept", "application/json, text/plain;q=0.9"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds for each stage; *connect* leaves the proxy time to reach a slow service, *body* is for a refusal's."""
+
+    dns: float = 5.0
+    tcp: float = 10.0
+    tls: float = 10.0
+    connect: float = 30.0
+    body: float = 1.0
+
+
+DEADLINES: Final = Deadlines()
+
+
+class Identity(Protocol):
+    """Where tokens come from: `tunnelui.auth.credentials.Credentials`."""
+
+    async def current(self) -> Token | None: ...
+
+    async def renew(self, rejected: Token | None, *, route: str = "") -> Token: ...
+
+
+class Observer(Protocol):
+    """Who wants to know how a connection comes along."""
+
+    timings: StageTimings
+    tls: str
+    request_id: str | None
+
+    def on_try(self) -> None:
+        """A try begins: dialling."""
+
+    def on_sign_in(self) -> None:
+        """The connection waits for a sign-in."""
+
+    def on_retry(self, error: PeerError, delay: float) -> None:
+        """A try failed; the next begins in *delay* seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A tunnel as the proxy opened it, at *at* (monotonic). *half_close*: whether an end may be passed on alone."""
+
+    far: Endpoint
+    half_close: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Rejected:
+    status: int
+
+
+class Connector:
+    """Opens connections to one destination with one identity."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        identity: Identity,
+        context: Callable[[], Awaitable[ssl.SSLContext]],
+        *,
+        route: str = "",
+        deadlines: Deadlines = DEADLINES,
+        retries: RetryRule = CONNECT_RETRIES,
+        resolve: Resolver = system_resolver,
+    ) -> None:
+        """*context* gives the TLS settings for the proxy; it is not called for a plain ``http`` proxy."""
+        self.destination = destination
+        self._identity = identity
+        self._context = context
+        self._route = route
+        self._deadlines = deadlines
+        self._retries = retries
+        self._resolve = resolve
+        self._hopeless: tuple[Token, float] | None = None
+
+    async def open(self, observer: Observer) -> Opened:
+        """Return an open tunnel. Cancelling it leaves nothing behind.
+
+        :raises tunnelui.errors.TunnelError: why there is none. ``ConfigError`` when the TLS settings can't be loaded.
+        """
+        began = time.monotonic()
+        token = await self._identity.current()
+        renewed = False
+        first: float | None = None
+        failures = 0
+        while True:
+            context = await self._context() if self.destination.proxy.scheme == "https" else None
+            now = time.monotonic()
+            first = now if first is None else first
+            observer.timings = StageTimings(queue=now - began)
+            observer.on_try()
+            try:
+                result = await self._try(token, context, observer)
+            except PeerError as error:
+                failures += 1
+                delay = self._retries.delay(failures, time.monotonic() - first) if is_transient(error) else None
+                if delay is None:
+                    raise
+                observer.on_retry(error, delay)
+                await anyio.sleep(delay)
+                continue
+            if isinstance(result, Opened):
+                return result
+            if renewed or self._is_hopeless(token):
+                raise self._rejected_again(token, result, observer)
+            observer.on_sign_in()
+            token = await self._identity.renew(token, route=self._route)
+            renewed, first, failures = True, None, 0
+
+    async def _try(self, token: Token | None, context: ssl.SSLContext | None, observer: Observer) -> Opened | _Rejected:
+        """Dial and ask once; the far side is closed unless it opened."""
+        far = await self._reach(context, observer)
+        opened: Opened | None = None
+        try:
+            head = await self._answer(far, token, observer)
+            what = meaning(head.status)
+            if what is Meaning.OPEN:
+                opened = Opened(far, half_close(head), time.monotonic())
+                return opened
+            if what is Meaning.SIGN_IN:
+                return _Rejected(head.status)
+            body = await self._read_body(far, head)
+            raise refusal(head, body, self.destination, token.name if token else "")
+        finally:
+            if opened is None:
+                far.close()
+
+    async def _answer(self, far: Endpoint, token: Token | None, observer: Observer) -> ResponseHead:
+        """Ask and return the answer, within the deadline."""
+        began = time.monotonic()
+        try:
+            with anyio.fail_after(self._deadlines.connect):
+                head = await self._ask(far, token)
+        except TimeoutError:
+            detail = f"no answer to CONNECT within {self._deadlines.connect:g} s"
+            raise self._failure("timeout", detail) from None
+        except ProtocolError as error:
+            raise self._failure("answer", error.message) from error
+        observer.timings = replace(observer.timings, connect=time.monotonic() - began)
+        observer.request_id = request_id(head)
+        return head
+
+    async def _reach(self, context: ssl.SSLContext | None, observer: Observer) -> Endpoint:
+        """Dial the proxy, with TLS where there is a *context*."""
+        proxy, limits = self.destination.proxy, self._deadlines
+        dialed = await dial(
+            proxy.address,
+            timeouts=DialTimeouts(dns=limits.dns, tcp=limits.tcp),
+            error=ProxyError,
+            resolve=self._resolve,
+        )
+        observer.timings = replace(observer.timings, dns=dialed.dns, tcp=dialed.tcp)
+        address = str(proxy.address)
+        if context is None:
+            observer.tls = ""
+            return PlainEndpoint(dialed.sock, address=address, error=ProxyError)
+        began = time.monotonic()
+        far: TLSEndpoint = await start_tls(
+            dialed.sock, context, server_hostname=proxy.host, timeout=limits.tls, address=address, error=ProxyError
+        )
+        observer.timings = replace(observer.timings, tls=time.monotonic() - began)
+        observer.tls = far.version
+        return far
+
+    async def _ask(self, far: Endpoint, token: Token | None) -> ResponseHead:
+        """Send the CONNECT and return the answer's head, interim answers skipped."""
+        request = connect_request(self.destination.authority, token=token.value if token else None, headers=_ACCEPT)
+        await far.send_all(request)
+        for _ in range(_MAX_SKIPPED):
+            head = await read_response_head(far, timeout=self._deadlines.connect)
+            if meaning(head.status) is not Meaning.SKIP:
+                return head
+        raise self._failure("answer", f"more than {_MAX_SKIPPED} interim answers")
+
+    async def _read_body(self, far: Endpoint, head: ResponseHead) -> bytes:
+        """Return the beginning of a refusal's body: what comes soon enough, for the words in it."""
+        length = head.headers.get("content-length") or ""
+        limit = min(int(length), _MAX_BODY) if length.isdecimal() and len(length) < 10 else _MAX_BODY
+        body = b""
+        with anyio.move_on_after(self._deadlines.body):
+            try:
+                while len(body) < limit and (data := await far.receive(limit - len(body))):
+                    body += data
+            except PeerError:
+                pass  # the answer counts, however its body ends
+        return body
+
+    def _failure(self, code: str, detail: str) -> ProxyError:
+        return ProxyError(code, address=str(self.destination.proxy.address), stage="connect", detail=detail)
+
+    def _is_hopeless(self, token: Token | None) -> bool:
+        return self._hopeless is not None and self._hopeless[0] == token and time.monotonic() < self._hopeless[1]
+
+    def _rejected_again(self, token: Token | None, result: _Rejected, observer: Observer) -> SignInFailed:
+        if token is not None and not self._is_hopeless(token):
+            self._hopeless = (token, time.monotonic() + _HOPELESS)
+        return SignInFailed(
+            f"the proxy {self.destination.proxy.address} asks for a sign-in again right after one ({result.status})",
+            code="rejected",
+            hint="Check that profile and proxy belong together; if they do, ask the proxy's administrator.",
+            request_id=observer.request_id,
+        )
+
+
+def is_transient(error: PeerError) -> bool:
+    """Whether the trouble may pass by itself."""
+    return error.code in _TRANSIENT

@@ -1,0 +1,77 @@
+"""Hands every event to every reader, without ever waiting for one."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+if TYPE_CHECKING:
+    from tunnelui.engine.model import Event
+
+__all__ = ["MAX_BEHIND", "EventHub", "EventReader"]
+
+MAX_BEHIND: Final = 1000
+
+
+class EventReader:
+    """One reader's view, from the moment it was made. For one task at a time; ends when the hub is closed."""
+
+    def __init__(self, limit: int = MAX_BEHIND) -> None:
+        self._events: deque[Event] = deque(maxlen=limit)
+        self._wake = anyio.Event()
+        self._closed = False
+        self.missed = 0
+        """How many events this reader was too slow for."""
+
+    def __aiter__(self) -> EventReader:
+        return self
+
+    async def __anext__(self) -> Event:
+        while not self._events:
+            if self._closed:
+                raise StopAsyncIteration
+            self._wake = anyio.Event()
+            await self._wake.wait()
+        return self._events.popleft()
+
+    def push(self, event: Event) -> None:
+        """Add an event; the oldest goes when the reader is too far behind."""
+        if len(self._events) == self._events.maxlen:
+            self.missed += 1
+        self._events.append(event)
+        self._wake.set()
+
+    def close(self) -> None:
+        """Let the reader end after what it has."""
+        self._closed = True
+        self._wake.set()
+
+
+class EventHub:
+    """Readers are held weakly: one that nobody reads any more costs nothing."""
+
+    def __init__(self) -> None:
+        self._readers: weakref.WeakSet[EventReader] = weakref.WeakSet()
+        self._closed = False
+
+    def subscribe(self) -> EventReader:
+        """Return a reader of all events from now on."""
+        reader = EventReader()
+        if self._closed:
+            reader.close()
+        else:
+            self._readers.add(reader)
+        return reader
+
+    def publish(self, event: Event) -> None:
+        for reader in tuple(self._readers):
+            reader.push(event)
+
+    def close(self) -> None:
+        """End every reader, present and future."""
+        self._closed = True
+        for reader in tuple(self._readers):
+            reader.close()

@@ -1,0 +1,203 @@
+"""Who we are: one `Credentials` per profile and proxy, one set of TLS settings per profile, each made when needed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from tunnelui.auth.credentials import Credentials, CredentialStatus
+from tunnelui.auth.service_account import ServiceAccount
+from tunnelui.auth.sign_in import SignInOptions
+from tunnelui.auth.stores import TokenKey
+from tunnelui.engine.model import Event, IdentitySnapshot, IdentityStatus, Problem, SignInSnapshot
+from tunnelui.transport.contexts import client_context
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Mapping
+
+    from anyio.abc import TaskGroup
+
+    from tunnelui.auth.stores import TokenStore
+    from tunnelui.config.profile import Profile
+    from tunnelui.wire.destination import ProxyOrigin
+
+__all__ = ["Contexts", "Identities", "service_account_of", "sign_in_options"]
+
+
+class Contexts:
+    """Client TLS settings, one per profile. Loading the system's authorities takes some 30 ms: in a worker thread."""
+
+    def __init__(self) -> None:
+        self._made: dict[Profile, ssl.SSLContext] = {}
+        self._lock = threading.Lock()
+
+    def make(self, profile: Profile) -> ssl.SSLContext:
+        """Return the context; blocks while it is made for the first time. What fails is tried anew the next time.
+
+        :raises tunnelui.errors.ConfigError: a certificate file is missing or wrong.
+        """
+        with self._lock:
+            if profile not in self._made:
+                self._made[profile] = client_context(
+                    ca_files=profile.ca_files if not profile.ca_data else (),
+                    ca_data=profile.ca_data or None,
+                    verify=profile.verify,
+                    client_cert=profile.client_cert or None,
+                    client_key=profile.client_key or None,
+                )
+            return self._made[profile]
+
+    async def get(self, profile: Profile) -> ssl.SSLContext:
+        """`make`, without blocking the event loop."""
+        made = self._made.get(profile)
+        return made if made is not None else await anyio.to_thread.run_sync(self.make, profile)
+
+
+def service_account_of(profile: Profile) -> ServiceAccount | None:
+    """Return the service account of *profile*.
+
+    The environment is left out: commands lay flags and variables over the one profile that they are meant for, and a
+    token in a variable must not go to the proxies of all the other profiles.
+    """
+    return ServiceAccount.choose(
+        environ={},
+        profile_value=profile.service_account,
+        profile_file=profile.service_account_file,
+    )
+
+
+def sign_in_options(
+    profile: Profile, contexts: Contexts, announce: Callable[[str], None] | None = None
+) -> SignInOptions:
+    """Return how sign-ins of *profile* are made."""
+    return SignInOptions(
+        browser_cmd=profile.browser_cmd or None,
+        open_browser=profile.open_browser,
+        deadline=profile.sign_in_timeout,
+        ssl_context=lambda: contexts.make(profile),
+        announce=announce,
+    )
+
+
+class Identities:
+    """Every identity that was asked for, and the news of each."""
+
+    def __init__(
+        self,
+        store: TokenStore,
+        contexts: Contexts,
+        group: TaskGroup,
+        *,
+        publish: Callable[[Event], None],
+        changed: Callable[[], None],
+        signed_in: Callable[[TokenKey], None],
+        service_account: Callable[[Profile], ServiceAccount | None] = service_account_of,
+        interactive: bool = True,
+        announce: Callable[[str], None] | None = None,
+    ) -> None:
+        """
+        :param publish: gets the events ``sign_in``, ``signed_in`` and ``note``.
+        :param changed: is called when a snapshot would differ.
+        :param signed_in: is called when a key has got a token that it did not have.
+        """
+        self._store = store
+        self._contexts = contexts
+        self._group = group
+        self._publish = publish
+        self._changed = changed
+        self._signed_in = signed_in
+        self._service_account = service_account
+        self._interactive = interactive
+        self._announce = announce
+        self._credentials: dict[TokenKey, Credentials] = {}
+        self._last: dict[TokenKey, CredentialStatus] = {}
+
+    def get(self, profile: Profile, proxy: ProxyOrigin) -> Credentials:
+        """Return the credentials; the same object every time."""
+        key = TokenKey(profile.name, proxy)
+        if key not in self._credentials:
+            self._credentials[key] = Credentials(
+                key,
+                self._store,
+                tasks=self._group,
+                options=sign_in_options(profile, self._contexts, self._announce),
+                service_account=self._service_account(profile),
+                interactive=self._interactive,
+                on_change=lambda: self._on_change(key),
+            )
+            self._last[key] = self._credentials[key].status()
+            self._changed()
+        return self._credentials[key]
+
+    async def paste(self, credentials: Credentials, text: str) -> None:
+        """Take a token, or the address that the browser ended on.
+
+        :raises tunnelui.errors.SignInFailed: the text holds no token.
+        """
+        under_way = credentials.status().signing_in
+        await credentials.paste(text)
+        if not under_way:
+            self._tell_signed_in(credentials.key, credentials.status())
+
+    def snapshot(self) -> tuple[IdentitySnapshot, ...]:
+        return tuple(_snapshot(key, credentials.status()) for key, credentials in self._credentials.items())
+
+    def notes(self) -> tuple[str, ...]:
+        """What has to be said of the token store, each line once."""
+        lines = (credentials.status().note for credentials in self._credentials.values())
+        return tuple(dict.fromkeys(line for line in lines if line))
+
+    def _on_change(self, key: TokenKey) -> None:
+        before, now = self._last[key], self._credentials[key].status()
+        self._last[key] = now
+        self._changed()
+        if now.url and now.url != before.url:
+            data = {"url": now.url, "waiting": list(now.waiting), "deadline_at": now.deadline_at}
+            self._tell("sign_in", f"sign in at {now.url}", key, data)
+        if before.signing_in and not now.signing_in and now.problem is None and now.status == "signed in":
+            self._tell_signed_in(key, now)
+            self._signed_in(key)
+        elif now.status == "signed in" and before.status in ("signed out", "expired"):
+            self._signed_in(key)
+        if now.problem is not None and now.problem is not before.problem:
+            data = {"code": now.problem.code, "hint": now.problem.hint}
+            self._tell("note", f"sign-in at {key.proxy}: {now.problem}", key, data, level="warning")
+        if now.note and now.note != before.note:
+            self._tell("note", now.note, key, {}, level="warning")
+
+    def _tell_signed_in(self, key: TokenKey, status: CredentialStatus) -> None:
+        who = f" as {status.name}" if status.name else ""
+        self._tell("signed_in", f"signed in at {key.proxy}{who}", key, {"name": status.name})
+
+    def _tell(self, kind: str, message: str, key: TokenKey, data: Mapping[str, object], *, level: str = "info") -> None:
+        facts = {"profile": key.profile, "proxy": str(key.proxy), **data}
+        self._publish(Event(kind, time.time(), message, level, data=facts))
+
+
+def _snapshot(key: TokenKey, status: CredentialStatus) -> IdentitySnapshot:
+    sign_in = problem = None
+    if status.signing_in and status.started_at is not None and status.deadline_at is not None:
+        sign_in = SignInSnapshot(
+            started_at=status.started_at,
+            deadline_at=status.deadline_at,
+            url=status.url,
+            waiting=status.waiting,
+            note=status.sign_in_note,
+        )
+    if status.problem is not None:
+        error = status.problem
+        problem = Problem(error.code, str(error), error.hint, status.problem_at or time.time(), error.request_id)
+    return IdentitySnapshot(
+        profile=key.profile,
+        proxy=str(key.proxy),
+        status=IdentityStatus(status.status),
+        name=status.name,
+        expires_at=status.expires_at,
+        store=status.store,
+        sign_in=sign_in,
+        problem=problem,
+    )

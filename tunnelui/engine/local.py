@@ -1,0 +1,298 @@
+"""`LocalEngine`: tunnels in this process."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from tunnelui.config.route_rules import check_route
+from tunnelui.config.routes import RouteFile
+from tunnelui.engine.backoff import CONNECT_RETRIES, PORT_BACKOFF, Backoff, RetryRule
+from tunnelui.engine.connector import DEADLINES, Connector, Deadlines
+from tunnelui.engine.destinations import resolve_destination
+from tunnelui.engine.hub import EventHub
+from tunnelui.engine.identities import Contexts, Identities, service_account_of
+from tunnelui.engine.model import EngineSnapshot, Event
+from tunnelui.engine.tunnel import Tunnel
+from tunnelui.errors import ConfigError, TunnelError
+from tunnelui.text import clean
+from tunnelui.transport.dial import system_resolver
+from tunnelui.wire.destination import parse_proxy_url
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from types import TracebackType
+
+    from anyio.abc import TaskGroup
+
+    from tunnelui.auth.credentials import Credentials
+    from tunnelui.auth.service_account import ServiceAccount
+    from tunnelui.auth.stores import TokenKey, TokenStore
+    from tunnelui.config.profile import Profile
+    from tunnelui.config.route import Route
+    from tunnelui.config.settings import Settings
+    from tunnelui.transport.dial import Resolver
+    from tunnelui.wire.destination import Destination
+
+__all__ = ["LocalEngine"]
+
+
+class LocalEngine:
+    """An `tunnelui.engine.interface.Engine` whose tunnels run in this event loop, from ``async with`` to its end.
+
+    All its tasks belong to one task group. A fault in one connection ends that connection and nothing else.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: TokenStore,
+        routes: RouteFile | Sequence[Route] = (),
+        interactive: bool = True,
+        announce: Callable[[str], None] | None = None,
+        service_account: Callable[[Profile], ServiceAccount | None] = service_account_of,
+        contexts: Contexts | None = None,
+        notes: Sequence[str] = (),
+        look_up_identities: bool = False,
+        autostart: bool = False,
+        max_connections: int = 1024,
+        linger: float = 30.0,
+        deadlines: Deadlines = DEADLINES,
+        retries: RetryRule = CONNECT_RETRIES,
+        port_backoff: Backoff = PORT_BACKOFF,
+        resolve: Resolver = system_resolver,
+    ) -> None:
+        """
+        :param routes: a file that is read on entry and written by every change, or routes for this run alone.
+        :param interactive: whether a connection may begin a sign-in.
+        :param announce: gets the address of each sign-in.
+        :param service_account: which service account a profile has; by default the one that it names.
+        :param contexts: TLS settings that were made already.
+        :param notes: lines for `EngineSnapshot.notes`.
+        :param look_up_identities: ask the token store at once for every route's identity, for a screen that shows them.
+            Otherwise it is asked when the first connection needs a token.
+        :param autostart: start the routes that want it, on entry.
+        :param max_connections: how many a tunnel takes at the same time; more are reset.
+        :param linger: see `tunnelui.transport.relay.Relay`, in seconds.
+        """
+        self.max_connections = max_connections
+        self.linger = linger
+        self.group: TaskGroup
+        self._settings = settings
+        self._store = store
+        self._file = routes if isinstance(routes, RouteFile) else None
+        self._given = () if isinstance(routes, RouteFile) else tuple(routes)
+        self._interactive = interactive
+        self._announce = announce
+        self._service_account = service_account
+        self._notes = tuple(notes)
+        self._look_up = look_up_identities
+        self._autostart = autostart
+        self._deadlines = deadlines
+        self._retries = retries
+        self._port_backoff = port_backoff
+        self._resolve = resolve
+        self._contexts = contexts or Contexts()
+        self._identities: Identities
+        self._tunnels: dict[str, Tunnel] = {}
+        self._routes_lock = anyio.Lock()
+        self._hub = EventHub()
+        self._ids = itertools.count(1)
+        self._version = 0
+        self._bytes = 0
+        self._draining = False
+        self._entered = False
+
+    async def __aenter__(self) -> LocalEngine:
+        """
+        :raises tunnelui.errors.ConfigError: the file of routes does not parse; the message names every place.
+        """
+        routes = await anyio.to_thread.run_sync(self._file.load) if self._file else self._given
+        self.group = anyio.create_task_group()
+        await self.group.__aenter__()
+        self._entered = True
+        self._identities = Identities(
+            self._store,
+            self._contexts,
+            self.group,
+            publish=self.publish,
+            changed=self._change,
+            signed_in=self._signed_in,
+            service_account=self._service_account,
+            interactive=self._interactive,
+            announce=self._announce,
+        )
+        for route in routes:
+            self._add(route)
+        if self._autostart:
+            for tunnel in self._tunnels.values():
+                if tunnel.route.autostart:
+                    self.group.start_soon(tunnel.start)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+        finally:
+            self.group.cancel_scope.cancel()
+            self._entered = False
+            # Without the exception: the task group would wrap it in an exception group.
+            await self.group.__aexit__(None, None, None)
+
+    # The interface.
+
+    def snapshot(self) -> EngineSnapshot:
+        tunnels = tuple(tunnel.snapshot() for tunnel in self._tunnels.values())
+        total = sum(tunnel.bytes_in + tunnel.bytes_out for tunnel in tunnels)
+        if total != self._bytes:
+            self._bytes = total
+            self._version += 1
+        if not self._entered:
+            return EngineSnapshot(self._version, tunnels, (), self._notes)
+        return EngineSnapshot(
+            self._version, tunnels, self._identities.snapshot(), (*self._notes, *self._identities.notes())
+        )
+
+    def events(self) -> AsyncIterator[Event]:
+        return self._hub.subscribe()
+
+    async def start(self, name: str) -> None:
+        await self._tunnel(name).start()
+
+    async def stop(self, name: str, grace: float = 0.0) -> None:
+        """See `Engine.stop`; open connections may go on for *grace* seconds. A second call cuts them at once."""
+        await self._tunnel(name).stop(grace)
+
+    async def restart(self, name: str) -> None:
+        await self._tunnel(name).restart()
+
+    async def sign_in(self, profile: str, proxy: str) -> None:
+        await self._credentials(profile, proxy).begin()
+
+    async def cancel_sign_in(self, profile: str, proxy: str) -> None:
+        await self._credentials(profile, proxy).cancel()
+
+    async def paste(self, profile: str, proxy: str, text: str) -> None:
+        await self._identities.paste(self._credentials(profile, proxy), text)
+
+    async def sign_out(self, profile: str, proxy: str) -> None:
+        await self._credentials(profile, proxy).sign_out()
+
+    async def add_route(self, route: Route) -> None:
+        async with self._routes_lock:
+            check_route(route, profiles=self._settings.profile_names, taken=set(self._tunnels))
+            await self._save([*self._routes(), route])
+            self._add(route)
+            self._change()
+
+    async def update_route(self, name: str, route: Route) -> None:
+        async with self._routes_lock:
+            tunnel = self._tunnel(name)
+            check_route(route, profiles=self._settings.profile_names, taken=set(self._tunnels) - {name})
+            await self._save([route if old.name == name else old for old in self._routes()])
+            # Rebuilt, so that a renamed route keeps its place.
+            self._tunnels = {(route.name if key == name else key): value for key, value in self._tunnels.items()}
+            await tunnel.change_route(route)
+            self._change()
+
+    async def remove_route(self, name: str) -> None:
+        async with self._routes_lock:
+            tunnel = self._tunnel(name)
+            await self._save([route for route in self._routes() if route.name != name])
+            del self._tunnels[name]
+            self._change()
+        await tunnel.stop()
+
+    async def aclose(self) -> None:
+        """Cut everything and end the event streams. ``async with`` does this too."""
+        await self._stop_all(0.0)
+        self._hub.close()
+
+    # Beyond the interface.
+
+    async def drain(self, grace: float) -> None:
+        """Stop listening everywhere at once, and return when the last open connection is over: by itself within *grace*
+        seconds, else cut. A second call, while the first one waits, cuts at once.
+        """
+        await self._stop_all(0.0 if self._draining else grace)
+
+    # What tunnels need (`tunnelui.engine.tunnel.Host`).
+
+    def destination(self, route: Route) -> Destination:
+        return resolve_destination(route, self._settings.profile(route.profile))
+
+    def connector(self, route: Route) -> Connector:
+        profile = self._settings.profile(route.profile)
+        destination = resolve_destination(route, profile)
+
+        return Connector(
+            destination,
+            self._identities.get(profile, destination.proxy),
+            lambda: self._contexts.get(profile),
+            route=route.name,
+            deadlines=self._deadlines,
+            retries=self._retries,
+            resolve=self._resolve,
+        )
+
+    def next_id(self) -> int:
+        return next(self._ids)
+
+    def publish(self, event: Event) -> None:
+        self._version += 1
+        self._hub.publish(event)
+
+    # Inside.
+
+    def _change(self) -> None:
+        self._version += 1
+
+    def _add(self, route: Route) -> None:
+        self._tunnels[route.name] = Tunnel(route, self, port_backoff=self._port_backoff)
+        if self._look_up:
+            self.group.start_soon(self._look_up_identity, route)
+
+    async def _look_up_identity(self, route: Route) -> None:
+        try:
+            profile = self._settings.profile(route.profile)
+            await self._identities.get(profile, resolve_destination(route, profile).proxy).current()
+        except TunnelError as error:
+            self.publish(Event("note", time.time(), str(error), "warning", route.name, data={"code": error.code}))
+
+    def _signed_in(self, key: TokenKey) -> None:
+        for tunnel in self._tunnels.values():
+            if tunnel.route.profile == key.profile and tunnel.proxy == key.proxy:
+                tunnel.signed_in()
+
+    def _tunnel(self, name: str) -> Tunnel:
+        try:
+            return self._tunnels[name]
+        except KeyError:
+            raise ConfigError(f"there is no route “{clean(name, 64)}”", place="name", code="no_such_route") from None
+
+    def _credentials(self, profile: str, proxy: str) -> Credentials:
+        return self._identities.get(self._settings.profile(profile), parse_proxy_url(proxy))
+
+    def _routes(self) -> list[Route]:
+        return [tunnel.route for tunnel in self._tunnels.values()]
+
+    async def _save(self, routes: Sequence[Route]) -> None:
+        if self._file is not None:
+            await anyio.to_thread.run_sync(self._file.save, routes)
+
+    async def _stop_all(self, grace: float) -> None:
+        self._draining = True
+        try:
+            async with anyio.create_task_group() as group:
+                for tunnel in self._tunnels.values():
+                    group.start_soon(tunnel.stop, grace)
+        finally:
+            self._draining = False

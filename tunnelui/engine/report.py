@@ -1,0 +1,61 @@
+"""Connections in words and in JSON types, for events."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tunnelui.errors import ConfigError, PeerError
+
+if TYPE_CHECKING:
+    from tunnelui.engine.connection import Connection
+    from tunnelui.errors import TunnelError
+
+__all__ = ["connection_facts", "ended_message", "error_facts", "opened_message"]
+
+
+def connection_facts(connection: Connection, error: TunnelError | None = None) -> dict[str, Any]:
+    """Return ``peer``, ``timings`` (seconds for each stage reached), and what else is known by now.
+
+    ``bytes_in``, ``bytes_out``, ``duration`` and ``cause`` once it was open and ended; ``code``, ``message``, ``hint``,
+    ``stage`` and ``status`` with an error.
+    """
+    timings = {stage: round(seconds, 6) for stage, seconds in asdict(connection.stages).items() if seconds is not None}
+    facts: dict[str, Any] = {"peer": connection.peer, "timings": timings, "request_id": connection.request_id}
+    if connection.tls:
+        facts["tls"] = connection.tls
+    if connection.closed_at is not None:
+        facts |= {
+            "bytes_in": connection.bytes_in,
+            "bytes_out": connection.bytes_out,
+            "duration": round(connection.closed_at - connection.opened_at, 6),
+            "cause": connection.cause,
+        }
+    if error is not None:
+        facts |= error_facts(error)
+    return facts
+
+
+def error_facts(error: TunnelError) -> dict[str, Any]:
+    """Return the error as JSON types."""
+    facts: dict[str, Any] = {"code": error.code, "message": str(error), "hint": error.hint}
+    if error.request_id is not None:
+        facts["request_id"] = error.request_id
+    if isinstance(error, PeerError):
+        facts |= {"stage": error.stage, "address": error.address, "detail": error.detail, "status": error.status}
+    if isinstance(error, ConfigError):
+        facts["place"] = error.place
+    return facts
+
+
+def opened_message(connection: Connection) -> str:
+    handshake = connection.timings.handshake or 0.0
+    tls = f" ({connection.tls})" if connection.tls else ""
+    return f"tunnel open in {handshake * 1000:.0f} ms{tls}"
+
+
+def ended_message(connection: Connection) -> str:
+    seconds = (connection.closed_at or time.time()) - connection.opened_at
+    who = f"{connection.peer} closed" if connection.peer else "closed"
+    return f"{who} after {seconds:.1f} s, in {connection.bytes_in} out {connection.bytes_out} bytes: {connection.cause}"

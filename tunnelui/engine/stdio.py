@@ -1,0 +1,116 @@
+"""One tunnel over standard input and output, for ``tunnelui tcp --listen -``: no listener, no engine, no states."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from tunnelui.engine.backoff import CONNECT_RETRIES, RetryRule
+from tunnelui.engine.connection import Connection
+from tunnelui.engine.connector import DEADLINES, Connector, Deadlines
+from tunnelui.engine.identities import Contexts, Identities, service_account_of
+from tunnelui.engine.model import ConnectionState, Event
+from tunnelui.engine.report import connection_facts, ended_message, opened_message
+from tunnelui.errors import LocalError, TunnelError
+from tunnelui.transport.dial import system_resolver
+from tunnelui.transport.stdio import StdioEndpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tunnelui.auth.service_account import ServiceAccount
+    from tunnelui.auth.stores import TokenStore
+    from tunnelui.config.profile import Profile
+    from tunnelui.engine.model import ConnectionSnapshot
+    from tunnelui.errors import PeerError
+    from tunnelui.transport.dial import Resolver
+    from tunnelui.transport.endpoint import Endpoint
+    from tunnelui.wire.destination import Destination
+
+__all__ = ["run_stdio"]
+
+
+async def run_stdio(
+    destination: Destination,
+    *,
+    profile: Profile,
+    store: TokenStore,
+    endpoint: Endpoint | None = None,
+    interactive: bool = True,
+    announce: Callable[[str], None] | None = None,
+    service_account: Callable[[Profile], ServiceAccount | None] = service_account_of,
+    contexts: Contexts | None = None,
+    publish: Callable[[Event], None] = lambda event: None,
+    linger: float = 30.0,
+    deadlines: Deadlines = DEADLINES,
+    retries: RetryRule = CONNECT_RETRIES,
+    resolve: Resolver = system_resolver,
+) -> ConnectionSnapshot:
+    """Open one tunnel, relay until both sides have ended, and return what there is to say of it.
+
+    :param endpoint: instead of this process's standard input and output.
+    :param announce: gets the address of a sign-in.
+    :param contexts: TLS settings that were made already.
+    :param publish: gets the events that an engine would have published.
+    :raises TunnelError: there was no tunnel, or it broke. Cancelling cuts it.
+    """
+    near = endpoint or StdioEndpoint()
+    owner = _Owner(publish)
+    contexts = contexts or Contexts()
+    async with anyio.create_task_group() as group:
+        identities = Identities(
+            store,
+            contexts,
+            group,
+            publish=publish,
+            changed=lambda: None,
+            signed_in=lambda key: None,
+            service_account=service_account,
+            interactive=interactive,
+            announce=announce,
+        )
+        connector = Connector(
+            destination,
+            identities.get(profile, destination.proxy),
+            lambda: contexts.get(profile),
+            deadlines=deadlines,
+            retries=retries,
+            resolve=resolve,
+        )
+        connection = Connection(os.getpid(), near, "standard input and output", owner)
+        await connection.serve(connector, linger=linger)
+        # A sign-in that nobody waits for any more ends here; a token that has come is saved first.
+        group.cancel_scope.cancel()
+    error = connection.error or (connection.result.error if connection.result else None)
+    if error is not None:
+        raise error
+    if connection.result is None:
+        raise LocalError("the tunnel was cut before it was open", code="cut")
+    return connection.snapshot()
+
+
+class _Owner:
+    """Turns what happens to the one connection into events."""
+
+    def __init__(self, publish: Callable[[Event], None]) -> None:
+        self._publish = publish
+
+    def moved(self, connection: Connection, before: ConnectionState) -> None:
+        if connection.state is ConnectionState.OPEN:
+            self._tell("open", opened_message(connection), connection_facts(connection))
+        elif connection.state is ConnectionState.CLOSED and connection.result is not None:
+            level = "info" if connection.result.error is None else "warning"
+            self._tell("closed", ended_message(connection), connection_facts(connection), level)
+
+    def retrying(self, connection: Connection, error: PeerError, delay: float) -> None:
+        facts = connection_facts(connection, error) | {"delay": round(delay, 3)}
+        self._tell("retry", f"{error}; next try in {delay:.1f} s", facts, "warning")
+
+    def failed(self, connection: Connection, error: TunnelError) -> None:
+        self._tell("failed", str(error), connection_facts(connection, error), "error")
+
+    def _tell(self, kind: str, message: str, data: dict[str, Any], level: str = "info") -> None:
+        self._publish(Event(kind, time.time(), message, level, data=data))
