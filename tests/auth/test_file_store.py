@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tunnelui.auth.file_store import FileStore
-from tunnelui.auth.stores import StoreError, TokenKey
+from tunnelui.auth.token_store import StoreError, TokenKey
 from tunnelui.auth.tokens import Token
 from tunnelui.wire.destination import ProxyOrigin
 

@@ -15,7 +15,8 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, PasswordDeleteError
 
 from tunnelui.auth.keyring_store import KeyringStore
-from tunnelui.auth.stores import MemoryStore, StoreError, TokenKey, open_store
+from tunnelui.auth.stores import MemoryStore, open_store
+from tunnelui.auth.token_store import StoreError, TokenKey
 from tunnelui.auth.tokens import Token
 from tunnelui.wire.destination import ProxyOrigin
 
@@ -256,7 +257,7 @@ def test_a_process_with_a_hanging_keyring_ends() -> None:
 import anyio, keyring, time
 from keyring.backend import KeyringBackend
 from tunnelui.auth.keyring_store import KeyringStore
-from tunnelui.auth.stores import StoreError, TokenKey
+from tunnelui.auth.token_store import StoreError, TokenKey
 from tunnelui.wire.destination import ProxyOrigin
 
 class Hanging(KeyringBackend):

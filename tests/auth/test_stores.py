@@ -6,7 +6,8 @@ import pytest
 
 from tunnelui.auth.file_store import FileStore, default_folder
 from tunnelui.auth.keyring_store import KeyringStore
-from tunnelui.auth.stores import MemoryStore, TokenKey, TokenStore, open_store
+from tunnelui.auth.stores import MemoryStore, open_store
+from tunnelui.auth.token_store import TokenKey, TokenStore
 from tunnelui.auth.tokens import Token
 from tunnelui.config.paths import tokens_dir
 from tunnelui.errors import ConfigError

@@ -15,7 +15,8 @@ import pytest
 from tests.support.connect_proxy import say_nothing
 from tests.support.engine_bench import Local, running
 from tests.support.sockets import open_descriptors
-from tunnelui.auth.stores import MemoryStore, StoreError, TokenKey
+from tunnelui.auth.stores import MemoryStore
+from tunnelui.auth.token_store import StoreError, TokenKey
 from tunnelui.config.route import Route
 from tunnelui.config.routes import RouteFile
 from tunnelui.config.settings import Settings

@@ -340,7 +340,8 @@ async def test_without_a_person_the_connection_fails_with_what_is_needed(proxy: 
 
 
 async def test_identity_is_looked_up_for_a_screen(proxy: ConnectProxy, pki: Pki) -> None:
-    from tunnelui.auth.stores import MemoryStore, TokenKey
+    from tunnelui.auth.stores import MemoryStore
+    from tunnelui.auth.token_store import TokenKey
     from tunnelui.wire.destination import parse_proxy_url
 
     store = MemoryStore()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
-from tunnelui.auth.stores import MemoryStore, TokenKey
+from tunnelui.auth.stores import MemoryStore
+from tunnelui.auth.token_store import TokenKey
 from tunnelui.auth.tokens import Token
 from tunnelui.config.profile import Profile
 from tunnelui.config.route import Route

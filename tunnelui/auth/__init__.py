@@ -10,7 +10,8 @@ from __future__ import annotations
 from tunnelui.auth.credentials import Credentials, CredentialStatus
 from tunnelui.auth.service_account import ServiceAccount
 from tunnelui.auth.sign_in import SignInOptions
-from tunnelui.auth.stores import STORE_KINDS, MemoryStore, StoreError, TokenKey, TokenStore, open_store
+from tunnelui.auth.stores import STORE_KINDS, MemoryStore, open_store
+from tunnelui.auth.token_store import StoreError, TokenKey, TokenStore
 from tunnelui.auth.tokens import Token
 
 __all__ = [

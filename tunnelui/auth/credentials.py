@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tunnelui.auth.service_account import ServiceAccount
     from tunnelui.auth.sign_in import SignInOptions
-    from tunnelui.auth.stores import TokenKey, TokenStore
+    from tunnelui.auth.token_store import TokenKey, TokenStore
 
 __all__ = ["CredentialStatus", "Credentials", "IdentityWord"]
 
@@ -222,7 +222,7 @@ class Credentials:
     async def sign_out(self) -> None:
         """Forget the token, here and in the store, and end a sign-in under way.
 
-        :raises tunnelui.auth.stores.StoreError: the store still has it.
+        :raises tunnelui.auth.token_store.StoreError: the store still has it.
         """
         self._cancel()
         if self._service_account is not None:

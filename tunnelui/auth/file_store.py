@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from tunnelui.atomic_file import make_private_folder, replace_file
 from tunnelui.auth.blocking import BlockingCalls
-from tunnelui.auth.stores import StoreError, TokenKey
+from tunnelui.auth.token_store import StoreError, TokenKey
 from tunnelui.auth.tokens import MAX_TOKEN, Token
 from tunnelui.errors import SignInFailed
 

@@ -11,7 +11,7 @@ import functools
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.auth.blocking import BlockingCalls
-from tunnelui.auth.stores import FILE_STORE_HINT, StoreError, TokenKey
+from tunnelui.auth.token_store import FILE_STORE_HINT, StoreError, TokenKey
 from tunnelui.auth.tokens import Token
 from tunnelui.errors import SignInFailed
 from tunnelui.text import clean

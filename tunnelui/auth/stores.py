@@ -1,69 +1,24 @@
-"""Where tokens are kept between runs: the interface, the store in memory, and the choice."""
+"""Where tokens are kept between runs: the store in memory, and the choice."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from tunnelui.errors import ConfigError, LocalError
+from tunnelui.auth.token_store import StoreError
+from tunnelui.errors import ConfigError
 from tunnelui.text import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tunnelui.auth.token_store import TokenKey, TokenStore
     from tunnelui.auth.tokens import Token
-    from tunnelui.wire.destination import ProxyOrigin
 
-__all__ = ["STORE_KINDS", "MemoryStore", "StoreError", "TokenKey", "TokenStore", "open_store"]
+__all__ = ["STORE_KINDS", "MemoryStore", "open_store"]
 
 STORE_KINDS: Final = ("keyring", "file", "memory")
 STORE_VARIABLE: Final = "TUNNELUI_TOKEN_STORE"
-FILE_STORE_HINT: Final = "To keep it in a private file instead: --token-store file (or TUNNELUI_TOKEN_STORE=file)."
-
-
-class StoreError(LocalError):
-    """The store can't be used now; the token stays in memory. The sentence fits on one line."""
-
-    default_code = "token_store"
-
-
-@dataclass(frozen=True, slots=True)
-class TokenKey:
-    """What a token belongs to. Two profiles at one proxy have a token each."""
-
-    profile: str
-    proxy: ProxyOrigin
-
-    def __str__(self) -> str:
-        # An origin has no blank, so this can't be read in two ways.
-        return f"{self.proxy} {self.profile}"
-
-
-class TokenStore(Protocol):
-    """Keeps one token per key.
-
-    ``kind`` is ``keyring``, ``file`` or ``memory``; ``description`` says for people where that is. Every operation
-    raises `StoreError` when it can't be done, within a bounded time.
-    """
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def description(self) -> str: ...
-
-    async def load(self, key: TokenKey) -> Token | None:
-        """Return the token, or ``None`` when there is none."""
-        ...
-
-    async def save(self, key: TokenKey, token: Token) -> None:
-        """Keep *token* in place of an earlier one."""
-        ...
-
-    async def delete(self, key: TokenKey) -> None:
-        """Forget the token. No effect when there is none."""
-        ...
 
 
 class MemoryStore:

@@ -12,7 +12,7 @@ from tunnelui.text import clean
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tunnelui.auth.stores import TokenKey, TokenStore
+    from tunnelui.auth.token_store import TokenKey, TokenStore
     from tunnelui.auth.tokens import Token
 
 __all__ = ["Vault"]

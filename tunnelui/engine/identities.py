@@ -11,7 +11,7 @@ import anyio.to_thread
 from tunnelui.auth.credentials import Credentials, CredentialStatus
 from tunnelui.auth.service_account import ServiceAccount
 from tunnelui.auth.sign_in import SignInOptions
-from tunnelui.auth.stores import TokenKey
+from tunnelui.auth.token_store import TokenKey
 from tunnelui.engine.model import Event, IdentitySnapshot, IdentityStatus, Problem, SignInSnapshot
 from tunnelui.transport.contexts import client_context
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from tunnelui.auth.stores import TokenStore
+    from tunnelui.auth.token_store import TokenStore
     from tunnelui.config.profile import Profile
     from tunnelui.wire.destination import ProxyOrigin
 

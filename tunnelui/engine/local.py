@@ -16,7 +16,7 @@ from tunnelui.engine.connector import DEADLINES, Connector, Deadlines
 from tunnelui.engine.destinations import resolve_destination
 from tunnelui.engine.hub import EventHub
 from tunnelui.engine.identities import Contexts, Identities, service_account_of
-from tunnelui.engine.model import EngineSnapshot, Event
+from tunnelui.engine.model import EngineSnapshot, Event, ProfileSnapshot
 from tunnelui.engine.tunnel import Tunnel
 from tunnelui.errors import ConfigError, TunnelError
 from tunnelui.text import clean
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tunnelui.auth.credentials import Credentials
     from tunnelui.auth.service_account import ServiceAccount
-    from tunnelui.auth.stores import TokenKey, TokenStore
+    from tunnelui.auth.token_store import TokenKey, TokenStore
     from tunnelui.config.profile import Profile
     from tunnelui.config.route import Route
     from tunnelui.config.settings import Settings
@@ -97,6 +97,9 @@ class LocalEngine:
         self._retries = retries
         self._port_backoff = port_backoff
         self._resolve = resolve
+        self._profiles = tuple(
+            ProfileSnapshot(name, settings.profile(name).proxy_url) for name in settings.profile_names
+        )
         self._contexts = contexts or Contexts()
         self._identities: Identities
         self._tunnels: dict[str, Tunnel] = {}
@@ -155,11 +158,9 @@ class LocalEngine:
         if total != self._bytes:
             self._bytes = total
             self._version += 1
-        if not self._entered:
-            return EngineSnapshot(self._version, tunnels, (), self._notes)
-        return EngineSnapshot(
-            self._version, tunnels, self._identities.snapshot(), (*self._notes, *self._identities.notes())
-        )
+        identities = self._identities.snapshot() if self._entered else ()
+        notes = (*self._notes, *self._identities.notes()) if self._entered else self._notes
+        return EngineSnapshot(self._version, tunnels, identities, self._profiles, notes)
 
     def events(self) -> AsyncIterator[Event]:
         return self._hub.subscribe()

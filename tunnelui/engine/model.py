@@ -23,6 +23,7 @@ __all__ = [
     "IdentitySnapshot",
     "IdentityStatus",
     "Problem",
+    "ProfileSnapshot",
     "SignInSnapshot",
     "StageTimings",
     "State",
@@ -173,12 +174,21 @@ class IdentitySnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileSnapshot:
+    """A profile that routes may name. ``proxy_url`` is empty where the destination alone decides."""
+
+    name: str
+    proxy_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSnapshot:
     """Everything at one moment. ``version`` grows with every change, byte counters included."""
 
     version: int = 0
     tunnels: tuple[TunnelSnapshot, ...] = ()
     identities: tuple[IdentitySnapshot, ...] = ()
+    profiles: tuple[ProfileSnapshot, ...] = ()
     notes: tuple[str, ...] = ()
 
     def tunnel(self, name: str) -> TunnelSnapshot | None:

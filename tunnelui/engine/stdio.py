@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tunnelui.auth.service_account import ServiceAccount
-    from tunnelui.auth.stores import TokenStore
+    from tunnelui.auth.token_store import TokenStore
     from tunnelui.config.profile import Profile
     from tunnelui.engine.model import ConnectionSnapshot
     from tunnelui.errors import PeerError
