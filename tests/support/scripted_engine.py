@@ -1,0 +1,150 @@
+"""An `Engine` in memory: tests say what its snapshots are, and read what was asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from tunnelui.engine.model import EngineSnapshot, Event, IdentitySnapshot, SignInSnapshot, State, TunnelSnapshot
+from tunnelui.errors import ConfigError, SignInFailed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from anyio.streams.memory import MemoryObjectSendStream
+
+    from tunnelui.config.route import Route
+
+__all__ = ["ScriptedEngine"]
+
+
+class ScriptedEngine:
+    """Does what it is asked to, in the snapshot only. ``requests`` lists the calls, ``fail_with`` fails the next."""
+
+    def __init__(self, tunnels: Iterable[TunnelSnapshot] = (), identities: Iterable[IdentitySnapshot] = ()) -> None:
+        self.state = EngineSnapshot(1, tuple(tunnels), tuple(identities))
+        self.requests: list[tuple[str, ...]] = []
+        self.fail_with: Exception | None = None
+        self.snapshot_fails: Exception | None = None
+        self.good_paste = "good-token"
+        self.url = (
+            "https://authenticate.example.com/.pomerium/sign_in?redirect_uri=http%3A%2F%2F127.0.0.1%3A40001%2Fnonce"
+        )
+        self.now = 1_790_000_000.0
+        self.closed = False
+        self._readers: list[MemoryObjectSendStream[Event]] = []
+
+    # What tests do.
+
+    def set(self, *tunnels: TunnelSnapshot, identities: Iterable[IdentitySnapshot] | None = None) -> None:
+        """Replace the tunnels, and the identities if given."""
+        kept = self.state.identities if identities is None else tuple(identities)
+        self.state = replace(self.state, version=self.state.version + 1, tunnels=tunnels, identities=kept)
+
+    def change(self, name: str, **fields: object) -> None:
+        """Change fields of one tunnel."""
+        self.set(
+            *(replace(one, **fields) if one.route.name == name else one for one in self.state.tunnels)  # type: ignore[arg-type]  # names are the test's
+        )
+
+    def note(self, text: str) -> None:
+        self.state = replace(self.state, version=self.state.version + 1, notes=(*self.state.notes, text))
+
+    async def tell(self, event: Event) -> None:
+        """Send *event* to everybody who reads."""
+        for reader in self._readers:
+            await reader.send(event)
+
+    # The interface.
+
+    def snapshot(self) -> EngineSnapshot:
+        if self.snapshot_fails:
+            raise self.snapshot_fails
+        return self.state
+
+    async def events(self) -> AsyncIterator[Event]:
+        send, receive = anyio.create_memory_object_stream[Event](1000)
+        self._readers.append(send)
+        with send, receive:
+            try:
+                async for event in receive:
+                    if event.kind == "break":
+                        raise RuntimeError(event.message)
+                    yield event
+            finally:
+                self._readers.remove(send)
+
+    async def start(self, name: str) -> None:
+        self._asked("start", name)
+        self.change(name, state=State.READY, local=self._tunnel(name).route.listen or "127.0.0.1:40100")
+
+    async def stop(self, name: str) -> None:
+        self._asked("stop", name)
+        self.change(name, state=State.OFF, live=0, connections=())
+
+    async def restart(self, name: str) -> None:
+        self._asked("restart", name)
+        self.change(name, state=State.READY, problem=None, retry_at=None)
+
+    async def sign_in(self, profile: str, proxy: str) -> None:
+        self._asked("sign_in", profile, proxy)
+        begun = SignInSnapshot(self.now, self.now + 300, self.url)
+        self._identity(profile, proxy, lambda one: one if one.sign_in else replace(one, sign_in=begun, problem=None))
+
+    async def cancel_sign_in(self, profile: str, proxy: str) -> None:
+        self._asked("cancel_sign_in", profile, proxy)
+        self._identity(profile, proxy, lambda one: replace(one, sign_in=None))
+
+    async def paste(self, profile: str, proxy: str, text: str) -> None:
+        self._asked("paste", profile, proxy, text)
+        if text != self.good_paste:
+            raise SignInFailed("the text holds no token", hint="Paste the whole address.")
+        from tunnelui.engine.model import IdentityStatus
+
+        self._identity(
+            profile,
+            proxy,
+            lambda one: replace(one, sign_in=None, status=IdentityStatus.SIGNED_IN, name="alice@example.com"),
+        )
+
+    async def sign_out(self, profile: str, proxy: str) -> None:
+        self._asked("sign_out", profile, proxy)
+
+    async def add_route(self, route: Route) -> None:
+        self._asked("add_route", route.name)
+        if self.state.tunnel(route.name):
+            raise ConfigError(f"there is a route “{route.name}” already", place="name")
+        self.set(*self.state.tunnels, TunnelSnapshot(route, State.OFF, target=route.destination))
+
+    async def update_route(self, name: str, route: Route) -> None:
+        self._asked("update_route", name, route.name)
+        self.change(self._tunnel(name).route.name, route=route)
+
+    async def remove_route(self, name: str) -> None:
+        self._asked("remove_route", name)
+        self._tunnel(name)
+        self.set(*(one for one in self.state.tunnels if one.route.name != name))
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    def _asked(self, *request: str) -> None:
+        self.requests.append(request)
+        if self.fail_with:
+            error, self.fail_with = self.fail_with, None
+            raise error
+
+    def _tunnel(self, name: str) -> TunnelSnapshot:
+        tunnel = self.state.tunnel(name)
+        if tunnel is None:
+            raise ConfigError(f"there is no route “{name}”")
+        return tunnel
+
+    def _identity(self, profile: str, proxy: str, change: object) -> None:
+        assert callable(change)
+        found = [one for one in self.state.identities if (one.profile, one.proxy) == (profile, proxy)]
+        assert found, f"no identity {profile} {proxy}"
+        identities = [change(one) if one in found else one for one in self.state.identities]
+        self.set(*self.state.tunnels, identities=identities)

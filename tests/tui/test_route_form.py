@@ -1,0 +1,156 @@
+"""Adding and changing routes."""
+
+from __future__ import annotations
+
+import pytest
+from textual.widgets import Input
+
+from tests.support.screens import LARGE, SMALL, drive
+from tunnelui.errors import ConfigError
+from tunnelui.tui.screens.question import Question
+from tunnelui.tui.screens.route_form import RouteForm
+from tunnelui.tui.screens.routes import RoutesScreen
+from tunnelui.tui.widgets.route_list import RouteList
+from tunnelui.tui.widgets.tick import Tick
+
+PROFILES = {"default": "", "corp": "https://pomerium.corp.example"}
+
+
+async def test_a_destination_is_all_that_a_route_needs() -> None:
+    async with drive(profiles=PROFILES) as driven:
+        await driven.press("a")
+        await driven.enter_text("tcp+https://proxy.example/db.internal:5432")
+        assert "✓ proxy https://proxy.example, target db.internal:5432" in driven.text
+        assert "tunnelui tcp tcp+https://proxy.example/db.internal:5432" in driven.text
+        assert driven.app.screen.query_one("#name", Input).value == "db"
+        await driven.press("enter")
+        assert driven.engine.requests == [("add_route", "db")]
+        assert driven.shows(RoutesScreen)
+        selected = driven.app.screen.query_one(RouteList).selected
+        assert selected is not None
+        assert selected.route.name == "db"
+
+
+async def test_every_field_reaches_the_route() -> None:
+    async with drive(profiles=PROFILES) as driven:
+        await driven.press("a")
+        for text in ("db:5432", "my db", "127.0.0.1:9000", "https://p.example", "corp", "a, b"):
+            driven.app.focused.value = text  # type: ignore[union-attr]  # an Input has the focus
+            await driven.press("tab")
+        await driven.press("space", "ctrl+s")
+        tunnel = driven.engine.state.tunnel("my db")
+        assert tunnel is not None
+        route = tunnel.route
+        assert (route.destination, route.listen, route.proxy_url) == ("db:5432", "127.0.0.1:9000", "https://p.example")
+        assert (route.profile, route.tags, route.autostart) == ("corp", ("a", "b"), True)
+
+
+async def test_mistakes_are_told_line_by_line_and_saving_goes_to_the_first() -> None:
+    async with drive(profiles=PROFILES) as driven:
+        await driven.press("a")
+        await driven.enter_text("ssh://x")
+        assert "only tcp+https://" in driven.text
+        driven.app.screen.query_one("#listen", Input).value = "99999999"
+        driven.app.screen.query_one("#name", Input).value = "orders-db"
+        await driven.press("tab", "tab", "ctrl+s")
+        assert "there is a route “orders-db” already" in driven.text
+        assert driven.text.count("✕") >= 3
+        assert driven.app.focused is driven.app.screen.query_one("#destination")
+        assert driven.engine.requests == []
+
+
+async def test_an_empty_form_says_what_is_missing() -> None:
+    async with drive() as driven:
+        await driven.press("a", "ctrl+s")
+        assert "A route needs a destination." in driven.text
+
+
+async def test_a_name_typed_by_hand_is_kept() -> None:
+    async with drive() as driven:
+        await driven.press("a", "tab")
+        await driven.enter_text("mine")
+        await driven.press("shift+tab")
+        await driven.enter_text("db.internal:1")
+        assert driven.app.screen.query_one("#name", Input).value == "mine"
+
+
+async def test_editing_starts_with_what_is_there_and_shows_that_it_changed() -> None:
+    async with drive(profiles=PROFILES) as driven:
+        await driven.press("j", "e")
+        assert driven.lines[0].startswith(" ‹ Edit route  grafana")
+        assert "changed" not in driven.lines[0]
+        await driven.press("end")
+        await driven.enter_text("0")
+        assert driven.lines[0].rstrip().endswith("changed")
+        await driven.press("ctrl+s")
+        assert driven.engine.requests == [("update_route", "grafana", "grafana")]
+        tunnel = driven.engine.state.tunnel("grafana")
+        assert tunnel is not None
+        assert tunnel.route.destination == "grafana.corp:30000"
+
+
+async def test_what_was_typed_is_not_thrown_away_unasked() -> None:
+    async with drive() as driven:
+        await driven.press("a", "x", "escape")
+        assert driven.shows(Question)
+        await driven.press("n")
+        assert driven.shows(RouteForm)
+        await driven.press("escape", "y")
+        assert driven.shows(RoutesScreen)
+        await driven.press("a", "escape")
+        assert driven.shows(RoutesScreen)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            ConfigError("routes.toml can't be written", hint="Free some space."),
+            "routes.toml can't be written. Free some",
+        ),
+        (RuntimeError("[/boom]"), "it was not saved: [/boom]"),
+    ],
+)
+async def test_a_route_that_can_not_be_saved_stays_in_the_form(error: Exception, words: str) -> None:
+    async with drive() as driven:
+        await driven.press("a")
+        await driven.enter_text("db:1")
+        driven.engine.fail_with = error
+        await driven.press("ctrl+s")
+        assert words in driven.text
+        assert driven.shows(RouteForm)
+        await driven.press("ctrl+s")
+        assert driven.shows(RoutesScreen)
+
+
+async def test_the_command_is_copied_on_one_line() -> None:
+    async with drive(profiles=PROFILES) as driven:
+        await driven.press("j", "e", "ctrl+y")
+        assert driven.app.clipboard == "tunnelui tcp grafana.corp:3000 --listen 127.0.0.1:13000 --profile corp"
+
+
+async def test_a_long_command_is_broken_between_flags() -> None:
+    async with drive(profiles=PROFILES) as driven:
+        await driven.press("j", "e")
+        driven.app.screen.query_one("#proxy_url", Input).value = "https://a-rather-long-proxy-name.corp.example:8443"
+        await driven.settle()
+        rows = [line.rstrip() for line in driven.lines if "--" in line or line.startswith("  tunnelui")]
+        assert rows[0] == "  tunnelui tcp grafana.corp:3000 \\" or rows[0].endswith("\\")
+        assert "--profile corp" in rows[-1]
+
+
+async def test_the_tick_turns_by_key_and_mouse() -> None:
+    async with drive() as driven:
+        await driven.press("a")
+        await driven.pilot.click(Tick)
+        assert "[x] Start with tunnelui" in driven.text
+        await driven.press("enter")
+        assert "[ ] Start with tunnelui" in driven.text
+
+
+@pytest.mark.parametrize("size", [(50, 16), SMALL, LARGE])
+async def test_it_fits_every_size(size: tuple[int, int]) -> None:
+    async with drive(size=size) as driven:
+        await driven.press("a")
+        assert [len(line) for line in driven.lines] == [size[0]] * size[1]
+        assert "ctrl+s" in driven.text or "^s save" in driven.text

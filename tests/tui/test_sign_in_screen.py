@@ -1,0 +1,183 @@
+"""The sign-in: the whole address, who waits, how long, and the answer pasted back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from textual import events
+from textual.widgets import Input
+
+from tests.support.screens import SMALL, Driven, drive
+from tests.support.scripted_engine import ScriptedEngine
+from tests.support.tunnel_scenes import NOW, PROXY, URL, every_state, identity
+from tunnelui.engine.model import IdentityStatus, Problem
+from tunnelui.errors import ConfigError
+from tunnelui.tui.screens.question import Question
+from tunnelui.tui.screens.routes import RoutesScreen
+from tunnelui.tui.screens.sign_in import SignInScreen
+
+
+def _engine(url: str = URL, waiting: tuple[str, ...] = ("jump-ssh", "grafana")) -> ScriptedEngine:
+    return ScriptedEngine(every_state(), [identity(sign_in=True, url=url, waiting=waiting)])
+
+
+def _shown_url(driven: Driven) -> str:
+    return "".join(line.plain.strip() for line in driven.app.screen.query_one("#url").lines)  # type: ignore[attr-defined]  # a LineView
+
+
+async def test_it_shows_the_address_the_routes_and_the_time_left() -> None:
+    async with drive(_engine()) as driven:
+        await driven.press("i")
+        assert "2 routes wait for it: jump-ssh, grafana" in driven.text
+        assert "4m12s left" in driven.text
+        assert _shown_url(driven) == URL
+        await driven.wait(10)
+        assert "4m02s left" in driven.text
+
+
+async def test_a_very_long_address_is_whole_on_the_screen_and_in_the_clipboard() -> None:
+    url = URL + "&x=" + "y" * 5000
+    async with drive(_engine(url)) as driven:
+        await driven.press("i", "y")
+        assert driven.app.clipboard == url
+        assert _shown_url(driven) == url
+        assert driven.toasts[-1].startswith("Copied the whole address by the terminal: https://authenticate.corp")
+
+
+async def test_b_opens_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with drive(_engine()) as driven:
+        opened: list[str] = []
+        monkeypatch.setattr(driven.app, "open_url", lambda url, **options: opened.append(url))
+        await driven.press("i", "b")
+        assert opened == [URL]
+
+
+async def test_before_the_proxy_answered_there_is_no_address_to_copy() -> None:
+    async with drive(_engine("")) as driven:
+        await driven.press("i", "y", "b")
+        assert driven.toasts[-2:] == ["There is no address yet."] * 2
+        assert "Asking the proxy for the address." in driven.text
+
+
+async def test_the_answer_is_pasted_and_the_screen_closes() -> None:
+    async with drive(_engine()) as driven:
+        await driven.press("i", "v")
+        await driven.enter_text("good-token")
+        assert "good-token" not in driven.text
+        await driven.press("enter")
+        assert driven.engine.requests[-1] == ("paste", "corp", PROXY, "good-token")
+        assert driven.shows(RoutesScreen)
+        assert "● alice@example.com" in driven.lines[0]
+
+
+async def test_text_pasted_anywhere_goes_into_the_field() -> None:
+    async with drive(_engine()) as driven:
+        await driven.press("i")
+        driven.app.post_message(events.Paste("  http://127.0.0.1:40001/n?pomerium_jwt=x  "))
+        await driven.settle()
+        assert driven.app.screen.query_one(Input).value == "http://127.0.0.1:40001/n?pomerium_jwt=x"
+        assert driven.app.focused is driven.app.screen.query_one(Input)
+
+
+async def test_a_wrong_answer_says_what_to_do_and_keeps_the_screen() -> None:
+    async with drive(_engine()) as driven:
+        await driven.press("i", "v")
+        await driven.enter_text("bad")
+        await driven.press("enter")
+        assert "the text holds no token. Paste the whole address." in driven.text
+        assert driven.shows(SignInScreen)
+        driven.engine.fail_with = RuntimeError("surprise [/x]")
+        await driven.press("enter")
+        assert "that did not work: surprise [/x]" in driven.text
+        await driven.press("escape")
+        assert driven.shows(SignInScreen)
+        assert driven.app.focused is None
+
+
+async def test_escape_asks_when_routes_wait_and_cancels() -> None:
+    async with drive(_engine()) as driven:
+        await driven.press("i", "escape")
+        assert driven.shows(Question)
+        await driven.press("n")
+        assert driven.shows(SignInScreen)
+        await driven.press("escape", "y")
+        assert driven.engine.requests[-1] == ("cancel_sign_in", "corp", PROXY)
+        assert driven.shows(RoutesScreen)
+
+
+async def test_escape_cancels_at_once_when_nothing_waits() -> None:
+    async with drive(_engine(waiting=())) as driven:
+        await driven.press("i", "escape")
+        assert driven.engine.requests[-1] == ("cancel_sign_in", "corp", PROXY)
+        assert driven.shows(RoutesScreen)
+
+
+async def test_w_goes_back_and_leaves_it_open() -> None:
+    async with drive(_engine()) as driven:
+        await driven.press("i", "w")
+        assert driven.shows(RoutesScreen)
+        assert driven.engine.requests == [("sign_in", "corp", PROXY)]
+        assert "◌ signing in 4m12s" in driven.lines[0]
+
+
+async def test_it_closes_when_the_browser_finished() -> None:
+    async with drive(_engine()) as driven:
+        await driven.press("i")
+        driven.engine.set(*every_state(), identities=[identity()])
+        await driven.settle()
+        assert driven.shows(RoutesScreen)
+
+
+async def test_a_failure_stays_on_the_screen_with_its_hint_and_i_starts_again() -> None:
+    async with drive(_engine()) as driven:
+        await driven.press("i")
+        failed = replace(
+            identity(),
+            status=IdentityStatus.SIGNED_OUT,
+            problem=Problem("sign_in_failed", "nobody signed in within 5 minutes", "Start it again.", NOW),
+        )
+        driven.engine.set(*every_state(), identities=[failed])
+        await driven.settle()
+        assert "nobody signed in within 5 minutes" in driven.text
+        assert "i starts again" in driven.text
+        assert not driven.app.screen.query_one("#answer-row").display
+        await driven.press("v", "i")
+        assert driven.engine.requests[-1] == ("sign_in", "corp", PROXY)
+        assert "Waiting for your sign-in" in driven.text
+        driven.engine.set(*every_state(), identities=[failed])
+        await driven.press("escape")
+        assert driven.shows(RoutesScreen)
+
+
+async def test_a_sign_in_that_can_not_begin_says_why() -> None:
+    async with drive() as driven:
+        driven.engine.fail_with = ConfigError("there is no such profile")
+        await driven.press("i")
+        assert driven.toasts[-1] == "there is no such profile."
+        await driven.press("escape")
+        assert driven.shows(RoutesScreen)
+
+
+async def test_beginning_and_ending_are_told_on_the_list() -> None:
+    async with drive() as driven:
+        driven.engine.set(*every_state(), identities=[identity(sign_in=True)])
+        await driven.settle()
+        assert driven.toasts[-1] == f"Sign-in needed at {PROXY}. i shows the address."
+        driven.engine.set(*every_state(), identities=[identity()])
+        await driven.settle()
+        assert driven.toasts[-1] == "Signed in as alice@corp.example."
+        driven.engine.set(*every_state(), identities=[identity(sign_in=True)])
+        await driven.settle()
+        gone = replace(identity(), status=IdentityStatus.SIGNED_OUT)
+        driven.engine.set(*every_state(), identities=[gone])
+        await driven.settle()
+        assert driven.toasts[-1] == "The sign-in ended without a token."
+
+
+@pytest.mark.parametrize("size", [(40, 12), SMALL, (120, 36)])
+async def test_it_fits_every_size(size: tuple[int, int]) -> None:
+    async with drive(_engine(), size=size) as driven:
+        await driven.press("i")
+        assert [len(line) for line in driven.lines] == [size[0]] * size[1]
+        assert "Waiting for your sign-in" in driven.text

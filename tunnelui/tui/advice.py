@@ -1,0 +1,134 @@
+"""What a tunnel's state means for the person who looks at it, and which keys help: the words of the strip."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tunnelui.engine.model import IdentityStatus, State
+from tunnelui.tui.format import clock, duration
+from tunnelui.tui.rows import local_of, target_of
+
+if TYPE_CHECKING:
+    from tunnelui.engine.model import IdentitySnapshot, TunnelSnapshot
+
+__all__ = ["Advice", "Hint", "advise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A key, named by the id of its binding, and what it does here."""
+
+    binding: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """*what* happened, one sentence; *then*, what happens by itself or what to do; *hints*, keys that help."""
+
+    what: str
+    then: str = ""
+    hints: tuple[Hint, ...] = ()
+
+
+_START = Hint("tunnel.toggle", "start")
+_RETRY = Hint("tunnel.restart", "try again")
+_EDIT = Hint("route.edit", "edit route")
+_COPY = Hint("copy.local", "copy address")
+_DETAILS = Hint("move.details", "details")
+_SIGN_IN = Hint("access.sign_in", "sign in")
+_LOG = Hint("log.route", "log")
+
+
+def advise(tunnel: TunnelSnapshot, identity: IdentitySnapshot | None, now: float) -> Advice:
+    """Return the words for the state of *tunnel* at the Unix time *now*."""
+    match tunnel.state:
+        case State.OFF:
+            return _off(tunnel)
+        case State.READY | State.LIVE:
+            return _up(tunnel, now)
+        case State.AUTH:
+            return _auth(tunnel, identity, now)
+        case State.RETRY:
+            return _retry(tunnel, now)
+        case State.DENIED:
+            return _denied(tunnel, identity)
+        case State.PORT_BUSY:
+            return _port_busy(tunnel, now)
+        case State.ERROR:
+            problem = tunnel.problem
+            what = problem.message if problem else "something went wrong, and nobody said what"
+            return Advice(what, problem.hint if problem else "", (_RETRY, _EDIT, _DETAILS))
+
+
+def _off(tunnel: TunnelSnapshot) -> Advice:
+    if tunnel.problem:
+        return Advice(tunnel.problem.message, tunnel.problem.hint, (_START, _EDIT, _DETAILS))
+    local = local_of(tunnel)
+    where = f"would listen on {local}" if local else "would listen on any free port"
+    return Advice(f"off, {where}, to {target_of(tunnel)}", "", (_START, _EDIT, _DETAILS))
+
+
+def _up(tunnel: TunnelSnapshot, now: float) -> Advice:
+    if tunnel.state is State.LIVE:
+        count = "1 connection" if tunnel.live == 1 else f"{tunnel.live} connections"
+        since = f", up {duration(now - tunnel.started_at)}" if tunnel.started_at is not None else ""
+        what = f"{count} to {target_of(tunnel)}{since}"
+    else:
+        used = tunnel.connections or tunnel.bytes_in or tunnel.bytes_out
+        what = f"listening on {local_of(tunnel)}, no connection {'open' if used else 'yet'}"
+    if tunnel.problem:  # the tunnel stands, but its last connection failed
+        return Advice(tunnel.problem.message, tunnel.problem.hint, (_DETAILS, _RETRY))
+    then = "Point a client at it." if tunnel.state is State.READY and not tunnel.connections else ""
+    return Advice(what, then, (_COPY, _DETAILS, Hint("tunnel.toggle", "stop")))
+
+
+def _auth(tunnel: TunnelSnapshot, identity: IdentitySnapshot | None, now: float) -> Advice:
+    sign_in = identity.sign_in if identity else None
+    if sign_in is None:
+        problem = tunnel.problem or (identity.problem if identity else None)
+        what = problem.message if problem else "the proxy wants you to sign in"
+        return Advice(what, problem.hint if problem else "", (_SIGN_IN, _DETAILS))
+    left = duration(math.ceil(sign_in.deadline_at - now))
+    others = len(sign_in.waiting) - (tunnel.route.name in sign_in.waiting)
+    also = f", {others} other {'route' if others == 1 else 'routes'} too" if others > 0 else ""
+    note = sign_in.note or "Finish it in the browser."
+    return Advice(f"waiting for your sign-in, {left} left{also}", note, (Hint("access.sign_in", "show the address"),))
+
+
+def _retry(tunnel: TunnelSnapshot, now: float) -> Advice:
+    problem = tunnel.problem
+    parts = [f"last try {clock(problem.at)}"] if problem else []
+    parts.append(_next_try(tunnel, now) or "the next connection tries again")
+    what = problem.message if problem else "the last try did not work"
+    return Advice(what, ", ".join(parts) + ".", (Hint("tunnel.restart", "retry now"), _LOG, _EDIT))
+
+
+def _next_try(tunnel: TunnelSnapshot, now: float) -> str:
+    """When the engine tries again by itself; empty when it does not."""
+    if tunnel.retry_at is None:
+        return ""
+    left = math.ceil(tunnel.retry_at - now)
+    return f"next in {duration(left)}" if left > 0 else "trying now"
+
+
+def _denied(tunnel: TunnelSnapshot, identity: IdentitySnapshot | None) -> Advice:
+    problem = tunnel.problem
+    who = identity.name if identity and identity.name else "this sign-in"
+    what = problem.message if problem else f"{who} may not use {target_of(tunnel)}"
+    then = problem.hint if problem and problem.hint else f"Ask for access for {who}."
+    if problem and problem.request_id:
+        then = f"{then} Request {problem.request_id}."
+    if identity and identity.status is IdentityStatus.SERVICE_ACCOUNT:
+        return Advice(what, then, (_RETRY, _DETAILS))
+    return Advice(what, then, (_RETRY, Hint("access.sign_in", "sign in as someone else"), _DETAILS))
+
+
+def _port_busy(tunnel: TunnelSnapshot, now: float) -> Advice:
+    problem = tunnel.problem
+    what = problem.message if problem else f"{local_of(tunnel)} is already in use"
+    again = _next_try(tunnel, now)
+    then = "Stop the other program, or choose another port." + (f" Try: {again}." if again else "")
+    return Advice(what, then, (_RETRY, Hint("route.edit", "choose a port")))

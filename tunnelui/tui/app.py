@@ -1,0 +1,219 @@
+"""The application: owns the theme, the timer, the way to the engine, and what several screens can ask for."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+
+from tunnelui.errors import TunnelError
+from tunnelui.tui.bindings import APP, GROUPS, TABLE
+from tunnelui.tui.clipboard import copy_natively
+from tunnelui.tui.feed import Feed, sign_in_news
+from tunnelui.tui.glyphs import choose_glyphs
+from tunnelui.tui.screens.base import TunnelScreen
+from tunnelui.tui.screens.help import HelpScreen, entries_of
+from tunnelui.tui.screens.question import Question
+from tunnelui.tui.screens.routes import RoutesScreen
+from tunnelui.tui.screens.sign_in import SignInScreen
+from tunnelui.tui.theme import DARK, LIGHT
+from tunnelui.tui.verbs import Verbs
+from tunnelui.tui.words import reason, safe, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from typing import Any
+
+    from textual.binding import BindingType
+    from textual.screen import Screen
+
+    from tunnelui.engine.interface import Engine
+    from tunnelui.engine.model import Event
+    from tunnelui.tui.feed import Severity
+    from tunnelui.tui.view import View
+
+__all__ = ["TunnelApp"]
+
+_REFRESH = 0.5
+"""Seconds between two looks at the engine."""
+_INTERRUPT_WINDOW = 2.0
+_EVENTS = 2000
+
+
+class TunnelApp(App[None]):
+    """The screens on *engine*. Quitting leaves the engine alone: who made it closes it.
+
+    :param profiles: the profiles that exist, each with its proxy URL or nothing; ``None`` where they are not known.
+    :param config_path: shown to new users.
+    :param theme_name: ``dark`` or ``light``; without one ``TUNNELUI_THEME`` decides.
+    :param ascii_only: no Unicode signs; without it ``TUNNELUI_ASCII`` and the locale decide.
+    :param keymap: binding ids to keys, as `textual.app.App.set_keymap` takes them.
+    :param now: Unix time, to show; *monotonic*, to measure.
+    """
+
+    CSS_PATH = "tunnelui.tcss"
+    TITLE = "tunnelui"
+    BINDINGS: ClassVar[list[BindingType]] = [*APP]
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        profiles: Mapping[str, str] | None = None,
+        config_path: str = "",
+        theme_name: str | None = None,
+        ascii_only: bool | None = None,
+        keymap: Mapping[str, str] | None = None,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.engine = engine
+        self.profiles = profiles
+        self.config_path = config_path
+        self.glyphs = choose_glyphs(ascii_only)
+        self.events: deque[Event] = deque(maxlen=_EVENTS)
+        self._feed = Feed(engine, now=now, monotonic=monotonic)
+        self._monotonic = monotonic
+        self.verbs = Verbs(self)
+        self._interrupted_at = -_INTERRUPT_WINDOW
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        wanted = theme_name or os.environ.get("TUNNELUI_THEME", "dark")
+        self.theme = LIGHT.name if wanted == "light" else DARK.name
+        if keymap:
+            self.set_keymap(dict(keymap))
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return DARK.variables
+
+    def get_default_screen(self) -> Screen[None]:
+        return RoutesScreen()
+
+    def on_mount(self) -> None:
+        self.poll()
+        self.set_interval(_REFRESH, self.poll)
+        self.run_worker(self._read_events(), exit_on_error=False, name="events")
+
+    # The engine.
+
+    @property
+    def view(self) -> View:
+        """The state that the screens show."""
+        return self._feed.view
+
+    def poll(self) -> None:
+        """Look at the engine, and tell the screens if there is something new."""
+        before = self.view.snapshot
+        if not self._feed.poll():
+            return
+        for screen in self.screen_stack:
+            if isinstance(screen, TunnelScreen) and screen.is_mounted:
+                screen.show_view(self.view)
+        if before is not self.view.snapshot and not any(isinstance(one, SignInScreen) for one in self.screen_stack):
+            for news in sign_in_news(before, self.view.snapshot, self.key_name("access.sign_in")):
+                self.say(news.words, news.severity)
+
+    async def _read_events(self) -> None:
+        try:
+            async for event in self.engine.events():
+                self.events.append(event)
+                for screen in self.screen_stack:
+                    if isinstance(screen, TunnelScreen) and screen.is_mounted:
+                        screen.show_event(event)
+        except Exception as error:  # the log stops, the tunnels do not
+            self.say(f"The log stopped: {reason(error)}", "error")
+
+    def carry_out(self, request: Coroutine[Any, Any, None], done: str = "") -> None:
+        """Run a *request* to the engine in the background; say *done* when it is carried out, or why it was not."""
+        self.run_worker(self._carried_out(request, done), exit_on_error=False, group="requests")
+
+    async def _carried_out(self, request: Coroutine[Any, Any, None], done: str) -> None:
+        try:
+            await request
+        except TunnelError as error:
+            self.say(told(error), "error")
+        except Exception as error:  # whatever it is: the person reads it, and the application goes on
+            self.log.error(error)
+            self.say(f"That did not work: {reason(error)}", "error")
+        else:
+            if done:
+                self.say(done)
+        self.poll()
+
+    # What screens ask for.
+
+    def say(self, words: str, severity: Severity = "information") -> None:
+        """Show a toast."""
+        self.notify(safe(words, 500), severity=severity, markup=False, timeout=5 if severity == "information" else 10)
+
+    def key_name(self, binding_id: str) -> str:
+        """Return the key of a binding as people read it, changed by a keymap or not."""
+        binding = TABLE.get(binding_id)
+        if binding is None:
+            return ""
+        if moved := self._keymap.get(binding_id):
+            return self.get_key_display(Binding(moved.partition(",")[0], ""))
+        return self.get_key_display(Binding(binding.key.partition(",")[0], "", key_display=binding.key_display))
+
+    async def copy(self, text: str, what: str) -> None:
+        """Copy *text* and say so; *what* names it."""
+        if await copy_natively(text):
+            self.say(f"Copied {what}: {safe(text, 120)}")
+        else:
+            self.copy_to_clipboard(text)
+            self.say(f"Copied {what} by the terminal: {safe(text, 120)}")
+
+    # Keys of the application.
+
+    def action_help(self) -> None:
+        if not isinstance(self.screen, HelpScreen):
+            title = self.screen.HELP_TITLE if isinstance(self.screen, TunnelScreen) else ""
+            self.push_screen(HelpScreen(title, entries_of(self.screen)))
+
+    def action_ask_quit(self) -> None:
+        live = sum(tunnel.live for tunnel in self.view.snapshot.tunnels)
+        if not live:
+            self.exit()
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.exit()
+
+        text = "An open connection is cut." if live == 1 else f"{live} open connections are cut."
+        self.push_screen(Question("Quit tunnelui?", text, yes="Quit", no="Stay"), answered)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C: a second one within two seconds quits."""
+        at = self._monotonic()
+        if at - self._interrupted_at <= _INTERRUPT_WINDOW:
+            self.exit()
+            return
+        self._interrupted_at = at
+        self.say(f"{self.key_name('app.interrupt')} once more quits. {self.key_name('app.quit_now')} quits at once.")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the palette offers: every key of the screen, and the other theme."""
+        seen = set()
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            group, point, _ = (binding.id or "").partition(".")
+            if point and group not in ("move", "filter") and binding.id not in seen:
+                seen.add(binding.id)
+                words = binding.tooltip or binding.description
+                yield SystemCommand(
+                    words[:1].upper() + words[1:],
+                    f"{GROUPS.get(group, group).capitalize()}, key {self.get_key_display(binding)}",
+                    partial(self.run_action, binding.action, active.node),
+                )
+        yield SystemCommand("Light or dark", "Switch between the light and the dark theme", self.action_switch_theme)
+
+    def action_switch_theme(self) -> None:
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name

@@ -1,0 +1,125 @@
+"""Every key of the application, each with an id, so that help is made from this table and a setting may move a key.
+
+The part of the id before the point is the group under which the help shows it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from textual.binding import Binding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["APP", "BACK", "DETAIL", "FORM", "GROUPS", "LOG", "MOVE", "QUESTION", "ROUTES", "SIGN_IN", "TABLE"]
+
+GROUPS: Final[Mapping[str, str]] = {
+    "move": "MOVE",
+    "tunnel": "TUNNELS",
+    "route": "ROUTES",
+    "copy": "COPY",
+    "access": "ACCESS",
+    "form": "FORM",
+    "answer": "ANSWER",
+    "log": "LOG",
+    "app": "APP",
+}
+"""Group of an id, and its title, in the order of the help."""
+
+
+def _key(
+    key: str, action: str, words: str, id: str, *, show: bool = False, display: str | None = None, full: str = ""
+) -> Binding:
+    """*words* stand in the footer, *full* in the help; the help puts keys with the same words on one line."""
+    return Binding(key, action, words, show=show, id=id, key_display=display, tooltip=full)
+
+
+MOVE: Final = [
+    _key("j,down", "move(1)", "row", "move.down"),
+    _key("k,up", "move(-1)", "row", "move.up"),
+    _key("g,home", "move_to('top')", "top, bottom", "move.top"),
+    _key("G,end", "move_to('bottom')", "top, bottom", "move.bottom"),
+    _key("ctrl+d", "move_page(0.5)", "half a page", "move.half_down"),
+    _key("ctrl+u", "move_page(-0.5)", "half a page", "move.half_up"),
+    _key("pagedown", "move_page(1)", "page", "move.page_down", display="pgdn"),
+    _key("pageup", "move_page(-1)", "page", "move.page_up", display="pgup"),
+]
+
+ROUTES: Final = [
+    _key("space", "start_stop", "start/stop", "tunnel.toggle", show=True),
+    _key("enter", "details", "details", "move.details", show=True, display="enter"),
+    _key("y", "copy_local", "copy", "copy.local", show=True, full="local address"),
+    _key("slash", "filter", "filter", "move.filter", show=True, display="/", full="filter"),
+    _key("a", "add", "add", "route.add", show=True, full="add"),
+    _key("r", "restart", "restart, retry", "tunnel.restart"),
+    _key("i", "sign_in", "sign in", "access.sign_in"),
+    _key("e", "edit", "edit", "route.edit", show=True, full="edit"),
+    _key("d", "delete", "delete, undo", "route.delete"),
+    _key("u", "undo", "delete, undo", "route.undo"),
+    _key("s", "sort", "sort, reverse", "route.sort"),
+    _key("S", "reverse", "sort, reverse", "route.reverse"),
+    _key("l", "log", "log", "log.route", full="log, all logs"),
+    _key("L", "log_all", "log, all logs", "log.every"),
+    _key("tab", "next_pane", "next pane", "move.pane"),
+    _key("escape", "back", "back, clear", "move.back", display="esc"),
+]
+
+DETAIL: Final = [
+    _key("space", "start_stop", "start/stop", "tunnel.toggle", show=True),
+    _key("r", "restart", "restart", "tunnel.restart", show=True, full="restart, retry"),
+    _key("y", "copy_local", "copy", "copy.local", show=True, full="local address"),
+    _key("e", "edit", "edit", "route.edit", show=True, full="edit"),
+    _key("i", "sign_in", "sign in", "access.sign_in", show=True),
+    _key("l", "log", "log", "log.route", full="log, all logs"),
+]
+
+BACK: Final = _key("escape", "back", "back", "move.back", show=True, display="esc")
+
+SIGN_IN: Final = [
+    _key("y", "copy_url", "copy", "copy.url", show=True, full="the address"),
+    _key("b", "open_browser", "browser", "access.browser", show=True, full="open a browser"),
+    _key("v", "paste", "paste", "access.paste", show=True, full="paste the answer"),
+    _key("i", "again", "start again", "access.again"),
+    _key("w", "leave", "leave open", "access.leave", show=True, full="back, it goes on"),
+    _key("escape", "back", "cancel", "move.back", show=True, display="esc"),
+]
+
+FORM: Final = [
+    _key("ctrl+s", "save", "save", "form.save", show=True),
+    _key("tab", "app.focus_next", "next field", "form.next", show=True),
+    _key("shift+tab", "app.focus_previous", "field before", "form.previous"),
+    _key("ctrl+y", "copy_command", "copy command", "copy.command", show=True),
+    _key("escape", "back", "discard", "move.back", show=True, display="esc"),
+]
+
+QUESTION: Final = [
+    _key("y", "answer(True)", "yes", "answer.yes", show=True),
+    _key("n,escape", "answer(False)", "no", "answer.no", show=True),
+    _key("left,right", "app.focus_next", "other button", "answer.other"),
+]
+
+LOG: Final = [
+    _key("f", "follow", "follow", "log.follow", show=True),
+    _key("a", "toggle_all", "one or all routes", "log.all", show=True),
+    BACK,
+]
+
+APP: Final = [
+    _key("question_mark,f1", "help", "help", "app.help", show=True, display="?"),
+    _key("ctrl+p,colon", "command_palette", "commands", "app.palette", show=True, display="^p", full="every command"),
+    _key("q", "ask_quit", "quit", "app.quit", show=True),
+    Binding("ctrl+q", "quit", "quit now", show=False, priority=True, id="app.quit_now"),
+    Binding("ctrl+c", "help_quit", "twice: quit now", show=False, id="app.interrupt"),
+]
+
+
+def _by_id(*bindings: Binding) -> dict[str, Binding]:
+    table: dict[str, Binding] = {}
+    for binding in bindings:
+        table.setdefault(binding.id or "", binding)
+    return table
+
+
+TABLE: Final[Mapping[str, Binding]] = _by_id(*MOVE, *ROUTES, *DETAIL, *SIGN_IN, *FORM, *LOG, *QUESTION, BACK, *APP)
+"""Every binding by its id; where keys or screens share an id, the first one."""

@@ -1,0 +1,178 @@
+"""The lines of the detail: where a tunnel goes, who signed in, what is wrong, how fast it runs, how it was set up."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from tunnelui.engine.model import IdentityStatus
+from tunnelui.tui.format import bytes_long, clock, duration, milliseconds, rate_long
+from tunnelui.tui.rows import local_of, target_of
+from tunnelui.tui.words import cut, cut_middle, fit, line, pad, safe, wrap
+
+if TYPE_CHECKING:
+    from textual.content import Content
+
+    from tunnelui.engine.model import ConnectionSnapshot, IdentitySnapshot, Problem, StageTimings, TunnelSnapshot
+    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.rates import Series
+
+__all__ = ["fact_lines", "graph", "identity_words", "problem_lines", "session_words", "stage_lines", "traffic_lines"]
+
+_LABEL = 13
+_NARROW = 60
+
+
+def fact_lines(
+    tunnel: TunnelSnapshot, identity: IdentitySnapshot | None, now: float, width: int, glyphs: Glyphs
+) -> list[Content]:
+    """Local, Destination, Proxy, Session, Tags: one line each, cut to *width* cells."""
+    label = _LABEL if width >= _NARROW else 9
+    room = max(8, width - label - 3)
+    local = local_of(tunnel)
+    pinned = "" if not local else "  pinned" if tunnel.route.listen else "  free port"
+    tls = next((each.tls for each in tunnel.connections if each.tls), "")
+    proxy = cut_middle(safe(tunnel.proxy) or "not known: the destination does not parse", room, glyphs.ellipsis)
+    tls = f"  {safe(tls)}" if tls and len(proxy) + len(tls) + 2 <= room else ""
+    rows: list[tuple[str, list[tuple[str, str]]]] = [
+        (
+            "Local",
+            [(cut_middle(local or "any free port", room - len(pinned), glyphs.ellipsis), ""), (pinned, "$muted")],
+        ),
+        ("Destination" if label == _LABEL else "To", [(cut_middle(target_of(tunnel), room, glyphs.ellipsis), "")]),
+        ("Proxy", [(proxy, ""), (tls, "$muted")]),
+        ("Session", [(cut(session_words(identity, now, room), room, glyphs.ellipsis), "")]),
+    ]
+    tags = cut(safe(", ".join(tunnel.route.tags)) or "none", max(4, room - 20), glyphs.ellipsis)
+    auto = "yes" if tunnel.route.autostart else "no"
+    rows.append(("Tags", [(tags, "" if tunnel.route.tags else "$muted"), ("   autostart ", "$muted"), (auto, "")]))
+    return [line("  ", (pad(name, label), "$muted"), *parts) for name, parts in rows]
+
+
+def identity_words(identity: IdentitySnapshot | None) -> str:
+    """Who it is: an e-mail address, ``service account``, ``signed out``."""
+    if identity is None or identity.status is IdentityStatus.SIGNED_OUT:
+        return "signed out"
+    return safe(identity.name) or identity.status.value
+
+
+def session_words(identity: IdentitySnapshot | None, now: float, room: int = 80) -> str:
+    """``alice@example.com, expires 21:53 (9h12m)``, or shorter where there is no *room* for it."""
+    if identity is None:
+        return "signed out"
+    if identity.sign_in is not None:
+        return f"signing in, {duration(math.ceil(identity.sign_in.deadline_at - now))} left"
+    name = identity_words(identity)
+    if identity.status is IdentityStatus.EXPIRED:
+        return f"{name}, expired"
+    if identity.expires_at is None or identity.status is IdentityStatus.SIGNED_OUT:
+        return name
+    left = duration(identity.expires_at - now)
+    words = f"{name}, expires {clock(identity.expires_at, seconds=False)} ({left})"
+    return words if len(words) <= room else f"{name}, {left} left"
+
+
+def problem_lines(problem: Problem, width: int, limit: int = 4) -> list[Content]:
+    """The problem, its next step and its request, wrapped: nothing of it is more than *limit* lines long."""
+    room = max(10, width - 4)
+    rows = [line("  ", (row, "$denied")) for row in wrap(safe(problem.message, 600), room, limit)]
+    rows += [line("  ", (row, "")) for row in wrap(safe(problem.hint, 400), room, 2)]
+    when = f"at {clock(problem.at)}" + (f", request {safe(problem.request_id)}" if problem.request_id else "")
+    rows.append(line("  ", (cut(when, room), "$muted")))
+    return rows
+
+
+def traffic_lines(
+    tunnel: TunnelSnapshot, series: tuple[Series, Series], width: int, glyphs: Glyphs, *, roomy: bool = False
+) -> list[Content]:
+    """In and out: the total, the rate, the last minute as a graph that carries its peak.
+
+    Both graphs have one scale. In a narrow pane a graph has a line of its own, if the pane is *roomy*.
+    """
+    narrow = width < _NARROW
+    label = 9 if narrow else _LABEL
+    shared = max([0.0, *series[0].history, *series[1].history])
+    room = min(60, width - 4) if narrow else min(60, width - label - 49)
+    rows = []
+    for name, total, one in (("In", tunnel.bytes_in, series[0]), ("Out", tunnel.bytes_out, series[1])):
+        parts: list[str | tuple[str, str]] = ["  ", (pad(name, label), "$muted"), fit(bytes_long(total), 8)]
+        parts.append((fit(rate_long(one.rate), 10, right=True), "$live" if one.rate else "$muted"))
+        picture = (graph(one, max(8, room), shared, glyphs), "$ready" if any(one.history) else "$faint")
+        if not narrow and room >= 8:
+            parts += ["  ", picture]
+        parts.append((f"  peak {rate_long(one.peak)}" if one.peak else "", "$muted"))
+        rows.append(line(*parts))
+        if narrow and roomy:
+            rows.append(line("  ", picture))
+    return rows
+
+
+def graph(series: Series, width: int, maximum: float, glyphs: Glyphs) -> str:
+    """The last *width* seconds, newest on the right; full height is *maximum*, bytes per second."""
+    steps = glyphs.graph
+    values = list(series.history)[-width:]
+    out = [steps[0]] * (width - len(values))
+    for value in values:
+        level = 0 if maximum <= 0 or value <= 0 else 1 + int(value / maximum * (len(steps) - 2) + 0.5)
+        out.append(steps[min(level, len(steps) - 1)])
+    return "".join(out)
+
+
+_STAGES = (
+    ("queue", "$muted"),
+    ("dns", "$ready"),
+    ("tcp", "$brand"),
+    ("tls", "$auth"),
+    ("connect", "$retry"),
+    ("first_byte", "$live"),
+)
+
+
+def stage_lines(connection: ConnectionSnapshot | None, width: int, glyphs: Glyphs) -> list[Content]:
+    """How long each stage took, with a bar whose pieces are as long as the stages, and how it ended."""
+    if connection is None:
+        return [line(("  No connection selected.", "$muted"))]
+    timings = connection.timings
+    rows = _stage_words(timings, width)
+    rows.append(_stage_bar(timings, width, glyphs))
+    facts = [each for each in (safe(connection.cause), safe(connection.tls)) if each]
+    if connection.request_id:
+        facts.append(f"request {safe(connection.request_id)}")
+    rows.append(line(("  " + cut(", ".join(facts), width - 3, glyphs.ellipsis), "$muted")))
+    return rows
+
+
+def _stage_words(timings: StageTimings, width: int) -> list[Content]:
+    rows: list[list[tuple[str, str]]] = [[]]
+    used = 0
+    for name, style in _STAGES:
+        words = (name.replace("_", " "), milliseconds(getattr(timings, name)))
+        size = len(words[0]) + len(words[1]) + 4
+        if used and used + size > width - 2:
+            rows.append([])
+            used = 0
+        rows[-1] += [(words[0] + " ", style), (words[1] + "   ", "")]
+        used += size
+    return [line("  ", *row) for row in rows]
+
+
+def _stage_bar(timings: StageTimings, width: int, glyphs: Glyphs) -> Content:
+    taken = [(getattr(timings, name) or 0.0, style) for name, style in _STAGES]
+    total = sum(seconds for seconds, _ in taken)
+    room = min(width - 4, 72)
+    parts: list[tuple[str, str]] = []
+    if total > 0:
+        parts = [
+            (glyphs.block * max(1, round(seconds / total * room)), style) for seconds, style in taken if seconds > 0
+        ]
+    return line("  ", *_trimmed(parts, room))
+
+
+def _trimmed(parts: list[tuple[str, str]], room: int) -> list[tuple[str, str]]:
+    """Rounding up may give a few cells too many; the longest piece gives them back."""
+    over = sum(len(text) for text, _ in parts) - room
+    if over > 0:
+        longest = max(range(len(parts)), key=lambda index: len(parts[index][0]))
+        text, style = parts[longest]
+        parts[longest] = (text[:-over], style)
+    return parts

@@ -1,0 +1,94 @@
+"""Reads the engine twice a second and says whether anything on the screen may look different now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from tunnelui.engine.model import EngineSnapshot, IdentitySnapshot, IdentityStatus
+from tunnelui.tui.rates import Rates
+from tunnelui.tui.view import View
+from tunnelui.tui.words import reason, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tunnelui.engine.interface import Engine
+
+__all__ = ["Feed", "News", "Severity", "sign_in_news"]
+
+Severity: TypeAlias = Literal["information", "warning", "error"]
+
+
+class Feed:
+    """The last snapshot with its time and rates.
+
+    :param now: Unix time, to show; *monotonic* measures the rates.
+    """
+
+    def __init__(self, engine: Engine, *, now: Callable[[], float], monotonic: Callable[[], float]) -> None:
+        self._engine = engine
+        self._now = now
+        self._monotonic = monotonic
+        self._rates = Rates()
+        self._second = 0
+        self._read = False
+        self.view = View(rates=self._rates)
+
+    def poll(self) -> bool:
+        """Read the engine; return whether `view` is new. An engine that fails shows in ``view.trouble``."""
+        before = self.view
+        trouble, snapshot = "", before.snapshot
+        try:
+            snapshot = self._engine.snapshot()
+        except Exception as error:  # whatever it is, the person reads it and the screens go on
+            trouble = f"the engine can't be asked: {reason(error)}"
+        now = self._now()
+        second = int(now)
+        was_quiet = self._rates.quiet
+        self._rates.feed(self._monotonic(), snapshot)
+        changed = (
+            not self._read
+            or snapshot.version != before.snapshot.version
+            or trouble != before.trouble
+            or not (was_quiet and self._rates.quiet)
+            or (second != self._second and before.counts_down)
+        )
+        if changed:
+            self._read = True
+            self._second = second
+            self.view = View(snapshot, now, self._rates, trouble)
+        return changed
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A sentence for a toast."""
+
+    words: str
+    severity: Severity = "information"
+
+
+def sign_in_news(old: EngineSnapshot, new: EngineSnapshot, key: str) -> list[News]:
+    """Return what is worth a toast between two snapshots: sign-ins that began or ended, and new notes.
+
+    *key* is the key that shows the sign-in.
+    """
+    before = {(each.profile, each.proxy): each for each in old.identities}
+    news = [News(safe(note), "warning") for note in new.notes if note not in old.notes]
+    for identity in new.identities:
+        last = before.get((identity.profile, identity.proxy))
+        was = last is not None and last.sign_in is not None
+        if identity.sign_in is not None and not was:
+            news.append(News(f"Sign-in needed at {safe(identity.proxy)}. {key} shows the address.", "warning"))
+        elif identity.sign_in is None and was:
+            news.append(_ended(identity))
+    return news
+
+
+def _ended(identity: IdentitySnapshot) -> News:
+    if identity.status in (IdentityStatus.SIGNED_IN, IdentityStatus.SERVICE_ACCOUNT):
+        return News(f"Signed in as {safe(identity.name) or 'somebody unnamed'}.")
+    if identity.problem is not None:
+        return News(f"{safe(identity.problem.message)}. {safe(identity.problem.hint)}".strip(), "error")
+    return News("The sign-in ended without a token.", "warning")

@@ -1,0 +1,46 @@
+"""The filter line of the route list: plain words, ``#tag``, ``:state``, ``!not``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tunnelui.engine.model import TunnelSnapshot
+
+__all__ = ["RouteFilter"]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteFilter:
+    """Words that all have to fit. Case does not matter; unfinished marks (``#``, ``:``, ``!``) let everything through.
+
+    A plain word is looked for in the name, the destination, the local address, the profile and the tags; ``#word`` at
+    the start of a tag; ``:word`` at the start of the state (``:port`` is ``port busy``; ``:up`` is ready or live);
+    ``!`` before either turns it round.
+    """
+
+    text: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.text.strip())
+
+    def matches(self, tunnel: TunnelSnapshot) -> bool:
+        return all(_matches(word, tunnel) for word in self.text.casefold().split())
+
+
+def _matches(word: str, tunnel: TunnelSnapshot) -> bool:
+    if word.startswith("!"):
+        rest = word.removeprefix("!")
+        return rest in ("", "#", ":") or not _matches(rest, tunnel)
+    route = tunnel.route
+    if word.startswith("#"):
+        tag = word.removeprefix("#")
+        return not tag or any(own.casefold().startswith(tag) for own in route.tags)
+    if word.startswith(":"):
+        state = word.removeprefix(":")
+        if state == "up":
+            return tunnel.state in ("ready", "live")
+        return tunnel.state.value.startswith(state)
+    places = (route.name, route.destination, tunnel.local or route.listen, route.profile, *route.tags)
+    return any(word in place.casefold() for place in places)

@@ -1,0 +1,44 @@
+"""What all screens share: the application by its type, and the two things that it tells them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+
+from textual.screen import ModalScreen, Screen
+
+if TYPE_CHECKING:
+    from tunnelui.engine.model import Event
+    from tunnelui.tui.app import TunnelApp
+    from tunnelui.tui.view import View
+
+__all__ = ["Dialog", "TunnelScreen"]
+
+Result = TypeVar("Result")
+
+
+class TunnelScreen(Screen[Result], Generic[Result]):
+    """A screen that shows the engine's state. `show_view` is called when there is something new, and on arrival."""
+
+    HELP_TITLE: ClassVar[str] = ""
+    """What the help calls this screen."""
+
+    @property
+    def tunnels(self) -> TunnelApp:
+        return cast("TunnelApp", self.app)
+
+    def on_screen_resume(self) -> None:
+        self.show_view(self.tunnels.view)
+
+    def show_view(self, view: View) -> None:
+        """Show *view*."""
+
+    def show_event(self, event: Event) -> None:
+        """Show that *event* happened."""
+
+
+class Dialog(ModalScreen[Result], Generic[Result]):
+    """A screen on top of another one, which stays in sight."""
+
+    @property
+    def tunnels(self) -> TunnelApp:
+        return cast("TunnelApp", self.app)

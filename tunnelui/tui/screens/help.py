@@ -1,0 +1,179 @@
+"""The keys of the screen below, made from its live bindings, in groups, narrowed by typing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.cells import cell_len
+from textual.binding import Binding
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Input
+
+from tunnelui.engine.model import State
+from tunnelui.tui.bindings import BACK, GROUPS, TABLE
+from tunnelui.tui.glyphs import COLOURS
+from tunnelui.tui.screens.base import TunnelScreen
+from tunnelui.tui.widgets.field import Field
+from tunnelui.tui.widgets.line_view import LineView
+from tunnelui.tui.widgets.rules import Rule
+from tunnelui.tui.words import line, pad
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+    from textual.content import Content
+    from textual.screen import Screen
+
+__all__ = ["HelpScreen", "KeyEntry", "entries_of"]
+
+_COLUMN = 26
+_KEYS = 5
+_LEGEND = (State.LIVE, State.READY, State.AUTH, State.RETRY, State.PORT_BUSY, State.DENIED, State.OFF)
+_LEGEND_WORDS = {State.AUTH: "sign-in", State.RETRY: "retrying", State.PORT_BUSY: "trouble"}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """One action: its keys, and what it does."""
+
+    group: str
+    keys: str
+    words: str
+
+
+def entries_of(screen: Screen[object]) -> list[KeyEntry]:
+    """Return what the keys of *screen* do now, every action once, in the order of its bindings."""
+    order = {id: place for place, id in enumerate(TABLE)}
+    found = [active.binding for active in screen.active_bindings.values() if "." in (active.binding.id or "")]
+    found.sort(key=lambda binding: order.get(binding.id or "", len(order)))  # Textual's own keys have no id
+    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for binding in found:
+        group = (binding.id or "").partition(".")[0]
+        display = screen.app.get_key_display(binding)
+        if binding.key_display and any(binding.key_display in shown for shown in keys.values()):
+            display = screen.app.get_key_display(Binding(binding.key, ""))  # the second key of the same action
+        shown = keys[group, binding.tooltip or binding.description]
+        if display not in shown:
+            shown.append(display)
+    for shown in keys.values():
+        shown.sort(key=lambda key: (len(key), not key.isascii()))
+    return [KeyEntry(group, " ".join(shown), words) for (group, words), shown in keys.items()]
+
+
+class HelpScreen(TunnelScreen[None]):
+    """Over another screen; any text typed narrows the list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [BACK, Binding("question_mark", "back", show=False)]
+
+    def __init__(self, title: str, entries: Iterable[KeyEntry]) -> None:
+        super().__init__()
+        self._title_words = title
+        self._entries = list(entries)
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.tunnels.glyphs
+        top = LineView(id="help-title")
+        top.show(line((f" {glyphs.back} ", "$brand"), ("Keys", "bold $ink"), "  ", (self._title_words, "$ink")))
+        with Horizontal(id="search-row"):
+            yield top
+            yield Field(placeholder="type to search", compact=True, id="search", max_length=40)
+        yield Rule(glyphs)
+        with VerticalScroll(id="help", can_focus=False):
+            yield LineView(id="keys")
+        yield LineView(id="legend")
+        yield Rule(glyphs)
+        foot = LineView(id="foot")
+        foot.show(line(" ", ("esc", "bold $brand"), (" close", "$muted")))
+        yield foot
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+        parts: list[tuple[str, str]] = []
+        for state in _LEGEND:
+            words = _LEGEND_WORDS.get(state, state.value)
+            parts += [(self.tunnels.glyphs.state(state), f"${COLOURS[state]}"), (f" {words}  ", "$muted")]
+        self.query_one("#legend", LineView).show(line("  ", *parts))
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    def on_input_changed(self) -> None:
+        self._show()
+
+    def action_back(self) -> None:
+        field = self.query_one(Input)
+        if field.value:
+            field.value = ""
+        else:
+            self.dismiss()
+
+    def _show(self) -> None:
+        words = self.query_one(Input).value.casefold().split()
+        found = [
+            entry
+            for entry in self._entries
+            if all(
+                word in f"{GROUPS.get(entry.group, entry.group)} {entry.keys} {entry.words}".casefold()
+                for word in words
+            )
+        ]
+        groups = [(title, [entry for entry in found if entry.group == id]) for id, title in GROUPS.items()]
+        groups = [(title, entries) for title, entries in groups if entries]
+        rows = self._beside(groups) if groups else [line("  ", ("No key does that here.", "$muted"))]
+        self.query_one("#keys", LineView).show(*rows)
+
+    def _beside(self, groups: list[tuple[str, list[KeyEntry]]]) -> list[Content]:
+        """Put the groups into as many columns as there is room for, each group whole, the columns about even."""
+        count = max(1, min(self.size.width // _COLUMN, 4, len(groups)))
+        share = sum(len(entries) + 2 for _, entries in groups) / count
+        columns: list[list[tuple[str, list[KeyEntry]]]] = [[]]
+        filled = 0
+        for group in groups:
+            size = len(group[1]) + 2
+            if len(columns) < count and filled and filled + size / 2 > share:
+                columns.append([])
+                filled = 0
+            columns[-1].append(group)
+            filled += size
+        sizes = [_Sizes.of(column) for column in columns]
+        spare = max(0, self.size.width - sum(size.whole for size in sizes) - 2) // len(sizes)
+        blocks = [_column_lines(column, size, min(spare, 8)) for column, size in zip(columns, sizes, strict=True)]
+        height = max(len(rows) for rows in blocks)
+        return [
+            line("").join([rows[index] if index < len(rows) else line(" " * rows[0].cell_length) for rows in blocks])
+            for index in range(height)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Cells of one column of the help."""
+
+    keys: int
+    words: int
+
+    @classmethod
+    def of(cls, groups: list[tuple[str, list[KeyEntry]]]) -> _Sizes:
+        entries = [entry for _, entries in groups for entry in entries]
+        return cls(
+            max(_KEYS, *(cell_len(entry.keys) for entry in entries)), max(cell_len(entry.words) for entry in entries)
+        )
+
+    @property
+    def whole(self) -> int:
+        return 2 + self.keys + 2 + self.words + 1
+
+
+def _column_lines(groups: list[tuple[str, list[KeyEntry]]], sizes: _Sizes, spare: int) -> list[Content]:
+    rows: list[Content] = []
+    for title, entries in groups:
+        rows.append(line("  ", (pad(title, sizes.whole - 2 + spare), "bold $ink")))
+        for entry in entries:
+            words = pad(entry.words, sizes.words + 1 + spare)
+            rows.append(line("  ", (pad(entry.keys, sizes.keys), "bold $brand"), "  ", (words, "$muted")))
+        rows.append(line(" " * (sizes.whole + spare)))
+    return rows

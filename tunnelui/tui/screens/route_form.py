@@ -1,0 +1,210 @@
+"""Adding or changing a route, with a word on every field while it is typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.cells import cell_len
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Input
+
+from tunnelui.engine.model import State
+from tunnelui.errors import TunnelError
+from tunnelui.tui.bindings import FORM
+from tunnelui.tui.command_line import equivalent_command
+from tunnelui.tui.draft import Draft, Verdict, check_draft, suggested_name
+from tunnelui.tui.rows import local_of
+from tunnelui.tui.screens.base import TunnelScreen
+from tunnelui.tui.screens.question import Question
+from tunnelui.tui.widgets.field import Field
+from tunnelui.tui.widgets.key_footer import KeyFooter
+from tunnelui.tui.widgets.line_view import LineView
+from tunnelui.tui.widgets.rules import Rule
+from tunnelui.tui.widgets.tick import Tick
+from tunnelui.tui.words import cut, line, reason, safe, told
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+    from textual.content import Content
+
+    from tunnelui.config.route import Route
+
+__all__ = ["RouteForm"]
+
+_LABELS = {
+    "destination": ("Destination", "db.internal:5432"),
+    "name": ("Name", "made from the destination"),
+    "listen": ("Local", "any free port; or 15432, 127.0.0.1:15432, unix:/path"),
+    "proxy_url": ("Proxy", "from the destination; or https://proxy.example"),
+    "profile": ("Profile", "default"),
+    "tags": ("Tags", "db, prod"),
+}
+_COLOURS = {"good": "$live", "bad": "$denied", "warn": "$auth", "": "$muted"}
+
+
+class RouteForm(TunnelScreen[str]):
+    """Ends with the name of the route that was saved, or with nothing."""
+
+    HELP_TITLE: ClassVar[str] = "Route form"
+    BINDINGS: ClassVar[list[BindingType]] = [*FORM]
+
+    def __init__(self, route: Route | None = None) -> None:
+        super().__init__()
+        self._route = route
+        self._start = Draft.of(route) if route else Draft()
+        self._named = route is not None
+        self._problem = ""
+        self._saving = False
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.tunnels.glyphs
+        yield LineView(id="top")
+        yield Rule(glyphs)
+        with VerticalScroll(id="form", can_focus=False):
+            for field, (label, placeholder) in _LABELS.items():
+                with Horizontal(classes="field"):
+                    name = LineView(classes="label")
+                    name.show(line("  ", (label, "$muted")))
+                    yield name
+                    yield Field(
+                        getattr(self._start, field), placeholder=placeholder, id=field, compact=True, max_length=2048
+                    )
+                yield LineView(id=f"{field}-verdict", classes="verdict")
+            with Horizontal(classes="field"):
+                yield LineView(classes="label")
+                yield Tick("Start with tunnelui", self._start.autostart, id="autostart")
+            yield LineView(id="problem")
+        yield LineView(id="command")
+        yield Rule(glyphs)
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self.query_one("#destination", Input).focus()
+        self._judge()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._judge)
+
+    @property
+    def draft(self) -> Draft:
+        """The fields as they are on the screen."""
+        values = {field: self.query_one(f"#{field}", Input).value for field in _LABELS}
+        return Draft(**values, autostart=self.query_one("#autostart", Tick).value)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        field = event.input.id
+        if field == "name" and event.input.has_focus:
+            self._named = bool(event.value.strip())
+        if field == "destination" and not self._named:
+            with self.prevent(Input.Changed):
+                self.query_one("#name", Input).value = suggested_name(event.value, self._others)
+        self._problem = ""
+        self._judge()
+
+    def on_tick_changed(self) -> None:
+        self._judge()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.action_save()
+
+    @property
+    def _others(self) -> list[str]:
+        own = self._route.name if self._route else None
+        return [each.route.name for each in self.tunnels.view.snapshot.tunnels if each.route.name != own]
+
+    def _verdicts(self, draft: Draft) -> dict[str, Verdict]:
+        others = set(self._others)
+        listens = {
+            local_of(each): each.route.name
+            for each in self.tunnels.view.snapshot.tunnels
+            if each.route.name in others and local_of(each)
+        }
+        return check_draft(draft, taken=others, listens=listens, profiles=self.tunnels.profiles)
+
+    def _judge(self) -> None:
+        """Say under each field what it means, and below all of them the command that does the same."""
+        draft = self.draft
+        glyphs = self.tunnels.glyphs
+        width = self.size.width
+        for field, verdict in self._verdicts(draft).items():
+            mark = {"good": glyphs.good, "bad": glyphs.bad, "warn": glyphs.state(State.PORT_BUSY)}.get(verdict.mark, "")
+            words = cut(safe(verdict.words, 400), width - 20, glyphs.ellipsis)
+            style = _COLOURS[verdict.mark] if verdict.mark != "good" else "$muted"
+            view = self.query_one(f"#{field}-verdict", LineView)
+            view.show(line(" " * 15, (f"{mark} " if mark else "", _COLOURS[verdict.mark]), (words, style)))
+        changed = draft != self._start
+        title = "Edit route" if self._route else "Add a route"
+        name = safe(self._route.name, 64) if self._route else ""
+        right = "changed" if changed and self._route else ""
+        left = line((f" {glyphs.back} ", "$brand"), (title, "bold $ink"), "  ", (cut(name, 40), "$ink"))
+        space = " " * max(1, width - left.cell_length - len(right) - 1)
+        self.query_one("#top", LineView).show(left + line(space, (right, "$auth")))
+        self.query_one("#problem", LineView).show(
+            line("  ", (cut(safe(self._problem, 600), width - 4, glyphs.ellipsis), "$denied"))
+        )
+        self.query_one("#command", LineView).show(*self._command_lines(draft, width))
+
+    def _command_lines(self, draft: Draft, width: int) -> list[Content]:
+        if not draft.destination.strip():
+            return [line("  ", ("The same on a command line appears here.", "$faint"))]
+        parts = [safe(part, 400) for part in equivalent_command(draft.route())]
+        rows = [parts[0]]
+        for part in parts[1:]:
+            if cell_len(rows[-1]) + cell_len(part) + 7 <= width:
+                rows[-1] = f"{rows[-1]} {part}"
+            else:
+                rows[-1] += " \\"
+                rows.append(f"    {part}")
+        return [line("  ", (cut(row, width - 3), "$ready")) for row in rows]
+
+    # Actions.
+
+    def action_save(self) -> None:
+        draft = self.draft
+        verdicts = self._verdicts(draft)
+        for field in _LABELS:
+            missing = field in ("destination", "name") and not getattr(draft, field).strip()
+            if verdicts[field].mark == "bad" or missing:
+                self.query_one(f"#{field}", Input).focus()
+                if missing:
+                    self._problem = f"A route needs a {field}."
+                self._judge()
+                return
+        if not self._saving:
+            self._saving = True
+            self.run_worker(self._save(draft.route()), exit_on_error=False)
+
+    async def _save(self, route: Route) -> None:
+        try:
+            if self._route is None:
+                await self.tunnels.engine.add_route(route)
+            else:
+                await self.tunnels.engine.update_route(self._route.name, route)
+                self.tunnels.verbs.renamed(self._route.name, route.name)
+        except TunnelError as error:
+            self._problem = told(error)
+        except Exception as error:  # a fault of ours must not take what was typed
+            self._problem = f"it was not saved: {reason(error)}"
+        else:
+            self.tunnels.poll()
+            self.dismiss(route.name)
+            return
+        finally:
+            self._saving = False
+        self._judge()
+
+    async def action_copy_command(self) -> None:
+        await self.tunnels.copy(" ".join(equivalent_command(self.draft.route())), "the command")
+
+    def action_back(self) -> None:
+        if self.draft == self._start:
+            self.dismiss()
+            return
+
+        def answered(discard: bool | None) -> None:
+            if discard:
+                self.dismiss()
+
+        question = Question("Discard what you typed?", "Nothing has been saved.", yes="Discard", no="Go on editing")
+        self.app.push_screen(question, answered)

@@ -1,0 +1,271 @@
+"""The first screen: the list of routes, and beside it what fits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Horizontal
+from textual.widgets import Input
+
+from tunnelui.tui.bindings import ROUTES
+from tunnelui.tui.filtering import RouteFilter
+from tunnelui.tui.rows import Column, SortOrder
+from tunnelui.tui.screens.base import TunnelScreen
+from tunnelui.tui.widgets.detail_panel import DetailPanel
+from tunnelui.tui.widgets.event_log import EventLog
+from tunnelui.tui.widgets.filter_bar import FilterBar
+from tunnelui.tui.widgets.key_footer import KeyFooter
+from tunnelui.tui.widgets.route_list import RouteList
+from tunnelui.tui.widgets.rules import ColumnRule, Rule
+from tunnelui.tui.widgets.status_bar import StatusBar
+from tunnelui.tui.widgets.strip import TroubleStrip
+from tunnelui.tui.widgets.welcome import Welcome
+from tunnelui.tui.words import safe
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from tunnelui.engine.model import Event, TunnelSnapshot
+    from tunnelui.tui.view import View
+    from tunnelui.tui.widgets.row_list import RowList
+
+__all__ = ["RoutesScreen"]
+
+_WIDE, _TALL = 100, 30
+"""From this many cells on the panes stand beside the list."""
+
+_NEED_A_ROUTE = frozenset(
+    {
+        "start_stop",
+        "details",
+        "copy_local",
+        "filter",
+        "edit",
+        "delete",
+        "restart",
+        "sort",
+        "reverse",
+        "log",
+        "next_pane",
+    }
+)
+
+
+class RoutesScreen(TunnelScreen[None]):
+    """List, strip and footer; from 100x30 on the detail and the log stand beside the list."""
+
+    HELP_TITLE: ClassVar[str] = "Routes"
+    BINDINGS: ClassVar[list[BindingType]] = [*ROUTES]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._filter = RouteFilter()
+        self._log_title = "Log"
+        self._pane_width = 0
+
+    def compose(self) -> ComposeResult:
+        app = self.tunnels
+        glyphs = app.glyphs
+        yield StatusBar(glyphs, id="status")
+        yield Rule(glyphs, id="top-rule")
+        with Horizontal(id="body"):
+            yield RouteList(glyphs, id="routes")
+            yield Welcome(glyphs, app.key_name, app.config_path, id="welcome")
+            yield ColumnRule(glyphs, id="pane-rule")
+            yield DetailPanel(glyphs, id="pane")
+        yield Rule(glyphs, id="log-rule")
+        yield EventLog(glyphs, id="log")
+        yield Rule(glyphs, id="strip-rule")
+        yield TroubleStrip(glyphs, app.key_name, id="strip")
+        yield Rule(glyphs)
+        yield FilterBar(id="filter")
+        yield KeyFooter(id="footer")
+
+    def on_mount(self) -> None:
+        self.routes.focus()
+        self.query_one(EventLog).show(self.tunnels.events)
+
+    # Parts.
+
+    @property
+    def routes(self) -> RouteList:
+        return self.query_one(RouteList)
+
+    @property
+    def selected(self) -> TunnelSnapshot | None:
+        return self.routes.selected
+
+    @property
+    def has_panes(self) -> bool:
+        """Whether the detail and the log are beside the list."""
+        return self.has_class("-panes") and not self.has_class("-empty")
+
+    # Showing.
+
+    def show_view(self, view: View) -> None:
+        self.routes.show(view.snapshot.tunnels, view.now, self._filter)
+        empty = not view.snapshot.tunnels
+        if empty != self.has_class("-empty"):
+            self.set_class(empty, "-empty")
+            self.refresh_bindings()
+        self._show_selected()
+
+    def _show_selected(self) -> None:
+        view = self.tunnels.view
+        tunnel = self.selected
+        self.query_one(StatusBar).show_view(view, tunnel)
+        self._show_strip(view, tunnel)
+        self.query_one("#pane").visible = tunnel is not None
+        if tunnel is not None:
+            self.query_one("#pane", DetailPanel).show(view, tunnel)
+        log = self.query_one(EventLog)
+        name = tunnel.route.name if tunnel else ""
+        if name != log.route:
+            log.follow = True
+            log.show(self.tunnels.events, name)
+        self._log_title = f"Log: {safe(name)}" if name else "Log"
+        self._show_rules()
+
+    def _show_rules(self) -> None:
+        """The lines above and below the panes, each with a mark where the line between list and detail meets it."""
+        tee = self._pane_width + 1 if self._pane_width else None
+        self.query_one("#top-rule", Rule).show(tee=tee if self.has_panes else None)
+        self.query_one("#log-rule", Rule).show(self._log_title, tee=tee, below=False)
+
+    def _show_strip(self, view: View, tunnel: TunnelSnapshot | None) -> None:
+        strip = self.query_one(TroubleStrip)
+        shown, total = self.routes.row_count, len(view.snapshot.tunnels)
+        title = ""
+        if self._filter:
+            title = f"filter {safe(self._filter.text.strip(), 40)}  {shown} of {total}"
+        self.query_one("#strip-rule", Rule).show(title)
+        if view.trouble:
+            strip.show_words(view.trouble, "The screen shows what was known last.")
+        elif tunnel is not None:
+            strip.show_tunnel(tunnel, view)
+        elif self._filter and total:
+            strip.show_words(
+                f"No route fits “{safe(self._filter.text.strip(), 60)}”.",
+                f"{self.tunnels.key_name('move.back')} clears the filter.",
+            )
+        else:
+            strip.show_words("")
+
+    def show_event(self, event: Event) -> None:
+        self.query_one(EventLog).add(event)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= _WIDE and event.size.height >= _TALL, "-panes")
+        if not self.has_panes and self.focused is not None and not isinstance(self.focused, (RouteList, Input)):
+            self.routes.focus()
+        self.call_after_refresh(self._show_selected)
+
+    # Messages of the parts.
+
+    def on_row_list_moved(self, event: RowList.Moved) -> None:
+        if event.control is self.routes:
+            self._show_selected()
+
+    async def on_row_list_opened(self, event: RowList.Opened) -> None:
+        if event.control is self.routes:
+            self.action_details()
+
+    def on_row_list_head_clicked(self, event: RowList.HeadClicked) -> None:
+        if event.control is self.routes:
+            column = self.routes.layout_for(self.routes.scrollable_content_region.width).at(event.x)
+            if column is not None:
+                same = column is self.routes.order.column
+                self._sort(SortOrder(column, not self.routes.order.reverse if same else False))
+
+    def on_detail_panel_resized(self, event: DetailPanel.Resized) -> None:
+        self._pane_width = event.width
+        self._show_rules()
+
+    def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
+        self._filter = RouteFilter(event.text)
+        self.show_view(self.tunnels.view)
+
+    def on_filter_bar_closed(self) -> None:
+        self.set_class(False, "-filtering")
+        self.routes.focus()
+
+    # Actions.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a route only what makes sense then is offered."""
+        return action not in _NEED_A_ROUTE or not self.has_class("-empty")
+
+    def action_filter(self) -> None:
+        self.set_class(True, "-filtering")
+        self.query_one(FilterBar).open()
+
+    def action_back(self) -> None:
+        if self.focused is not self.routes:
+            self.routes.focus()
+        elif self._filter:
+            self.query_one(FilterBar).clear()
+
+    def action_next_pane(self) -> None:
+        if not self.has_panes:
+            return
+        panes = [self.routes, self.query_one("#pane", DetailPanel).connections, self.query_one(EventLog)]
+        index = panes.index(self.focused) if self.focused in panes else -1
+        panes[(index + 1) % len(panes)].focus()
+
+    def action_details(self) -> None:
+        if self.selected is not None:
+            self.tunnels.verbs.show_detail(self.selected)
+
+    def action_start_stop(self) -> None:
+        self.tunnels.verbs.toggle(self.selected)
+
+    def action_restart(self) -> None:
+        self.tunnels.verbs.restart(self.selected)
+
+    async def action_copy_local(self) -> None:
+        await self.tunnels.verbs.copy_local(self.selected)
+
+    def action_add(self) -> None:
+        self.tunnels.verbs.add()
+
+    def action_edit(self) -> None:
+        self.tunnels.verbs.edit(self.selected)
+
+    def action_delete(self) -> None:
+        self.tunnels.verbs.delete(self.selected)
+
+    def action_undo(self) -> None:
+        self.tunnels.verbs.undo()
+
+    def action_sign_in(self) -> None:
+        self.tunnels.verbs.sign_in(self.selected)
+
+    def action_log(self) -> None:
+        if self.selected is not None:
+            self.tunnels.verbs.show_log(self.selected.route.name)
+
+    def action_log_all(self) -> None:
+        self.tunnels.verbs.show_log("")
+
+    def action_sort(self) -> None:
+        layout = self.routes.layout_for(self.routes.scrollable_content_region.width)
+        columns = [slot.column for slot in layout.slots] or [Column.NAME]
+        order = self.routes.order
+        index = columns.index(order.column) if order.column in columns else -1
+        self._sort(SortOrder(columns[(index + 1) % len(columns)]))
+
+    def action_reverse(self) -> None:
+        order = self.routes.order
+        self._sort(SortOrder(order.column, not order.reverse))
+
+    def _sort(self, order: SortOrder) -> None:
+        self.routes.order = order
+        self.show_view(self.tunnels.view)
+        self.routes.rows_changed()
+        self.routes.show_cursor_row()
+
+    def select(self, name: str) -> None:
+        """Put the cursor on the route *name*."""
+        self.routes.select(name)

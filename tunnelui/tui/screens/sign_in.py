@@ -1,0 +1,217 @@
+"""A sign-in under way: the address to open, who waits for it, how long there is, and where to paste the answer."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Input
+
+from tunnelui.errors import TunnelError
+from tunnelui.tui.bindings import SIGN_IN
+from tunnelui.tui.format import duration
+from tunnelui.tui.screens.base import TunnelScreen
+from tunnelui.tui.screens.question import Question
+from tunnelui.tui.widgets.field import Field
+from tunnelui.tui.widgets.key_footer import KeyFooter
+from tunnelui.tui.widgets.line_view import LineView
+from tunnelui.tui.widgets.rules import Rule
+from tunnelui.tui.words import cut, cut_middle, line, reason, safe, told, wrap, wrap_hard
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+    from textual.content import Content
+
+    from tunnelui.engine.model import IdentitySnapshot, SignInSnapshot
+    from tunnelui.tui.view import View
+
+__all__ = ["SignInScreen"]
+
+_LONGEST_URL = 16_384
+
+
+class _Answer(Field):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "hand it in", show=True, id="access.send", key_display="enter")
+    ]
+
+
+class SignInScreen(TunnelScreen[None]):
+    """Follows the sign-in of one profile at one proxy, and closes when it has given a token."""
+
+    HELP_TITLE: ClassVar[str] = "Sign-in"
+    BINDINGS: ClassVar[list[BindingType]] = [*SIGN_IN]
+    AUTO_FOCUS: ClassVar[str | None] = ""
+
+    def __init__(self, profile: str, proxy: str) -> None:
+        super().__init__()
+        self._profile = profile
+        self._proxy = proxy
+        self._begun = False
+        self._problem = ""
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.tunnels.glyphs
+        yield LineView(id="top")
+        yield Rule(glyphs)
+        with VerticalScroll(id="sign-in", can_focus=False):
+            yield LineView(id="words")
+            yield LineView(id="url")
+            with Horizontal(classes="field", id="answer-row"):
+                label = LineView(classes="label")
+                label.show(line("  ", ("Answer", "$muted")))
+                yield label
+                yield _Answer(
+                    password=True,
+                    placeholder="the address the browser ended on, or the token",
+                    id="answer",
+                    compact=True,
+                )
+            yield LineView(id="problem")
+        yield Rule(glyphs)
+        yield KeyFooter()
+
+    @property
+    def identity(self) -> IdentitySnapshot | None:
+        return self.tunnels.view.identity_at(self._profile, self._proxy)
+
+    @property
+    def sign_in(self) -> SignInSnapshot | None:
+        return self.identity.sign_in if self.identity else None
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.show_view, self.tunnels.view)
+
+    def show_view(self, view: View) -> None:
+        sign_in = self.sign_in
+        if sign_in is not None:
+            self._begun = True
+        identity = self.identity
+        if self._begun and sign_in is None and identity is not None and identity.problem is None:
+            if self.is_current:
+                self.dismiss()
+            return
+        width = self.size.width
+        glyphs = self.tunnels.glyphs
+        head = line((f" {glyphs.back} ", "$brand"), ("Sign in", "bold $ink"), "  ", (safe(self._profile, 30), "$ink"))
+        proxy = cut_middle(safe(self._proxy), max(8, width - head.cell_length - 3), glyphs.ellipsis)
+        space = " " * max(1, width - head.cell_length - len(proxy) - 1)
+        self.query_one("#top", LineView).show(head + line(space, (proxy, "$muted")))
+        self.query_one("#words", LineView).show(*self._words(view, width))
+        url = safe(sign_in.url, _LONGEST_URL) if sign_in else ""
+        self.query_one("#url", LineView).show(
+            *(line("  ", (row, "$brand"), limit=_LONGEST_URL) for row in wrap_hard(url, max(10, width - 6))), line("")
+        )
+        self.query_one("#answer-row").display = sign_in is not None
+        problem = [line("  ", (row, "$denied")) for row in wrap(self._problem, max(10, width - 6), 3)]
+        self.query_one("#problem", LineView).show(*problem)
+
+    def _words(self, view: View, width: int) -> list[Content]:
+        identity, sign_in = self.identity, self.sign_in
+        if sign_in is None:
+            if identity is None or identity.problem is None:
+                return [line("  ", ("Asking the proxy where to sign in.", "$ink"))]
+            problem = identity.problem
+            again = self.tunnels.key_name("access.again")
+            rows = [line("  ", (row, "$denied")) for row in wrap(safe(problem.message, 600), width - 6, 4)]
+            rows += [line("  ", (row, "$ink")) for row in wrap(safe(problem.hint, 400), width - 6, 3)]
+            return [*rows, line(""), line("  ", (again, "bold $brand"), (" starts again", "$muted")), line("")]
+        left = duration(math.ceil(sign_in.deadline_at - view.now))
+        rows = [line("  ", ("Waiting for your sign-in", "bold $ink"), "   ", (f"{left} left", "$auth"))]
+        if sign_in.waiting:
+            count = "1 route waits" if len(sign_in.waiting) == 1 else f"{len(sign_in.waiting)} routes wait"
+            names = cut(", ".join(safe(name, 64) for name in sign_in.waiting[:50]), max(8, width - 24))
+            rows.append(line("  ", (f"{count} for it: ", "$muted"), (names, "$ink")))
+        rows.append(line(""))
+        if not sign_in.url:
+            return [*rows, line("  ", ("Asking the proxy for the address.", "$muted")), line("")]
+        note = safe(sign_in.note) or "A browser window should have opened. Finish the sign-in there."
+        rows += [line("  ", (row, "$auth" if sign_in.note else "$ink")) for row in wrap(note, width - 6, 3)]
+        words = "No browser here? Open this address on any machine, then paste what the browser ends on."
+        rows += [line("  ", (row, "$muted")) for row in wrap(words, width - 6, 2)]
+        return [*rows, line("")]
+
+    # The answer.
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Text pasted anywhere on this screen goes into the field."""
+        field = self.query_one("#answer", Input)
+        if self.sign_in is not None and not field.has_focus:
+            event.stop()
+            field.value = event.text.strip()
+            field.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        text = event.value.strip()
+        if text:
+            self.run_worker(self._paste(text), exit_on_error=False, exclusive=True)
+
+    async def _paste(self, text: str) -> None:
+        try:
+            await self.tunnels.engine.paste(self._profile, self._proxy, text)
+        except TunnelError as error:
+            self._problem = told(error)
+        except Exception as error:  # the person should read it and try once more
+            self._problem = f"that did not work: {reason(error)}"
+        else:
+            self._problem = ""
+            self.query_one("#answer", Input).value = ""
+        self.tunnels.poll()
+        self.show_view(self.tunnels.view)
+
+    # Actions.
+
+    async def action_copy_url(self) -> None:
+        if self.sign_in is not None and self.sign_in.url:
+            await self.tunnels.copy(self.sign_in.url, "the whole address")
+        else:
+            self.tunnels.say("There is no address yet.", "warning")
+
+    def action_open_browser(self) -> None:
+        if self.sign_in is not None and self.sign_in.url:
+            self.app.open_url(self.sign_in.url)
+            self.tunnels.say("Asked for a browser window.")
+        else:
+            self.tunnels.say("There is no address yet.", "warning")
+
+    def action_paste(self) -> None:
+        if self.sign_in is not None:
+            self.query_one("#answer", Input).focus()
+
+    def action_again(self) -> None:
+        if self.sign_in is None:
+            self._begun = False
+            self.tunnels.carry_out(self.tunnels.engine.sign_in(self._profile, self._proxy))
+
+    def action_leave(self) -> None:
+        self.dismiss()
+
+    def action_back(self) -> None:
+        field = self.query_one("#answer", Input)
+        if field.has_focus:
+            field.value = ""
+            self.set_focus(None)
+            return
+        sign_in = self.sign_in
+        if sign_in is None:
+            self.dismiss()
+        elif not sign_in.waiting:
+            self._cancel(True)
+        else:
+            count = "1 route" if len(sign_in.waiting) == 1 else f"{len(sign_in.waiting)} routes"
+            question = Question(
+                "Cancel the sign-in?",
+                f"The connections of {count} that wait for it are closed.",
+                yes="Cancel it",
+                no="Wait",
+            )
+            self.app.push_screen(question, self._cancel)
+
+    def _cancel(self, yes: bool | None) -> None:
+        if yes:
+            self.tunnels.carry_out(self.tunnels.engine.cancel_sign_in(self._profile, self._proxy))
+            self.dismiss()

@@ -1,0 +1,40 @@
+"""What screens are given to show: the engine's snapshot with the time and the rates that belong to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tunnelui.engine.model import EngineSnapshot, State
+from tunnelui.tui.rates import Rates
+
+if TYPE_CHECKING:
+    from tunnelui.engine.model import IdentitySnapshot, TunnelSnapshot
+
+__all__ = ["View"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One moment. ``now`` is Unix time; ``trouble`` is why the engine could not be asked, or empty."""
+
+    snapshot: EngineSnapshot = field(default_factory=EngineSnapshot)
+    now: float = 0.0
+    rates: Rates = field(default_factory=Rates)
+    trouble: str = ""
+
+    def identity(self, tunnel: TunnelSnapshot) -> IdentitySnapshot | None:
+        """Return who the tunnel's profile is at the tunnel's proxy, as far as the engine knows."""
+        return self.identity_at(tunnel.route.profile, tunnel.proxy)
+
+    def identity_at(self, profile: str, proxy: str) -> IdentitySnapshot | None:
+        return next(
+            (each for each in self.snapshot.identities if each.profile == profile and each.proxy == proxy), None
+        )
+
+    @property
+    def counts_down(self) -> bool:
+        """Whether something on the screen changes with time alone."""
+        return any(each.expires_at is not None or each.sign_in is not None for each in self.snapshot.identities) or any(
+            tunnel.state in (State.RETRY, State.PORT_BUSY, State.LIVE) for tunnel in self.snapshot.tunnels
+        )

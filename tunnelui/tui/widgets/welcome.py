@@ -1,0 +1,59 @@
+"""What a new user sees: no routes yet, and how to get the first one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tunnelui.tui.widgets.line_view import to_strip
+from tunnelui.tui.words import cut_middle, line, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tunnelui.tui.glyphs import Glyphs
+
+__all__ = ["Welcome"]
+
+
+class Welcome(Widget):
+    """A few lines in the middle of the screen."""
+
+    ALLOW_SELECT = False
+
+    def __init__(
+        self, glyphs: Glyphs, key_name: Callable[[str], str], config_path: str = "", *, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self.glyphs = glyphs
+        self._key_name = key_name
+        self._config_path = config_path
+
+    def _rows(self, width: int) -> list[list[tuple[str, str]]]:
+        add = self._key_name("route.add")
+        rows: list[list[tuple[str, str]]] = [
+            [("No routes yet.", "bold $ink")],
+            [],
+            [("A route opens a private service on a port of this machine.", "$muted")],
+            [],
+            [(add, "bold $brand"), ("  add the first one:", "$ink")],
+            [("tcp+https://proxy.example/db.internal:5432", "$ready")],
+            [],
+            [(self._key_name("app.help"), "bold $brand"), ("  all keys", "$ink")],
+        ]
+        if self._config_path:
+            path = cut_middle(safe(self._config_path, 4096), width - 12, self.glyphs.ellipsis)
+            rows += [[], [("Config: ", "$muted"), (path, "$muted")]]
+        return rows
+
+    def render_line(self, y: int) -> Strip:
+        width, height = self.size
+        rows = self._rows(width)
+        index = y - max(0, (height - len(rows)) // 2)
+        if not 0 <= index < len(rows):
+            return Strip.blank(width, self.rich_style)
+        room = max(0, (width - sum(cell_len(text) for text, _ in rows[index])) // 2)
+        return to_strip(line(" " * room, *rows[index]), width, self.visual_style, self)
