@@ -60,13 +60,15 @@ class Connection:
         self._owner = owner
         self._relay: Relay | None = None
         self._answered_at = 0.0
-        self._scope = anyio.CancelScope()
+        self._scope: anyio.CancelScope | None = None
         self._held = False
 
     async def serve(self, connector: Connector, *, linger: float) -> None:
         """Run to the end. Raises nothing but cancellation: what went wrong is in `error` or `result`."""
         try:
-            with self._scope:
+            with anyio.CancelScope() as self._scope:
+                if self.cause:  # cut before it began
+                    self._scope.cancel()
                 await self._serve(connector, linger)
         except TunnelError as error:
             self.error = error
@@ -83,7 +85,8 @@ class Connection:
         """End it now: both sides see a reset. *cause* is shown."""
         if self.closed_at is None:
             self.cause = self.cause or cause
-            self._scope.cancel()
+            if self._scope is not None:
+                self._scope.cancel()
 
     @property
     def bytes_in(self) -> int:
