@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from tunnelui.errors import ConfigError, TunnelError
-from tunnelui_server.config import load_config
+from tunnelui_server.config import RUNTIME_VARIABLE, load_config
 from tunnelui_server.lifeline import follow_parent
 from tunnelui_server.observe import configure_logging
 
@@ -33,7 +33,9 @@ def main() -> int:
     parser.add_argument("--ready-fd", type=int, default=-1, help="gets one line of JSON when the gateway listens")
     options = parser.parse_args()
     os.umask(0o077)
-    follow_parent(options.socket.parent)
+    # Only a folder that the supervisor made for us: a child that was started by hand has its socket anywhere.
+    runtime = os.environ.get(RUNTIME_VARIABLE)
+    follow_parent(Path(runtime) if runtime else None)
     try:
         config = load_config(options.config)
         configure_logging(config.log_level)

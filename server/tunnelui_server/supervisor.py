@@ -131,7 +131,7 @@ class Supervisor:
                 raise _StartFailed(code)
             if time.monotonic() - began > _STEADY:
                 plane.pause = _FIRST_PAUSE
-            fields = {"plane": plane.name, "code": code, "pause": plane.pause}
+            fields = {"plane": plane.name, "exit_code": code, "pause": plane.pause}
             _LOG.error("a part of the server ended by itself and is started again", extra={"fields": fields})
             await anyio.sleep(plane.pause)
             plane.pause = min(2 * plane.pause, _LONGEST_PAUSE)

@@ -23,7 +23,7 @@ from tests.server.gateway.harness import Upstream, connect_head, read_all, statu
 from tests.support.hashes import PASSWORD_HASH
 from tests.support.pki import Pki
 from tunnelui_server.cli import main
-from tunnelui_server.config import load_config
+from tunnelui_server.config import RUNTIME_VARIABLE, load_config
 from tunnelui_server.identity import Person
 from tunnelui_server.identity.passwords import verify_password
 from tunnelui_server.sessions import Session, TokenSigner, new_session_id, open_store, token_issuer
@@ -314,3 +314,27 @@ def test_the_data_plane_loads_no_web_framework() -> None:
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ).stdout
     assert not {"starlette", "uvicorn", "jinja2", "httpx", "pydantic"} & set(out.split())
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_child_removes_the_folder_that_was_made_for_it_and_no_other(
+    config: Path, tmp_path: Path, is_ours: bool
+) -> None:
+    folder = tmp_path / "runtime"
+    folder.mkdir(mode=0o700)
+    precious = folder / "precious"
+    precious.write_text("thesis")
+    environment = {key: value for key, value in os.environ.items() if key != RUNTIME_VARIABLE}
+    if is_ours:
+        environment[RUNTIME_VARIABLE] = str(folder)
+    command = [sys.executable, "-m", "tunnelui_server.child", "gateway", "--config", str(config)]
+    # Standard input ends at once, as it does when the parent is gone.
+    subprocess.run(
+        [*command, "--socket", str(folder / "c.sock")],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+    assert precious.exists() is not is_ours

@@ -35,7 +35,12 @@ from tunnelui.wire.address import (
         ("a--b", "a--b"),
         ("1a", "1a"),
         ("bücher.example", "xn--bcher-kva.example"),
-        ("BÜCHER。example", "xn--bcher-kva.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("straße.de", "xn--strae-oqa.de"),
+        ("STRAẞE.de", "xn--strae-oqa.de"),
+        ("strasse.de", "strasse.de"),
+        ("βόλος.com", "xn--nxasmm1c.com"),
+        ("_srv.bücher.example", "_srv.xn--bcher-kva.example"),
         ("127.0.0.1", "127.0.0.1"),
         ("::1", "::1"),
         ("[::1]", "::1"),
@@ -77,6 +82,14 @@ def test_hosts_in_their_normal_form(text: str, host: str) -> None:
         "256.1.1.1",
         "010.0.0.1",
         "１２７.0.0.1",
+        "ban\u212a.com",  # the Kelvin sign, whose lower case is an ASCII k
+        "ｅxample.com",
+        "example。com",
+        "ex\u00adample.com",  # a soft hyphen
+        "ex\u200dample.com",  # a joiner where nothing is to be joined
+        "bu\u0308cher.example",  # in pieces: NFC has one character for it
+        "①.com",
+        "♥.com",
         "[::1",
         "::1]",
         "[]",

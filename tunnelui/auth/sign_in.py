@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from tunnelui.auth.browser import open_browser
-from tunnelui.auth.callback import CallbackServer
-from tunnelui.auth.login_url import fetch_login_url
+# The parts of a sign-in are imported when one begins: most runs have a token and need none of them.
 from tunnelui.errors import AuthError, SignInFailed, TunnelError
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+    from tunnelui.auth.callback import CallbackServer
     from tunnelui.auth.tokens import Token
     from tunnelui.wire.destination import ProxyOrigin
 
@@ -82,6 +81,8 @@ class SignIn:
         :raises SignInFailed: the time is up (code ``timeout``), the proxy gave no sign-in address, or the TLS settings
             can't be used.
         """
+        from tunnelui.auth.callback import CallbackServer
+
         with anyio.move_on_after(self._options.deadline) as scope:
             async with CallbackServer(self.deliver) as callback, anyio.create_task_group() as tasks:
                 tasks.start_soon(callback.serve)
@@ -107,6 +108,9 @@ class SignIn:
                 await callback.page_shown.wait()
 
     async def _lead(self, redirect_uri: str) -> None:
+        from tunnelui.auth.browser import open_browser
+        from tunnelui.auth.login_url import fetch_login_url
+
         try:
             url = await fetch_login_url(self._proxy, redirect_uri, ssl_context=self._options.ssl_context)
         except TunnelError as error:

@@ -6,9 +6,7 @@ found (inline tables, strange spellings) the place is the file alone.
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -93,6 +91,8 @@ class Problems:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean “…”?`` for the known name nearest to *name*, or nothing."""
+    import difflib
+
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean “{clean(matches[0], 64)}”?" if matches else ""
 
@@ -119,6 +119,8 @@ def parse_toml(path: Path, data: bytes) -> TomlFile:
 
     :raises ConfigError: as `read_toml`.
     """
+    import tomllib  # not at the top: many runs have no file to read
+
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

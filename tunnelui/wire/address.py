@@ -1,13 +1,15 @@
 """Host names, ports and listen addresses as text.
 
-Hosts are kept the way they go on the wire: lower case, IDNA A-labels (RFC 5891), IPv6 literals compressed and without
-brackets (RFC 5952). Brackets come back when an address is printed.
+Hosts are kept the way they go on the wire: lower case, IDNA 2008 A-labels (RFC 5891), IPv6 literals compressed and
+without brackets (RFC 5952). Brackets come back when an address is printed. Names are compared to decide who may do
+what, so no character is ever replaced by one that resembles it: ``straße.de`` and ``strasse.de`` stay two names.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -186,18 +188,26 @@ def _parse_ipv6(text: str) -> str:
 
 
 def _parse_name(text: str) -> str:
-    name = text.lower()
-    if len(name) > _MAX_HOST + 1:  # also keeps long text away from the IDNA codec, which is slow
+    if len(text) > _MAX_HOST + 1:  # also keeps long text away from the IDNA tables, which are slow
         raise AddressError(f"“{clean(text)}” is no host name")
-    if not name.isascii():
-        try:
-            name = name.encode("idna").decode("ascii")
-        except UnicodeError:
-            raise AddressError(f"“{clean(text)}” is no host name") from None
-    name = name.removesuffix(".")
+    name = (text.lower() if text.isascii() else _to_ascii(text)).removesuffix(".")
     labels = name.split(".")
     if len(name) > _MAX_HOST or not all(_LABEL.fullmatch(label) for label in labels):
         raise AddressError(f"“{clean(text)}” is no host name")
     if _NUMERIC_LABEL.fullmatch(labels[-1]):
         raise AddressError(f"“{clean(text)}” is neither a host name nor a full IPv4 address")
     return name
+
+
+def _to_ascii(text: str) -> str:
+    """A-labels in the place of U-labels; mapping of RFC 5895 is left out but for letter case."""
+    import idna  # here: its tables are large, and nearly every name is ASCII
+
+    # Before lower(), which makes an ASCII k of the Kelvin sign. Every letter of IDNA 2008 passes, in either case.
+    if unicodedata.normalize("NFKC", text) != text:
+        raise AddressError(f"“{clean(text)}” has a character that stands for another; write that one")
+    labels = text.lower().split(".")
+    try:
+        return ".".join(label if label.isascii() else idna.alabel(label).decode("ascii") for label in labels)
+    except UnicodeError:
+        raise AddressError(f"“{clean(text)}” is no host name") from None

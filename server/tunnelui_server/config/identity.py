@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
+from tunnelui.wire.address import AddressError, HostPort, parse_host
 from tunnelui_server.config.secret_files import read_secret_file
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Identity", "read_identity", "read_service_url"]
 
+_ORIGIN_HINT: Final = "Write https://HOST or https://HOST:PORT."
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 _SCOPES: Final = ("openid", "profile", "email")
 _OIDC_KEYS: Final = ("idp_provider_url", "idp_client_id")
 # Pomerium knows these by name; all speak OpenID Connect.
@@ -111,7 +114,11 @@ def _client_secret(top: Section, folder: Path) -> str:
 
 
 def read_service_url(top: Section, address: TCPListen, *, insecure: bool) -> str | None:
-    """``authenticate_service_url``: the origin where people sign in, without a slash at the end; None when absent."""
+    """``authenticate_service_url``: the origin where people sign in, None when absent.
+
+    It is written as browsers write it in ``Host`` and ``Origin``, with which it is compared: lower case, A-labels, no
+    default port.
+    """
     key = "authenticate_service_url"
     text = top.text(key)
     if text is None:
@@ -120,16 +127,23 @@ def read_service_url(top: Section, address: TCPListen, *, insecure: bool) -> str
     if parts is None:
         return None
     if parts.path not in ("", "/"):
-        top.wrong(key, "it has a path, and only an origin is wanted", "Write https://HOST or https://HOST:PORT.")
+        top.wrong(key, "it has a path, and only an origin is wanted", _ORIGIN_HINT)
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         top.wrong(key, "plain http is only for an address of this machine", "Write https://, or http://127.0.0.1:PORT.")
     elif parts.scheme == "http" and not insecure and (parts.port or 80) == address.port:
         top.wrong(key, f"port {address.port} speaks TLS", "Give it another port: http://127.0.0.1:PORT.")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    try:
+        host = parse_host(parts.hostname or "")
+    except AddressError as error:
+        top.wrong(key, error.message, _ORIGIN_HINT)
+        return None
+    port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    text = str(HostPort(host, port))
+    return f"{parts.scheme}://{text.removesuffix(f':{port}') if port == _DEFAULT_PORTS[parts.scheme] else text}"
 
 
 def _split(top: Section, key: str, text: str) -> SplitResult | None:
-    hint = "Write https://HOST or https://HOST:PORT."
+    hint = _ORIGIN_HINT
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0

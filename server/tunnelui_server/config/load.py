@@ -13,7 +13,7 @@ import platformdirs
 
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
-from tunnelui.wire.address import AddressError, TCPListen, parse_listen
+from tunnelui.wire.address import AddressError, HostPort, TCPListen, parse_listen
 from tunnelui_server.config.identity import read_identity, read_service_url
 from tunnelui_server.config.keys import (
     GLOBAL_KEYS,
@@ -217,7 +217,8 @@ def _address(top: Section, *, insecure: bool) -> TCPListen:
     if not isinstance(address, TCPListen):
         top.wrong("address", f"“{clean(text)}” is no TCP address", "Write HOST:PORT or :PORT.")
         return TCPListen("", 443)
-    if insecure and not _is_loopback(address.host) and not top.flag("insecure_server_allow_remote"):
+    is_private = HostPort(address.host, address.port).is_loopback
+    if insecure and not is_private and not top.flag("insecure_server_allow_remote"):
         top.wrong(
             "insecure_server",
             f"{address} can be reached from other machines, and nothing would be encrypted",
@@ -225,10 +226,6 @@ def _address(top: Section, *, insecure: bool) -> TCPListen:
             "insecure_server_allow_remote: true.",
         )
     return address
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _state_dir(top: Section, folder: Path, environ: Mapping[str, str]) -> Path:

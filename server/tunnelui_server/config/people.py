@@ -22,18 +22,20 @@ _HASH_HINT: Final = "Make one with: tunnelui-server hash-password"
 
 
 def read_local_users(sections: Iterable[Section]) -> tuple[LocalUser, ...]:
-    users: dict[str, LocalUser] = {}
-    emails: set[str] = set()
+    users: list[LocalUser] = []
+    taken: set[str] = set()
     for section in sections:
         user = _read_user(section)
         if user is None:
             continue
-        if user.name in users or (user.email and user.email in emails):
+        # Both are typed into one field, in any spelling; what is typed must lead to one person.
+        names = {normalise_email(user.name) or user.name, user.email} - {""}
+        if not names.isdisjoint(taken):
             section.problems.add(section.place, f"local_users: “{clean(user.name)}” is there already")
             continue
-        users[user.name] = user
-        emails.add(user.email)
-    return tuple(users.values())
+        users.append(user)
+        taken |= names
+    return tuple(users)
 
 
 def _read_user(section: Section) -> LocalUser | None:

@@ -38,9 +38,15 @@ class LoginRequests:
         """The value of ``request`` in a new sign-in address."""
         return self._seal("login-url", LoginRequest(secrets.token_urlsafe(16), redirect), URL_SECONDS)
 
-    def keep(self, request: LoginRequest) -> str:
-        """The value for the pages that follow, once the address was opened in time."""
-        return self._seal("login-pending", request, PENDING_SECONDS)
+    def keep(self, text: str) -> str | None:
+        """The value for the pages that follow, once the address was opened in time; None when *text* is not accepted.
+
+        What was kept before stays as it is: loading a page again makes no sign-in live longer.
+        """
+        request = self._open("login-url", text)
+        if request is not None:
+            return self._seal("login-pending", request, PENDING_SECONDS)
+        return text if self._open("login-pending", text) else None
 
     def code(self, request: LoginRequest, session_id: str) -> str:
         """The one-time code that the browser of *session_id*, and no other, may redeem."""

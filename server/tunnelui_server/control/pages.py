@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 
 from tunnelui.text import clean
@@ -81,15 +82,15 @@ def single(request: Request, name: str) -> str | None:
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of a posted form; a missing one reads as empty.
 
-    :raises BadForm: another content type, a field that stands twice, or text that is not UTF-8. The size of bodies was
-        bounded before (`tunnelui_server.control.protocol`).
+    :raises BadForm: another content type, a field that stands twice, text that is not UTF-8, or a client that left in
+        the middle. The size of bodies was bounded before (`tunnelui_server.control.protocol`).
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise BadForm(415)
     try:
         text = (await request.body()).decode("ascii")
         fields = parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS, encoding="utf-8", errors="strict")
-    except ValueError:
+    except (ValueError, ClientDisconnect):
         raise BadForm from None
     form = dict(fields)
     if len(form) != len(fields):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from tunnelui.errors import ProtocolError
 
@@ -71,6 +71,6 @@ def parse_redirect(text: str) -> LoopbackRedirect:
     if match is None or not _LOWEST_PORT <= int(match["port"]) <= 65535:
         raise RedirectError("the redirect address is not a loopback address with a port")
     query = match["query"] or ""
-    if any(part.partition("=")[0] == _TOKEN_PARAMETER for part in query.split("&")):
+    if any(unquote(part.partition("=")[0]) == _TOKEN_PARAMETER for part in query.split("&")):
         raise RedirectError("the redirect address has a token already")
     return LoopbackRedirect(text, match["host"], int(match["port"]), match["path"], query)

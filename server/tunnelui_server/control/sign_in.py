@@ -79,12 +79,9 @@ class SignInPages:
         if not services.is_home(request):
             return _see_other(f"{services.origin(request)}{SIGN_IN}{_query(request)}")
         wanted = single(request, "request")
-        kept = ""
-        if wanted is not None:
-            login_request = services.login_requests.accept(wanted)
-            if login_request is None:
-                return _too_late(request)
-            kept = services.login_requests.keep(login_request)
+        kept = "" if wanted is None else services.login_requests.keep(wanted)
+        if kept is None:
+            return _too_late(request)
         if await services.browser_session(request):
             return _see_other(_after_sign_in(kept))
         match services.provider:

@@ -24,7 +24,8 @@ __all__ = ["hand_over"]
 # A control plane that restarts is back within moments; its clients need not notice.
 _PATIENCE: Final = 5.0
 _RETRY: Final = 0.1
-_IDLE: Final = 75.0
+# The control plane answers sooner than this, or not at all; and a client that has its answer should leave.
+_IDLE: Final = 30.0
 
 
 async def hand_over(endpoint: SocketEndpoint, head: RequestHead, socket_path: str) -> bool:

@@ -1,7 +1,8 @@
-"""Caps on connections: in all, waiting from one address, and open for one person or to one route.
+"""Caps on connections: in all, waiting from one address, with the control plane, and open for one person or route.
 
 Tunnels have a cap of their own, so that when it is reached there is still room to answer 503 and to reach the control
-plane. Everything is bounded by the descriptors that the system grants: two for each connection.
+plane. No address alone can fill any of the shared caps before anybody has signed in there. Everything is bounded by the
+descriptors that the system grants: two for each connection.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ __all__ = ["Exceeded", "Quota", "address_key", "fit_to_descriptors"]
 
 _LOG: Final = logging.getLogger(__name__)
 _RESERVED: Final = 64  # descriptors for listeners, the store, logs, name look-ups
+# With the control plane at one time. It turns everybody away at 512 (tunnelui_server.control.serve), so we stay below.
+_MAX_PAGES: Final = 480
+_MAX_PAGES_PER_ADDRESS: Final = 120
 
 
 class Exceeded(Exception):
@@ -41,6 +45,7 @@ class Quota:
     connections: int = 0
     tunnels: int = 0
     _pending: Counter[str] = field(default_factory=Counter)
+    _pages: Counter[str] = field(default_factory=Counter)
     _users: Counter[str] = field(default_factory=Counter)
     _routes: Counter[str] = field(default_factory=Counter)
 
@@ -49,11 +54,17 @@ class Quota:
         """Connections beyond the tunnels: those that wait, are refused, or go to the control plane."""
         return max(64, self.limits.max_connections // 8)
 
+    @property
+    def most_pending(self) -> int:
+        """How many connections of one address may wait: never more than half of all that there may be."""
+        half = (self.limits.max_connections + self.head_room) // 2
+        return min(self.limits.max_pending_per_address, half)
+
     def admit(self, address: str) -> bool:
         """Count a connection that was just accepted; false when there is no room. See `leave` and `settle`."""
         if self.connections >= self.limits.max_connections + self.head_room:
             return False
-        if self._pending[address] >= self.limits.max_pending_per_address:
+        if self._pending[address] >= self.most_pending:
             return False
         self.connections += 1
         self._pending[address] += 1
@@ -67,6 +78,22 @@ class Quota:
 
     def leave(self) -> None:
         self.connections -= 1
+
+    @contextlib.contextmanager
+    def page(self, address: str) -> Iterator[None]:
+        """Count a connection that is with the control plane while the block runs.
+
+        :raises Exceeded: ``limit_pages``.
+        """
+        if self._pages[address] >= _MAX_PAGES_PER_ADDRESS or self._pages.total() >= _MAX_PAGES:
+            raise Exceeded("limit_pages")
+        self._pages[address] += 1
+        try:
+            yield
+        finally:
+            self._pages[address] -= 1
+            if self._pages[address] <= 0:
+                del self._pages[address]
 
     @contextlib.contextmanager
     def tunnel(self, user: str, route: str) -> Iterator[None]:

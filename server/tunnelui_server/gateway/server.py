@@ -23,10 +23,10 @@ from tunnelui.transport.tls import server_context, start_tls
 from tunnelui.wire.address import TCPListen, parse_host
 from tunnelui.wire.head import HeadError
 from tunnelui_server.gateway.answers import Refusal
-from tunnelui_server.gateway.connect import UNAVAILABLE, Tunneller
+from tunnelui_server.gateway.connect import BUSY, UNAVAILABLE, Tunneller
 from tunnelui_server.gateway.handover import hand_over
 from tunnelui_server.gateway.live import LiveTunnels
-from tunnelui_server.gateway.quota import Quota, address_key
+from tunnelui_server.gateway.quota import Exceeded, Quota, address_key
 from tunnelui_server.sessions import TokenSigner, token_issuer
 
 if TYPE_CHECKING:
@@ -232,8 +232,13 @@ class Gateway:
                 return _NO_TUNNELS.render(str(uuid.uuid4()), head.headers)
             url = self._sign_in_url(front, endpoint)
             return await self._tunneller.serve(endpoint, head, head.authority, peer, sign_in_url=url, settle=settle)
-        if await hand_over(endpoint, head, self._control_socket):
-            return None
+        try:
+            with self._quota.page(address_key(peer)):
+                if await hand_over(endpoint, head, self._control_socket):
+                    return None
+        except Exceeded:
+            _LOG.debug("too many pages at once", extra={"fields": {"client": peer}})
+            return BUSY.render(str(uuid.uuid4()), head.headers)
         _LOG.error("the control plane can't be reached", extra={"fields": {"client": peer}})
         return UNAVAILABLE.render(str(uuid.uuid4()), head.headers)
 

@@ -44,29 +44,30 @@ class AttemptThrottle:
         self._address = (float(per_address), address_interval)
         self._max_entries = max_entries
         self._clock = clock
-        self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[tuple[str, ...], _Bucket] = OrderedDict()
 
     def take(self, user: str, address: str) -> float:
         """Count one attempt. Returns 0 when it may go on, else how many seconds to wait; then nothing was counted."""
         place = _place(address)
-        keys = (((user, place), self._pair), (("", place), self._address))
-        wait = max(self._wait(key, *limit) for key, limit in keys)
-        if wait > 0:
-            return wait
+        keys = (((place,), self._address), ((place, user), self._pair))
+        # The address first: who is told to wait leaves no entry, so that nobody pushes out the others' by haste.
+        for key, limit in keys:
+            if (wait := self._wait(key, *limit)) > 0:
+                return wait
         for key, _ in keys:
             self._buckets[key].tokens -= 1
         return 0.0
 
     def forgive(self, user: str, address: str) -> None:
         """The attempt was right: forget the pair's earlier ones."""
-        self._buckets.pop((user, _place(address)), None)
+        self._buckets.pop((_place(address), user), None)
 
     @property
     def size(self) -> int:
         """How many entries are kept."""
         return len(self._buckets)
 
-    def _wait(self, key: tuple[str, str], capacity: float, interval: float) -> float:
+    def _wait(self, key: tuple[str, ...], capacity: float, interval: float) -> float:
         now = self._clock()
         bucket = self._buckets.get(key)
         if bucket is None:

@@ -21,18 +21,12 @@ __all__ = ["Subject", "groups_of", "normalise_domain"]
 
 
 def normalise_domain(text: str) -> str | None:
-    """Return the lower-case A-label form of a domain, or None when it is none.
-
-    IDNA 2003 maps characters (``ß`` to ``ss``, full-width to ASCII), so that two names which different people own
-    would become one: a name that does not survive the way there and back is refused.
-    """
+    """Return the lower-case A-label form of a domain, or None when it is none."""
     if not text or ":" in text or text.startswith("["):
         return None
     try:
         host = parse_host(text)
-        if not text.isascii() and host.encode("ascii").decode("idna") != text.lower().removesuffix("."):
-            return None
-    except (AddressError, UnicodeError):
+    except AddressError:
         return None
     return None if host.replace(".", "").isdigit() else host
 

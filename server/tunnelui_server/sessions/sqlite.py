@@ -228,6 +228,8 @@ def _prepare_file(path: Path) -> None:
                 place=str(path.parent),
                 hint=f"chmod 700 {path.parent}",
             )
+        if folder.st_uid not in (0, os.geteuid()):
+            raise ConfigError("the folder of the session store belongs to another user", place=str(path.parent))
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o600)
         try:

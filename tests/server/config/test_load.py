@@ -245,7 +245,10 @@ def test_other_durations_are_refused(text: str) -> None:
 
 
 class TestListening:
-    @pytest.mark.parametrize("address", [":8080", "0.0.0.0:8080", "[::]:8080", "192.0.2.1:80", "proxy.example.com:80"])
+    @pytest.mark.parametrize(
+        "address",
+        [":8080", "0.0.0.0:8080", "[::]:8080", "192.0.2.1:80", "proxy.example.com:80", "127.evil.example:80"],
+    )
     def test_plain_http_is_for_the_loopback_unless_insisted(self, workshop: Workshop, address: str) -> None:
         text = f"address: '{address}'\ninsecure_server: true\n" + EXAMPLE
         assert "insecure_server_allow_remote" in workshop.error(text, base=False).hint
@@ -393,6 +396,40 @@ groups: {datascience@example.com: [Alice@EXAMPLE.com, id-7], empty: []}
             assert workshop.load(text).authenticate_url == url.rstrip("/")
         else:
             assert workshop.error(text).message.startswith("authenticate_service_url")
+
+    @pytest.mark.parametrize(
+        ("url", "origin"),
+        [
+            # What browsers send in Host and Origin: a page that never matches would redirect to itself for ever.
+            ("https://auth.example.com:443", "https://auth.example.com"),
+            ("https://Auth.Example.COM:8443", "https://auth.example.com:8443"),
+            ("http://127.0.0.1:80", "http://127.0.0.1"),
+            ("http://[0:0:0:0:0:0:0:1]:8080", "http://[::1]:8080"),
+            ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ],
+    )
+    def test_the_sign_in_address_is_compared_in_the_form_of_browsers(
+        self, workshop: Workshop, url: str, origin: str
+    ) -> None:
+        assert workshop.load(f"authenticate_service_url: '{url}'\n" + EXAMPLE).authenticate_url == origin
+
+    @pytest.mark.parametrize("host", ["a$b", "a_b.1", "2130706433", "*.example.com"])
+    def test_a_sign_in_address_of_no_host_is_refused(self, workshop: Workshop, host: str) -> None:
+        error = workshop.error(f"authenticate_service_url: 'https://{host}'\n" + EXAMPLE)
+        assert error.message.startswith("authenticate_service_url")
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ("name: bob@example.com", "{name: eve, email: bob@example.com"),
+            ("name: eve, email: bob@example.com", "{name: Bob@Example.com"),
+            ("name: Bob@Example.com", "{name: bob@example.com"),
+        ],
+    )
+    def test_what_is_typed_leads_to_one_person(self, workshop: Workshop, first: str, second: str) -> None:
+        people = "idp_provider: local\nlocal_users:\n"
+        people += f"- {{{first}, password_hash: 'HASH'}}\n- {second}, password_hash: 'HASH'}}\n"
+        assert "already" in workshop.error(people + EXAMPLE, people=False).message
 
 
 class TestStorage:

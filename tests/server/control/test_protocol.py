@@ -258,3 +258,20 @@ async def test_as_a_process_it_starts_serves_and_ends_at_sigterm(tmp_path: Path)
         assert process.stderr is not None
         logged = b"".join([piece async for piece in process.stderr])
     assert not path.exists() and b"canary" not in logged and b"Traceback" not in logged
+
+
+async def test_a_client_that_leaves_within_a_form_is_no_fault_of_ours(
+    control: Control, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    head = b"POST /.pomerium/sign_in HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    for _ in range(3):
+        _, writer = await asyncio.open_unix_connection(str(control.socket))
+        writer.write(b"PROXY UNKNOWN\r\n" + head + b"Content-Length: 50\r\n\r\na=b")
+        await writer.drain()
+        await anyio.sleep(0.05)
+        writer.close()
+        await writer.wait_closed()
+    # The last answer shows that the others are over; a traceback for each of them would fill a disk.
+    assert statuses(await control.raw(GET)) == [200]
+    assert [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"] == []

@@ -93,6 +93,13 @@ def test_everything_else_is_bad(text: str) -> None:
     assert not text.strip() or len(text) < 4 or text not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["pomerium_jwt", "%70omerium_jwt", "pomerium%5fjwt", "pomerium_jw%74"])
+@pytest.mark.parametrize("query", ["{}=x", "a=b&{}=x", "{}", "a&{}&b"])
+def test_a_second_token_is_bad_however_its_name_is_written(name: str, query: str) -> None:
+    with pytest.raises(RedirectError):
+        parse_redirect(f"http://127.0.0.1:8000/?{query.format(name)}")
+
+
 def test_what_is_too_long_is_bad() -> None:
     start = "http://127.0.0.1:8000/"
     assert parse_redirect(start + "x" * (MAX_REDIRECT - len(start))).port == 8000

@@ -139,6 +139,17 @@ async def test_the_pages_are_good_for_ten_minutes(control: Control) -> None:
         assert late.status_code == 400 and not await control.store.list()
 
 
+async def test_loading_a_page_again_makes_no_sign_in_live_longer(control: Control) -> None:
+    async with control.browser() as browser:
+        kept = hidden((await browser.get(await login_url(browser))).text, "request")
+        for control.clock.ahead in (200, 400, 590):
+            page = await browser.get("/.pomerium/sign_in", params={"request": kept})
+            assert page.status_code == 200
+            kept = hidden(page.text, "request")
+        control.clock.ahead = 601
+        assert (await browser.get("/.pomerium/sign_in", params={"request": kept})).status_code == 400
+
+
 async def test_one_address_gives_one_token(control: Control) -> None:
     async with control.browser() as browser:
         url = await login_url(browser)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import resource
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from tunnelui_server.gateway.quota import Exceeded, Quota, address_key, fit_to_d
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+ROUTE = "- {from: 'tcp+https://a:1', to: 'tcp://127.0.0.1:9', allow_any_authenticated_user: true}\n"
 
 
 @pytest.mark.parametrize(
@@ -116,3 +119,80 @@ def test_the_caps_fit_the_descriptors_that_there_are() -> None:
         limits = fit_to_descriptors(Limits(max_connections=hard))
         assert 2 * (limits.max_connections + Quota(limits).head_room) + 64 <= hard
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_no_address_alone_fills_all_that_there_is() -> None:
+    quota = Quota(Limits(max_connections=100))  # as on a machine with few descriptors
+    while quota.admit("attacker"):
+        pass
+    assert quota.connections <= (100 + quota.head_room) // 2
+    assert quota.admit("somebody else")
+
+
+def test_pages_are_counted_by_address_and_in_all() -> None:
+    quota = Quota(Limits())
+    with contextlib.ExitStack() as stack:
+        with pytest.raises(Exceeded, match="limit_pages"):
+            while True:
+                stack.enter_context(quota.page("attacker"))
+        held = quota._pages["attacker"]
+        with quota.page("somebody else"):
+            pass
+        for number in range(10_000):
+            try:
+                stack.enter_context(quota.page(f"bot {number}"))
+            except Exceeded:
+                break
+        # The control plane turns everybody away, those who wait included, when it has as many as this.
+        assert held < quota._pages.total() < 512
+    assert not quota._pages
+
+
+def test_one_address_can_not_take_the_control_plane_from_the_others(tmp_path: Path) -> None:
+    with World(tmp_path / "w", ROUTE, tls=False).running() as world, contextlib.ExitStack() as stack:
+        control = stack.enter_context(contextlib.closing(SilentControl(world.control_path)))
+        for _ in range(130):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", world.port), timeout=5))
+            sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1")
+        answer = world.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert status(answer) == 503
+        assert b"\r\nRetry-After: " in answer
+        assert 100 <= control.connections <= 130
+        elsewhere = ("127.0.0.2", 0)
+        with socket.create_connection(("127.0.0.1", world.port), timeout=5, source_address=elsewhere) as sock:
+            before = control.connections
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            control.wait_for(before + 1)
+
+
+class SilentControl:
+    """Takes connections and says nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._sockets: list[socket.socket] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(256)
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self._sockets.append(self._listener.accept()[0])
+
+    @property
+    def connections(self) -> int:
+        return len(self._sockets)
+
+    def wait_for(self, count: int) -> None:
+        deadline = time.monotonic() + 5
+        while self.connections < count:
+            assert time.monotonic() < deadline, self.connections
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for sock in self._sockets:
+            sock.close()

@@ -19,6 +19,8 @@ from tunnelui_server.identity import Person, normalise_email
         ("alice@bücher.example", "alice@xn--bcher-kva.example"),
         ("alice@XN--BCHER-KVA.example", "alice@xn--bcher-kva.example"),
         ("alice@localhost", "alice@localhost"),
+        ("alice@straße.de", "alice@xn--strae-oqa.de"),
+        ("alice@strasse.de", "alice@strasse.de"),
     ],
 )
 def test_an_address_has_one_spelling(text: str, email: str) -> None:
@@ -48,6 +50,9 @@ def test_an_address_has_one_spelling(text: str, email: str) -> None:
         "alice@example..com",
         ".alice@example.com",
         "alice.@example.com",
+        "alice@ban\u212a.example",  # the Kelvin sign
+        "alice@ｅxample.com",
+        "alice@example。com",
         "alice@127.0.0.1",
         "alice@[127.0.0.1]",
         "alice@[::1]",

@@ -66,3 +66,16 @@ def test_memory_is_bounded() -> None:
     for number in range(5000):
         throttle.take(f"user-{number}", f"10.0.{number % 200}.{number // 200}")
     assert 0 < throttle.size <= 50
+
+
+def test_haste_pushes_nobody_out_of_memory() -> None:
+    throttle = make(Clock(), max_entries=50)
+    while not throttle.take("alice", "192.0.2.1"):
+        pass
+    # Refused attempts under ever new names would otherwise give alice's bucket a fresh start.
+    for number in range(500):
+        throttle.take(f"user-{number}", "192.0.2.1")
+    assert throttle.size <= 8
+    for number in range(500):
+        throttle.take(f"user-{number}", "198.51.100.7")
+    assert throttle.take("alice", "192.0.2.1") > 0

@@ -23,6 +23,7 @@ from tunnelui_server.policy import (
     Route,
     decide,
     groups_of,
+    normalise_domain,
     reachable_routes,
 )
 
@@ -183,3 +184,11 @@ def test_nobody_is_never_allowed(rules: list[Criterion], static: dict[str, froze
 @given(people, statics)
 def test_empty_names_match_nobody(person: Person, static: dict[str, frozenset[str]]) -> None:
     assert not decide(route(AllowUser(""), AllowDomain(""), AllowGroup("")), person, static).allow
+
+
+@pytest.mark.parametrize("criterion", [AllowUser.of("a@straße.de"), AllowDomain(normalise_domain("straße.de") or "")])
+def test_names_that_only_resemble_each_other_are_two_people(criterion: Criterion) -> None:
+    for email, allow in (("a@straße.de", True), ("a@strasse.de", False), ("a@STRASSE.de", False)):
+        assert decide(route(criterion), Person(user_id="id-9", email=email), {}).allow is allow
+    groups = {"staff": frozenset({"a@xn--strae-oqa.de"})}
+    assert groups_of(Person(user_id="id-9", email="a@strasse.de"), groups) == frozenset()

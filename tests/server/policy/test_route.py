@@ -47,7 +47,8 @@ def test_special_addresses(text: str) -> None:
         ("Example.COM", "example.com"),
         ("example.com.", "example.com"),
         ("bücher.example", "xn--bcher-kva.example"),
-        ("straße.example", None),  # IDNA 2003 would make it strasse.example, which is somebody else's
+        ("straße.example", "xn--strae-oqa.example"),  # IDNA 2003 would make it strasse.example, somebody else's
+        ("ban\u212a.example", None),
         ("ｅxample.com", None),
         ("[::1]", None),
         ("127.0.0.1", None),

@@ -212,6 +212,16 @@ async def test_a_folder_that_others_may_write_is_refused(path: Path) -> None:
     assert not path.exists()
 
 
+async def test_a_folder_of_somebody_else_is_refused(path: Path) -> None:
+    path.parent.mkdir(mode=0o700)
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    os.chown(path.parent, 12345, -1)
+    with pytest.raises(ConfigError, match="another user"):
+        await another(path)
+    assert not path.exists()
+
+
 async def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
     path.parent.mkdir(mode=0o700)
     path.symlink_to(tmp_path / "elsewhere")
