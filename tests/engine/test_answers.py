@@ -103,3 +103,14 @@ def test_odd_answer_carries_status_and_a_next_step(status: int, word: str) -> No
     assert (error.code, error.status, error.request_id) == ("answer", status, "r-3")
     assert f"{status} Odd\ufffd (why)" in str(error)
     assert word in error.hint
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+def test_a_server_that_repeats_the_request_puts_no_token_into_our_words(status: int) -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
+    echo = f"no route for: Authorization: Pomerium {token}".encode()
+    error = refusal(head(status, f"Bad {token}"), echo, TO, "alice@example.com", token=token)
+    assert "c2lnbmF0dXJl" not in str(error) and "[token]" in str(error)
+    chunked = b"%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (60, echo[:60], len(echo) - 60, echo[60:])
+    error = refusal(head(status, "Bad", Transfer_Encoding="chunked"), chunked, TO, "", token=token)
+    assert "c2lnbmF0dXJl" not in str(error)

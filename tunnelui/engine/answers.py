@@ -31,6 +31,7 @@ __all__ = ["Meaning", "half_close", "meaning", "reason", "refusal", "request_id"
 
 _JSON_KEYS: Final = ("error_description", "message", "reason", "detail", "error", "title")
 _SAYS_NOTHING: Final = "the service behind the proxy is unavailable"
+_HIDDEN: Final = b"[token]"
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,4})[^\r\n]*\r\n")
 
 
@@ -70,15 +71,17 @@ def half_close(head: ResponseHead) -> bool:
     return head.headers.get("half-close") == "?1"
 
 
-def reason(head: ResponseHead, body: bytes) -> str:
+def reason(head: ResponseHead, body: bytes, *, token: str = "") -> str:
     """Return what a refusal's body says, in one clean line; empty when it is markup, binary or nothing.
 
-    *body* may be cut short.
+    *body* may be cut short. *token* is left out of it: some servers repeat the request in their error pages.
     """
     if head.headers.get("content-encoding") is not None:
         return ""
     if head.headers.get("transfer-encoding") is not None:
         body = _dechunk(body)
+    if token:
+        body = body.replace(token.encode(), _HIDDEN)
     kind = (head.headers.get("content-type") or "text/plain").partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
         return _from_json(body)
@@ -88,12 +91,14 @@ def reason(head: ResponseHead, body: bytes) -> str:
     return "" if text.startswith("<") else clean(text.partition("\n")[0].strip(), 160)
 
 
-def refusal(head: ResponseHead, body: bytes, destination: Destination, identity: str) -> TunnelError:
+def refusal(
+    head: ResponseHead, body: bytes, destination: Destination, identity: str, *, token: str = ""
+) -> TunnelError:
     """Return the error for an answer that is neither an open tunnel nor a call to sign in.
 
-    *identity* is whom the token names; empty when that is not known.
+    *identity* is whom the token names; empty when that is not known. *token* is what must not be in its words.
     """
-    said = reason(head, body)
+    said = reason(head, body, token=token)
     proxy = str(destination.proxy.address)
     what = meaning(head.status)
     if what is Meaning.DENIED:
@@ -114,7 +119,8 @@ def refusal(head: ResponseHead, body: bytes, destination: Destination, identity:
             status=head.status,
             request_id=request_id(head),
         )
-    line = f"{head.status} {clean(head.reason, 60)}".strip()
+    phrase = head.reason.replace(token, _HIDDEN.decode()) if token else head.reason
+    line = f"{head.status} {clean(phrase, 60)}".strip()
     return ProxyError(
         "answer",
         address=proxy,

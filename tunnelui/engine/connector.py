@@ -188,7 +188,8 @@ class Connector:
             if what is Meaning.SIGN_IN:
                 return _Rejected(head.status)
             body = await self._read_body(far, head)
-            raise refusal(head, body, self.destination, token.name if token else "")
+            name, secret = (token.name, token.value) if token else ("", "")
+            raise refusal(head, body, self.destination, name, token=secret)
         finally:
             if opened is None:
                 far.close()
