@@ -101,7 +101,7 @@ class PortBusyError(LocalError):
         by = f" by {holder}" if holder else ""
         super().__init__(
             f"{address} is already in use{by}",
-            hint="Stop the other program, or choose another local port (--listen 127.0.0.1:0 picks a free one).",
+            hint="Stop the other program, or choose another address; port 0 picks a free one.",
         )
         self.address = address
         self.holder = holder

@@ -29,6 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tunnelui-server child")
     parser.add_argument("plane", choices=("gateway", "control"))
     parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--source", type=Path, help="a copy of the file's text, read in its place")
     parser.add_argument("--socket", type=Path, required=True, help="the control plane's Unix socket")
     parser.add_argument("--ready-fd", type=int, default=-1, help="gets one line of JSON when the gateway listens")
     options = parser.parse_args()
@@ -37,7 +38,7 @@ def main() -> int:
     runtime = os.environ.get(RUNTIME_VARIABLE)
     follow_parent(Path(runtime) if runtime else None)
     try:
-        config = load_config(options.config)
+        config = load_config(options.config, source=options.source.read_bytes() if options.source else None)
         configure_logging(config.log_level)
         if options.plane == "gateway":
             anyio.run(_gateway, config, str(options.socket), options.ready_fd)

@@ -138,9 +138,11 @@ def _sessions_revoke(options: argparse.Namespace) -> int:
 
 
 def _with_store(options: argparse.Namespace, act: Callable[[SessionStore], Awaitable[int]]) -> int:
+    from tunnelui_server.observe import configure_logging
     from tunnelui_server.sessions import open_store
 
     config = load_config(options.config)
+    configure_logging(config.log_level)  # a revocation is a line of the audit log, whoever makes it
     if not config.databroker_storage_connection_string:
         raise ConfigError(
             "with databroker_storage_type: memory, sessions live inside the running server alone",

@@ -44,6 +44,7 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # The path of a Unix socket must fit into 104 bytes (macOS) or 108 (Linux).
 _LONGEST_PARENT: Final = 60
 _POLL: Final = 0.05
+_SOURCE: Final = "config.yaml"
 
 
 @dataclass
@@ -91,6 +92,8 @@ class Supervisor:
         """
         code = 0
         with _runtime_folder() as folder:
+            # What was checked is what runs: a plane that is started again must not meet a later edit of the file.
+            _write_private(folder / _SOURCE, self._config.source)
             try:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._signals)
@@ -139,7 +142,7 @@ class Supervisor:
     async def _run_once(self, plane: _Plane, folder: Path) -> int:
         socket_path = folder / "control.sock"
         command = [sys.executable, "-m", "tunnelui_server.child", plane.name]
-        command += ["--config", str(self._config.path), "--socket", str(socket_path)]
+        command += ["--config", str(self._config.path), "--source", str(folder / _SOURCE), "--socket", str(socket_path)]
         reader, writer = os.pipe()
         try:
             if plane is self._gateway:
@@ -214,6 +217,11 @@ async def _end(plane: _Plane, patience: float) -> None:
         _LOG.error("a part of the server does not end and is killed", extra={"fields": {"plane": plane.name}})
         plane.signal(signal.SIGKILL)
         await process.wait()
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(data)
 
 
 @contextlib.contextmanager

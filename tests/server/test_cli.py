@@ -172,6 +172,13 @@ PING = b"GET /ping HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
 
 class TestRun:
+    def test_a_plane_that_is_started_again_does_not_meet_a_later_edit(self, config: Path, server: Server) -> None:
+        config.write_text("routes: [")
+        child = server.children()["control"]
+        child.kill()
+        wait_for(lambda: server.children().get("control", child).pid != child.pid)
+        wait_for(lambda: status(server.ask(PING)) == 200)
+
     async def test_it_serves_survives_a_crash_and_leaves_nothing_behind(self, config: Path, server: Server) -> None:
         assert server.process.stdout is not None
         assert server.process.stdout.readline() == f"listening on {server.ready['proxy']}\n".encode()

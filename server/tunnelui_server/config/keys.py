@@ -55,6 +55,8 @@ REFUSED_ROUTE_KEYS: Final = {
     "allowed_idp_claims",
     "sub_policies": "this server does not know sub-policies; write the allowed_… keys into the route",
     "rego": "this server does not know Rego; write the allowed_… keys into the route",
+    "idp_client_id": "this server has one identity provider for all routes",
+    "idp_client_secret": "this server has one identity provider for all routes",
     "tls_downstream_client_ca": "this server does not ask for client certificates",
     "tls_downstream_client_ca_file": "this server does not ask for client certificates",
 }
@@ -97,7 +99,7 @@ POMERIUM_ROUTE_KEYS: Final = _words(
     allow_spdy allow_websockets bearer_token_format circuit_breaker_thresholds cors_allow_preflight depends_on
     enable_google_cloud_serverless_authentication health_checks healthy_panic_threshold host_path_regex_rewrite_pattern
     host_path_regex_rewrite_substitution host_rewrite host_rewrite_header id identity_providers
-    idp_access_token_allowed_audiences idp_client_id idp_client_secret jwt_groups_filter jwt_issuer_format
+    idp_access_token_allowed_audiences jwt_groups_filter jwt_issuer_format
     kubernetes_service_account_token kubernetes_service_account_token_file lb_policy least_request_lb_config
     load_balancing_policy logo_url maglev_lb_config mcp outlier_detection pass_identity_headers path prefix
     prefix_rewrite preserve_host_header redirect regex regex_priority_order regex_rewrite_pattern

@@ -49,7 +49,11 @@ _LOG_LEVELS: Final = ("trace", "debug", "info", "warn", "error")
 
 
 def load_config(
-    path: str | Path, environ: Mapping[str, str] | None = None, *, make_secret: bool = True
+    path: str | Path,
+    environ: Mapping[str, str] | None = None,
+    *,
+    source: bytes | None = None,
+    make_secret: bool = True,
 ) -> ServerConfig:
     """Read and check the configuration.
 
@@ -57,6 +61,7 @@ def load_config(
     none. Paths in the file are relative to its folder.
 
     :param environ: the environment; that of the process when absent.
+    :param source: the text to read in the place of what *path* holds by now.
     :param make_secret: make and keep a shared secret where the configuration has none. Without, a throw-away one
         stands in and nothing is written (``tunnelui-server check``).
     :raises ConfigErrors: with one `ConfigError` for each thing that is wrong, each naming its place.
@@ -65,7 +70,8 @@ def load_config(
     environ = os.environ if environ is None else environ
     path = Path(path)
     try:
-        config = _read(path, environ, problems, make_secret=make_secret)
+        source = _bytes(path) if source is None else source
+        config = _read(path, source, environ, problems, make_secret=make_secret)
     except ConfigError as error:
         problems.report(error)
         config = None
@@ -74,8 +80,10 @@ def load_config(
     return config
 
 
-def _read(path: Path, environ: Mapping[str, str], problems: Problems, *, make_secret: bool) -> ServerConfig:
-    top = _top_section(path, environ, problems)
+def _read(
+    path: Path, source: bytes, environ: Mapping[str, str], problems: Problems, *, make_secret: bool
+) -> ServerConfig:
+    top = _top_section(path, source, environ, problems)
     folder = path.resolve().parent
     reader = RouteReader()
     ignored = _check_keys(top)
@@ -98,6 +106,7 @@ def _read(path: Path, environ: Mapping[str, str], problems: Problems, *, make_se
         problems.add(str(path), "there are no routes", "Write at least one under “routes:”.")
     return ServerConfig(
         path=path,
+        source=source,
         state_dir=state_dir,
         address=address,
         routes=routes,
@@ -123,16 +132,19 @@ def _read(path: Path, environ: Mapping[str, str], problems: Problems, *, make_se
     )
 
 
-def _top_section(path: Path, environ: Mapping[str, str], problems: Problems) -> Section:
+def _bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+            return stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"the file can't be read: {error.strerror}", place=str(path)) from None
-    if len(raw) > MAX_BYTES:
+
+
+def _top_section(path: Path, source: bytes, environ: Mapping[str, str], problems: Problems) -> Section:
+    if len(source) > MAX_BYTES:
         raise ConfigError("the file is larger than 4 MiB", place=str(path))
     try:
-        text = raw.decode("utf-8-sig")
+        text = source.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError("the file is no UTF-8 text", place=str(path)) from None
     tree = parse_yaml(text, str(path), problems.report)

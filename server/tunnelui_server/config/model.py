@@ -60,9 +60,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """Everything that the two planes need. Attributes carry the names of the keys (Pomerium's where it has one)."""
+    """Everything that the two planes need. Attributes carry the names of the keys (Pomerium's where it has one).
+
+    ``source`` is the text of the file as it was read: whoever starts later must see what the others saw.
+    """
 
     path: Path
+    source: bytes = field(repr=False)
     state_dir: Path
     address: TCPListen
     shared_secret_bytes: bytes = field(repr=False)

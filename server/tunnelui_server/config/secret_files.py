@@ -90,7 +90,13 @@ def private_folder(path: Path) -> None:
         found = path.stat()
     except OSError as error:
         raise ConfigError(f"the state folder {path} can't be made: {error.strerror}", place="state_dir") from None
-    if found.st_mode & 0o077 or found.st_uid != os.getuid():
+    if found.st_uid != os.getuid():
+        raise ConfigError(
+            f"the state folder {path} belongs to another user",
+            place="state_dir",
+            hint="Run this as the user that the server runs as.",
+        )
+    if found.st_mode & 0o077:
         raise ConfigError(
             f"the state folder {path} is open to others (mode {stat.S_IMODE(found.st_mode):04o})",
             place="state_dir",

@@ -6,6 +6,7 @@ that exists and for one that does not, and towards pomerium-cli no status is use
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ DENIED: Final = Refusal(403, "denied")
 BUSY: Final = Refusal(503, "busy", retry_after=5)
 UPSTREAM_UNAVAILABLE: Final = Refusal(503, "upstream_unavailable", retry_after=5)
 UNAVAILABLE: Final = Refusal(503, "unavailable", retry_after=2)
+_SIDE: Final = re.compile(r"\b(?:near|far)")
 
 _UNDECIDED: Final = Decision(False, False, "", ())
 _SESSION_CAUSES: Final = ("session_expired", "session_revoked")
@@ -203,4 +205,8 @@ class Tunneller:
 
 def _words(result: RelayResult) -> tuple[str, str]:
     """A relay's cause and detail with the names that a reader of the audit log knows."""
-    return str(result.cause).replace("near", "client").replace("far", "upstream"), result.detail
+    return _sides(str(result.cause)), _sides(result.detail)
+
+
+def _sides(text: str) -> str:
+    return _SIDE.sub(lambda found: "client" if found[0] == "near" else "upstream", text)

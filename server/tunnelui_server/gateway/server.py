@@ -47,7 +47,6 @@ _NO_TUNNELS: Final = Refusal(403, "no_tunnels")
 _TIMEOUT: Final = Refusal(408, "timeout")
 # After a refusal: how long, and how much, is read and thrown away so that the answer is not lost to a reset.
 _FAREWELL_SECONDS: Final = 1.0
-_FAREWELL_BYTES: Final = 256 * 1024
 _LAST_WORDS: Final = 1.0
 
 
@@ -252,18 +251,10 @@ class Gateway:
 
 
 async def _farewell(endpoint: SocketEndpoint, answer: bytes) -> None:
-    """Send the last answer and close.
-
-    What the client still sends is read and thrown away for a moment: a socket that is closed with unread bytes in it is
-    reset, and a reset may overtake the answer. No byte of it is looked at: nothing more is answered on this connection.
-    """
+    """Send the last answer and close. What the client still sends is not looked at."""
     with anyio.move_on_after(_FAREWELL_SECONDS), contextlib.suppress(PeerError):
         await endpoint.send_all(answer)
-        if not endpoint.send_eof():
-            await endpoint.drain()
-        size = 0
-        while size < _FAREWELL_BYTES and (data := await endpoint.receive()):
-            size += len(data)
+        await endpoint.finish(timeout=_FAREWELL_SECONDS)
 
 
 def _web_address(config: ServerConfig) -> TCPListen | None:

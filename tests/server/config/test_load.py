@@ -146,6 +146,7 @@ routes:
         "use_proxy_protocol: true\n" + EXAMPLE,
         EXAMPLE + "  policy: [{deny: {or: [{email: {is: x}}]}}]\n",
         EXAMPLE + "  rego: ['package x']\n",
+        EXAMPLE + "  idp_client_id: another\n",
         EXAMPLE + "  tls_downstream_client_ca: x\n",
     ],
 )
