@@ -17,7 +17,7 @@ import pytest
 from tunnelui.errors import ConfigError
 from tunnelui_server.identity import Person
 from tunnelui_server.sessions import Session, SessionStore, StoreError, new_session_id, open_store
-from tunnelui_server.sessions.store import STORAGE_TYPES, remove_store
+from tunnelui_server.sessions.opening import STORAGE_TYPES, remove_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
