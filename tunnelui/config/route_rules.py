@@ -96,6 +96,7 @@ def _check_listen(text: str) -> None:
         raise ConfigError(
             "a saved route can't use standard input and output",
             place="listen",
+            code="no_stdio",
             hint="Give HOST:PORT, or leave it empty for any free port; “-” works with: tunnelui tcp --listen - …",
         )
     if not _is_plain(text):

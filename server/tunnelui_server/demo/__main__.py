@@ -41,21 +41,24 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, required=True, help="an empty folder of one's own")
     parser.add_argument("--remove-folder", action="store_true", help="remove it at the end, whatever the end is")
     options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)  # until the supervisor takes them
+
+    def clean_up() -> None:
+        if options.remove_folder:
+            shutil.rmtree(options.folder, ignore_errors=True)
+
+    def leave(*_: object) -> NoReturn:
+        clean_up()
+        os._exit(0)
+
+    # Until the supervisor takes them, there is nothing else to stop.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, leave)
     _forget_environment()
     threading.Thread(target=_follow_parent, name="lifeline", daemon=True).start()
     try:
         return _run(options.folder)
-    except KeyboardInterrupt:
-        return 0
     finally:
-        if options.remove_folder:
-            shutil.rmtree(options.folder, ignore_errors=True)
-
-
-def _leave(number: int, frame: object) -> NoReturn:
-    raise SystemExit(0)
+        clean_up()
 
 
 def _forget_environment() -> None:

@@ -48,7 +48,12 @@ async def run_upstreams() -> AsyncIterator[Upstreams]:
 
 async def _start(tasks: TaskGroup, serve: Callable[[SocketStream], Awaitable[None]]) -> int:
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    tasks.start_soon(listener.serve, serve)
+
+    async def run() -> None:
+        async with listener:
+            await listener.serve(serve)
+
+    tasks.start_soon(run)
     port: int = listener.extra(SocketAttribute.local_port)  # noqa: S610 - not Django
     return port
 

@@ -1,0 +1,149 @@
+"""``tunnelui routes``: changes what is asked for, keeps the rest, and never overwrites what it can't read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tunnelui.cli.main import main
+from tunnelui.config.routes import RouteFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tunnelui.config.route import Route
+
+DB = "db.corp.example.com:5432"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config" / "routes.toml"
+
+
+def saved(file: Path) -> tuple[Route, ...]:
+    return RouteFile(file).load()
+
+
+def test_a_route_is_added_shown_changed_and_removed(capsys: pytest.CaptureFixture[str], file: Path) -> None:
+    assert main(["routes", "add", "db", DB, "--listen", "15432", "--tag", "prod", "--tag", "sql"]) == 0
+    assert capsys.readouterr().out == f"Saved db: {DB} through https://db.corp.example.com:443\n"
+    assert main(["routes", "edit", "db", "--proxy-url", "https://p.example.com", "--autostart", "yes"]) == 0
+    assert main(["routes", "edit", "db", "--name", "main", "--tag", ""]) == 0
+    (route,) = saved(file)
+    assert (route.name, route.listen, route.tags, route.autostart) == ("main", "15432", (), True)
+    assert route.proxy_url == "https://p.example.com"
+    capsys.readouterr()
+    assert main(["routes"]) == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert header.split() == ["NAME", "DESTINATION", "LOCAL", "PROFILE", "TAGS"]
+    assert row.split() == ["main", DB, "15432", "default"]
+    assert main(["routes", "edit", "main", "--listen", "", "--proxy-url", ""]) == 0
+    assert (saved(file)[0].listen, saved(file)[0].proxy_url) == ("", "")
+    assert main(["routes", "remove", "main"]) == 0
+    assert saved(file) == ()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["routes", "--json"], ["routes", "list", "--json"], ["routes", "--json", "list"]]
+)
+def test_the_list_as_json(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert main(["routes", "add", "db", DB, "--tag", "prod"]) == 0
+    assert main(["routes", "add", "日本", "other.example.com:22"]) == 0
+    capsys.readouterr()
+    assert main(arguments) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first == {
+        "name": "db",
+        "destination": DB,
+        "listen": "",
+        "profile": "default",
+        "proxy_url": "",
+        "tags": ["prod"],
+        "autostart": False,
+    }
+    assert second["name"] == "日本"
+
+
+def test_the_variable_for_json_counts_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(["routes", "add", "db", DB]) == 0
+    capsys.readouterr()
+    monkeypatch.setenv("TUNNELUI_JSON", "1")
+    assert main(["routes"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "db"
+
+
+def test_variables_for_tunnels_do_not_change_what_is_saved(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNNELUI_LISTEN", "1234")
+    monkeypatch.setenv("TUNNELUI_PROXY_URL", "https://other.example.com")
+    assert main(["routes", "add", "db", DB]) == 0
+    assert (saved(file)[0].listen, saved(file)[0].proxy_url) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["add", "db", "elsewhere.example.com:1"], "there is a route “db” already"),
+        (["add", "a/b", DB], "a character that a name can't have"),
+        (["add", "x", "nonsense"], "“nonsense” has no port"),
+        (["add", "x", DB, "--listen", "-"], "standard input and output"),
+        (["add", "x", DB, "--listen", "nonsense"], "is no listen address"),
+        (["add", "x", DB, "--profile", "nope"], "no profile “nope”"),
+        (["add", "x", DB, "--proxy-url", "nope"], "is no proxy URL"),
+        (["edit", "db", "--name", "web"], "there is a route “web” already"),
+        (["edit", "nope", "--listen", "1"], "there is no route “nope”"),
+        (["remove", "db", "nope"], "there is no route “nope”"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_wrong_change_is_refused_and_nothing_is_written(
+    capsys: pytest.CaptureFixture[str], file: Path, arguments: list[str], words: str
+) -> None:
+    assert main(["routes", "add", "db", DB]) == 0
+    assert main(["routes", "add", "web", "web.example.com:80"]) == 0
+    before = file.read_bytes()
+    capsys.readouterr()
+    assert main(["routes", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert words in captured.err
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b'[[routes]]\nname = "db"\ndestination = \n', ":3: is no TOML"),
+        (b"[[routes]]\nname = 1\n", "routes.toml:2: “name” must be text"),
+        (b'[[routes]]\nname = "a"\ndestination = "b:1"\nlisten_on = "1"\n', ":4: unknown key “listen_on”"),
+        (b"\xff\xfe\x00", "no UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [["add", "x", DB], ["edit", "db", "--listen", "1"], ["remove", "db"], ["list"]])
+def test_a_file_that_does_not_parse_is_never_overwritten(
+    capsys: pytest.CaptureFixture[str], file: Path, content: bytes, line: str, arguments: list[str]
+) -> None:
+    file.parent.mkdir()
+    file.write_bytes(content)
+    assert main(["routes", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert line in captured.err
+    assert str(file) in captured.err
+    assert file.read_bytes() == content
+
+
+def test_a_folder_that_can_not_be_written_is_exit_code_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("a file where the folder should be")
+    assert main(["routes", "add", "db", DB]) in (1, 2)
+    assert "routes.toml" in capsys.readouterr().err
+
+
+def test_a_route_of_a_profile_that_is_gone_can_be_removed(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.toml").write_text("[profiles.old]\n")
+    assert main(["routes", "add", "db", DB, "--profile", "old"]) == 0
+    (tmp_path / "config" / "config.toml").unlink()
+    assert main(["routes", "remove", "db"]) == 0
+    assert saved(file) == ()

@@ -1,0 +1,8 @@
+"""``python -m tunnelui`` is the same as ``tunnelui``."""
+
+import sys
+
+from tunnelui.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""From flags, environment and ``config.toml`` to what a command works with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from tunnelui.auth.service_account import ServiceAccount
+from tunnelui.config.paths import config_file, routes_file
+from tunnelui.config.route import Route
+from tunnelui.config.routes import RouteFile
+from tunnelui.config.settings import Settings, load_settings
+from tunnelui.engine.destinations import resolve_destination
+from tunnelui.errors import ConfigError
+from tunnelui.wire.destination import ProxyOrigin, parse_proxy_url
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from tunnelui.config.profile import Profile
+    from tunnelui.engine.identities import Contexts
+
+__all__ = [
+    "check_tls_files",
+    "chosen_proxy",
+    "known_proxies",
+    "profile_from",
+    "saved_routes",
+    "service_account_from",
+    "settings_from",
+]
+
+_CA_DATA_HINT: Final = "It is the base64 of a PEM text; --alternate-ca-path takes the name of a file."
+_TLS_FILES_HINT: Final = "Check --alternate-ca-path, --client-cert, --client-key, and the profile in config.toml."
+
+
+def settings_from(arguments: argparse.Namespace) -> Settings:
+    """Read ``config.toml`` and put the profile that the flags describe in the place of the one they name.
+
+    :raises ConfigError: the file is wrong, or there is no such profile.
+    """
+    settings = load_settings(config_file())
+    profile = profile_from(arguments, settings)
+    return replace(
+        settings,
+        profiles={**settings.profiles, profile.name: profile},
+        token_store=arguments.token_store or settings.token_store,
+    )
+
+
+def profile_from(arguments: argparse.Namespace, settings: Settings) -> Profile:
+    """Return the profile that ``--profile`` names with the other flags laid over it.
+
+    ``--proxy-url`` and the service account are no part of it: see `chosen_proxy` and `service_account_from`.
+
+    :raises ConfigError: there is no such profile.
+    """
+    profile = settings.profile(arguments.profile) if arguments.profile else settings.profile()
+    profile = replace(
+        profile,
+        # A CA of the command line goes before any of the file, whichever way the two are given.
+        ca_file=arguments.alternate_ca_path or ("" if arguments.ca_cert else profile.ca_file),
+        ca_data=arguments.ca_cert or ("" if arguments.alternate_ca_path else profile.ca_data),
+        browser_cmd=arguments.browser_cmd or profile.browser_cmd,
+        verify=profile.verify and not arguments.disable_tls_verification,
+        open_browser=profile.open_browser and not arguments.no_browser,
+    )
+    if arguments.client_cert or arguments.client_key:
+        # Never a key of the file with a certificate of the command line.
+        return replace(profile, client_cert=arguments.client_cert or "", client_key=arguments.client_key or "")
+    return profile
+
+
+def service_account_from(arguments: argparse.Namespace) -> Callable[[Profile], ServiceAccount | None]:
+    """Return which service account a profile has: that of the command line, else of the environment, else its own."""
+    value, file = (
+        getattr(arguments, name) if name in arguments.given else None
+        for name in ("service_account", "service_account_file")
+    )
+
+    def choose(profile: Profile) -> ServiceAccount | None:
+        return ServiceAccount.choose(
+            value, file, profile_value=profile.service_account, profile_file=profile.service_account_file
+        )
+
+    return choose
+
+
+async def check_tls_files(contexts: Contexts, profile: Profile) -> None:
+    """Make the TLS settings now when *profile* names files, so that a wrong one is known before the first connection.
+
+    Without files nothing can be wrong, and the first connection makes the settings.
+
+    :raises ConfigError: a file is missing or is not what it should be.
+    """
+    if not (profile.ca_file or profile.ca_data or profile.client_cert or profile.client_key):
+        return
+    try:
+        await contexts.get(profile)
+    except ConfigError as error:
+        # The layer below knows files, not flags.
+        in_data = bool(profile.ca_data) and error.place == "the CA data"
+        raise ConfigError(
+            error.message,
+            place="--ca-cert" if in_data else error.place,
+            code=error.code,
+            hint=_CA_DATA_HINT if in_data else error.hint or _TLS_FILES_HINT,
+        ) from None
+
+
+def saved_routes() -> RouteFile:
+    """Return the file of the saved routes."""
+    return RouteFile(routes_file())
+
+
+def known_proxies(settings: Settings, routes: RouteFile) -> list[tuple[str, ProxyOrigin]]:
+    """Return profile and proxy of everything that is configured or saved, each pair once.
+
+    :raises ConfigError: the file of the saved routes is wrong.
+    """
+    pairs = [
+        (profile.name, parse_proxy_url(profile.proxy_url))
+        for profile in settings.profiles.values()
+        if profile.proxy_url
+    ]
+    pairs += [
+        (route.profile, resolve_destination(route, settings.profile(route.profile)).proxy) for route in routes.load()
+    ]
+    return list(dict.fromkeys(pairs))
+
+
+def chosen_proxy(arguments: argparse.Namespace, profile: Profile, settings: Settings) -> ProxyOrigin:
+    """Return the proxy that ``arguments.where`` names, else ``--proxy-url``, else that of the destination in
+    ``arguments.where``, else the only one that is known.
+
+    :raises ConfigError: there is none, or there are several.
+    """
+    where = arguments.where
+    if where and _is_proxy(where):
+        return parse_proxy_url(where)
+    if arguments.proxy_url:
+        return parse_proxy_url(arguments.proxy_url)
+    if where:
+        return resolve_destination(Route("", where), profile).proxy
+    if profile.proxy_url:
+        return parse_proxy_url(profile.proxy_url)
+    known = {proxy for name, proxy in known_proxies(settings, saved_routes()) if name == profile.name}
+    if len(known) == 1:
+        return known.pop()
+    if not known:
+        raise ConfigError(
+            "no proxy is known", code="no_proxy", hint="Name one: https://pomerium.corp.example.com, or a destination."
+        )
+    raise ConfigError(
+        f"there are several proxies: {', '.join(sorted(map(str, known)))}",
+        code="several_proxies",
+        hint="Name one of them.",
+    )
+
+
+def _is_proxy(text: str) -> bool:
+    """Whether *text* can only mean a proxy: a URL without a destination in its path, or a lonely host name."""
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        return ":" not in text
+    return scheme.lower() in ("https", "http") and not rest.partition("/")[2].strip("/")

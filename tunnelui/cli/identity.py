@@ -1,0 +1,47 @@
+"""What ``login``, ``logout`` and ``whoami`` share: credentials of one proxy, without tunnels."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from tunnelui.auth.credentials import Credentials
+from tunnelui.auth.token_store import TokenKey
+from tunnelui.engine.identities import Contexts, sign_in_options
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tunnelui.auth.service_account import ServiceAccount
+    from tunnelui.auth.token_store import TokenStore
+    from tunnelui.config.profile import Profile
+    from tunnelui.wire.destination import ProxyOrigin
+
+__all__ = ["open_credentials"]
+
+
+@asynccontextmanager
+async def open_credentials(
+    store: TokenStore,
+    profile: Profile,
+    proxy: ProxyOrigin,
+    *,
+    service_account: ServiceAccount | None = None,
+    open_browser: bool = True,
+    announce: Callable[[str], None] | None = None,
+) -> AsyncIterator[Credentials]:
+    """Give the credentials of *profile* at *proxy*; a sign-in under way ends with the block.
+
+    :param announce: called with the address to open.
+    """
+    options = sign_in_options(profile, Contexts(), announce)
+    if not open_browser:
+        options = replace(options, open_browser=False)
+    async with anyio.create_task_group() as tasks:
+        yield Credentials(
+            TokenKey(profile.name, proxy), store, tasks=tasks, options=options, service_account=service_account
+        )
+        tasks.cancel_scope.cancel()

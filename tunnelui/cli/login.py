@@ -1,0 +1,135 @@
+"""``tunnelui login``: sign in at a proxy before any tunnel needs it."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from tunnelui.auth.stores import open_store
+from tunnelui.cli.context import chosen_proxy, profile_from, service_account_from, settings_from
+from tunnelui.cli.identity import open_credentials
+from tunnelui.cli.options import add_identity_flags, add_proxy_flags
+from tunnelui.cli.output import Exit, error_text, print_line, print_note
+from tunnelui.cli.paste import SecretLines
+from tunnelui.cli.stopping import until_signal
+from tunnelui.cli.times import until
+from tunnelui.errors import AuthError, ConfigError, LocalError, SignInFailed
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tunnelui.auth.credentials import Credentials
+    from tunnelui.auth.token_store import TokenStore
+    from tunnelui.auth.tokens import Token
+    from tunnelui.cli.options import Parser
+    from tunnelui.config.settings import Settings
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "where",
+        nargs="?",
+        metavar="PROXY|DESTINATION",
+        help="where to sign in; not needed when only one proxy is known",
+    )
+    parser.add_switch("--paste", help="open nothing; take the address that a browser elsewhere ended on")
+    add_proxy_flags(parser)
+    add_identity_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = settings_from(arguments)
+    return anyio.run(until_signal, partial(_login, arguments, settings))
+
+
+async def _login(arguments: argparse.Namespace, settings: Settings) -> int:
+    profile = profile_from(arguments, settings)
+    proxy = chosen_proxy(arguments, profile, settings)
+    store = await _lasting_store(settings)
+    async with open_credentials(
+        store,
+        profile,
+        proxy,
+        service_account=service_account_from(arguments)(profile),
+        open_browser=not arguments.paste,
+        announce=_announce,
+    ) as credentials:
+        if arguments.paste:
+            token = await _sign_in_or_paste(credentials)
+        else:
+            token = await credentials.sign_in()
+        # Waits until it is kept, and fails when it can't be: a token that is gone with this command is worth nothing.
+        await store.save(credentials.key, token)
+    name = token.name or "a session without a name"
+    print_line(f"Signed in at {proxy} as {name}{until(token.expires_at, time.time())}.")
+    return Exit.DONE
+
+
+async def _lasting_store(settings: Settings) -> TokenStore:
+    """Return a store that outlives this command; better to know before somebody signs in than after.
+
+    :raises ConfigError: a store in memory was asked for.
+    :raises LocalError: there is no usable keyring.
+    """
+    store, note = await open_store(configured=settings.token_store, probe=True)
+    if note:
+        raise LocalError(f"there is no place to keep a token: {note}", code="token_store")
+    if store.kind == "memory":
+        raise ConfigError(
+            "a token in memory is gone when this command ends",
+            place="--token-store",
+            hint="Sign in where the tunnel runs, or choose keyring or file.",
+        )
+    return store
+
+
+def _announce(url: str) -> None:
+    print_note(f"Open this address in a browser to sign in:\n\n  {url}\n")
+
+
+async def _sign_in_or_paste(credentials: Credentials) -> Token:
+    """Whichever comes first: the pasted address, or the browser's own way back to this machine."""
+    tokens: list[Token] = []
+    failures: list[AuthError] = []
+    async with anyio.create_task_group() as tasks:
+
+        async def by_browser() -> None:
+            try:
+                tokens.append(await credentials.sign_in())
+            except AuthError as error:
+                if not os.isatty(0):  # what is in the pipe may be a good token all the same
+                    print_note(error_text(error))
+                    return
+                failures.append(error)
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(by_browser)
+        try:
+            token = await _pasted(credentials)
+            tokens.append(token)
+        except AuthError as error:
+            failures.append(error)
+        tasks.cancel_scope.cancel()
+    if tokens:
+        return tokens[0]
+    raise failures[0]
+
+
+async def _pasted(credentials: Credentials) -> Token:
+    lines = SecretLines()
+    if os.isatty(0):
+        print_note("When the browser can't show the last page, paste its address here (nothing is shown), then Enter:")
+    while True:
+        line = await lines.next()
+        if not line:
+            raise SignInFailed("nothing was pasted", code="no_token", hint="Run it again and paste the address.")
+        try:
+            return await credentials.paste(line)
+        except SignInFailed as error:
+            print_note(f"{error}\n  {error.hint}")

@@ -1,0 +1,53 @@
+"""``tunnelui logout``: forget the token of a proxy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from tunnelui.auth.stores import open_store
+from tunnelui.cli.context import chosen_proxy, known_proxies, profile_from, saved_routes, settings_from
+from tunnelui.cli.identity import open_credentials
+from tunnelui.cli.options import add_identity_flags, add_proxy_flags
+from tunnelui.cli.output import Exit, print_line, print_note
+from tunnelui.errors import ConfigError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tunnelui.cli.options import Parser
+    from tunnelui.config.settings import Settings
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("where", nargs="?", metavar="PROXY|DESTINATION", help="whose token to forget")
+    parser.add_switch("--all", help="every profile and proxy of config.toml and of the saved routes")
+    add_proxy_flags(parser)
+    add_identity_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.all and arguments.where:
+        raise ConfigError("means every proxy, and one is named beside it", place="--all", hint="Leave one of them out.")
+    return anyio.run(_logout, arguments, settings_from(arguments))
+
+
+async def _logout(arguments: argparse.Namespace, settings: Settings) -> int:
+    store, _ = await open_store(configured=settings.token_store)
+    if arguments.all:
+        pairs = [(settings.profile(name), proxy) for name, proxy in known_proxies(settings, saved_routes())]
+        if not pairs:
+            print_note("No proxy is known.")
+    else:
+        profile = profile_from(arguments, settings)
+        pairs = [(profile, chosen_proxy(arguments, profile, settings))]
+    for profile, proxy in pairs:
+        # Without a service account, even where one is set: it is not kept, so there is nothing to forget of it.
+        async with open_credentials(store, profile, proxy) as credentials:
+            had_one = await credentials.current() is not None
+            await credentials.sign_out()
+        print_line(f"Signed out at {proxy}." if had_one else f"There was no token for {proxy}.")
+    return Exit.DONE

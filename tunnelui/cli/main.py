@@ -1,0 +1,100 @@
+"""``tunnelui``: finds the subcommand, and turns what goes wrong into words and an exit code.
+
+Little is imported here before `main` runs: Ctrl-C in that moment would end in a traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tunnelui.errors import TunnelError
+
+__all__ = ["main"]
+
+_COMMANDS: Final = {
+    "tcp": "open tunnels and stay in the foreground; with --listen -, one tunnel over standard input and output",
+    "login": "sign in at a proxy",
+    "logout": "forget the token of a proxy",
+    "whoami": "show who is signed in where, and until when",
+    "routes": "list, add, edit or remove saved routes",
+    "demo": "try everything on this machine, with a bundled server and throw-away keys",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line *arguments* and return the exit code.
+
+    Without them, this is the program: ``sys.argv`` is read, log records go to a file, and Ctrl-C ends the process
+    silently while modules are loaded and while the interpreter shuts down.
+    """
+    if arguments is not None:
+        return _guarded(arguments)
+    own = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a shell may have it ignored
+    if own:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        from tunnelui.cli.log_file import log_to_file
+
+        log_to_file()
+        return _guarded(sys.argv[1:], takes_interrupt=own)
+    finally:
+        if own:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _guarded(arguments: Sequence[str], *, takes_interrupt: bool = False) -> int:
+    from tunnelui.cli.output import Exit, fail
+    from tunnelui.errors import TunnelError
+
+    try:
+        run = _command(arguments)
+        if takes_interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return run()
+    except TunnelError as error:
+        return fail(error)
+    except BaseExceptionGroup as group:
+        # Task groups wrap what ends them; several at once are rare, and the first says enough.
+        if group.subgroup(KeyboardInterrupt) is not None:
+            return Exit.FAILED
+        mine, others = group.split(TunnelError)
+        if mine is None or others is not None:
+            raise
+        return fail(_first(mine))
+    except KeyboardInterrupt:
+        return Exit.FAILED
+
+
+def _first(group: BaseExceptionGroup[TunnelError]) -> TunnelError:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _command(arguments: Sequence[str]) -> Callable[[], int]:
+    """Return what the command line asks for, ready to run."""
+    from tunnelui.cli.options import Parser, nearest
+    from tunnelui.text import clean
+
+    name = arguments[0] if arguments and arguments[0] in _COMMANDS else ""
+    if name:
+        words = _COMMANDS[name]
+        parser = Parser(f"tunnelui {name}", words[0].upper() + words[1:] + ".")
+    else:
+        parser = Parser(
+            "tunnelui",
+            "Private TCP services behind an identity-aware proxy. Without a command, the terminal screen opens.",
+            "\n".join(["commands:", *(f"  {command:8} {text}" for command, text in _COMMANDS.items())]),
+        )
+        parser.add_version()
+        if arguments and not arguments[0].startswith("-"):
+            parser.error(f"there is no command “{clean(arguments[0], 60)}”{nearest(arguments[0], _COMMANDS)}")
+    module = importlib.import_module(f"tunnelui.cli.{name or 'ui'}")
+    module.add_arguments(parser)
+    options = parser.read(arguments[1:] if name else arguments)
+    return lambda: int(module.run(options))

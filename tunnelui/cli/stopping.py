@@ -1,0 +1,56 @@
+"""What SIGINT, SIGTERM and SIGHUP do to a command that is at work."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import anyio
+
+from tunnelui.errors import LocalError, TunnelError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["SIGNALS", "Interrupted", "until_signal"]
+
+T = TypeVar("T")
+
+SIGNALS: Final = tuple(
+    signal.Signals(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
+
+class Interrupted(LocalError):
+    """A signal ended the command before its work was done."""
+
+    default_code = "interrupted"
+
+
+async def until_signal(work: Callable[[], Awaitable[T]]) -> T:
+    """Return what *work* returns. The first signal cancels it, so that it tidies up; then `Interrupted` is raised.
+
+    A `TunnelError` of *work* comes out as it is, never in a group.
+    """
+    result: list[T] = []
+    failure: TunnelError | None = None
+    caught: signal.Signals | None = None
+    with anyio.open_signal_receiver(*SIGNALS) as signals:
+        async with anyio.create_task_group() as tasks:
+
+            async def watch() -> None:
+                nonlocal caught
+                caught = await anext(signals)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(watch)
+            try:
+                result.append(await work())
+            except TunnelError as error:
+                failure = error
+            tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    if result:
+        return result[0]
+    raise Interrupted(f"ended by {caught.name if caught else 'a signal'}")

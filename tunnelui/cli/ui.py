@@ -1,0 +1,100 @@
+"""``tunnelui`` alone: the screen."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from tunnelui.auth.stores import open_store
+from tunnelui.cli.context import check_tls_files, profile_from, saved_routes, service_account_from, settings_from
+from tunnelui.cli.options import add_identity_flags, add_proxy_flags
+from tunnelui.cli.output import Exit
+from tunnelui.cli.stopping import until_signal
+from tunnelui.config.paths import config_dir
+from tunnelui.engine.identities import Contexts
+from tunnelui.engine.local import LocalEngine
+from tunnelui.errors import ConfigError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tunnelui.cli.options import Parser
+    from tunnelui.config.settings import Settings
+
+__all__ = ["add_arguments", "need_terminal", "run", "show"]
+
+_LAST_MOMENTS: Final = 3.0
+
+
+def add_arguments(parser: Parser) -> None:
+    add_proxy_flags(parser)
+    add_identity_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    need_terminal("Without one, use: tunnelui tcp DESTINATION")
+    settings = settings_from(arguments)
+    if arguments.proxy_url:
+        # Here it is the proxy of every route of the profile that names none itself.
+        profile = replace(profile_from(arguments, settings), proxy_url=arguments.proxy_url)
+        settings = replace(settings, profiles={**settings.profiles, profile.name: profile})
+    return anyio.run(until_signal, partial(_show_routes, arguments, settings))
+
+
+def need_terminal(hint: str) -> None:
+    """Refuse to draw where nobody sees it.
+
+    :raises ConfigError: standard input or standard error, where the screen is drawn, is no terminal.
+    """
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty()):
+        raise ConfigError("the screen needs a terminal", code="no_terminal", hint=hint)
+
+
+async def _show_routes(arguments: argparse.Namespace, settings: Settings) -> int:
+    await check_tls_files(Contexts(), profile_from(arguments, settings))
+    store, note = await open_store(configured=settings.token_store)
+    engine = LocalEngine(
+        settings=settings,
+        store=store,
+        routes=saved_routes(),
+        service_account=service_account_from(arguments),
+        notes=[note] if note else [],
+        look_up_identities=True,
+        autostart=True,
+    )
+    async with engine:
+        return await show(engine)
+
+
+async def show(engine: LocalEngine) -> int:
+    """Draw *engine* until the person leaves. Cancelled by a signal, it gives the terminal back as it was."""
+    from tunnelui.tui.app import TunnelApp
+
+    threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()
+    await TunnelApp(engine, config_path=str(config_dir())).run_async()
+    return Exit.DONE
+
+
+def _end_with_terminal() -> None:
+    """End the process soon after its terminal has gone. Blocks as long as it is there.
+
+    SIGHUP asks for an end in order. But Textual's thread that draws dies with the terminal, and what is drawn after
+    that waits for it without end, the event loop with it (Textual 8.2, `WriterThread`).
+    """
+    poll = select.poll()
+    poll.register(0, 0)  # a hang-up is told without being asked for
+    while True:
+        for _, events in poll.poll():
+            if events & select.POLLNVAL:  # not a system where terminals can be watched
+                return
+            if events & (select.POLLHUP | select.POLLERR):
+                time.sleep(_LAST_MOMENTS)
+                os._exit(Exit.FAILED)
