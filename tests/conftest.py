@@ -1,13 +1,21 @@
-"""Fixtures for every test."""
+"""Fixtures for every test, and the coverage of the layers that matter most at the end of a run."""
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+COVERED = {
+    "wire": "tunnelui/wire/*",
+    "transport": "tunnelui/transport/*",
+    "policy": "server/tunnelui_server/policy/*",
+    "everything": "*",
+}
 
 
 @pytest.fixture
@@ -22,3 +30,21 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"TUNNELUI_{name}_DIR", str(tmp_path / name.lower()))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how much of the code this run covered, lines and branches together; `make coverage` has the details."""
+    if not config.pluginmanager.hasplugin("_cov"):
+        return
+    import coverage
+
+    measured = coverage.Coverage()
+    measured.load()
+    terminalreporter.section("coverage of lines and branches, without what other processes ran")
+    for name, pattern in COVERED.items():
+        try:
+            percent = measured.report(include=[pattern], file=io.StringIO())
+        except coverage.CoverageException:
+            continue
+        terminalreporter.write_line(f"{name:10} {percent:5.1f} %")

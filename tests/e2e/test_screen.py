@@ -1,0 +1,244 @@
+"""The screen in a real terminal, by its keys and the mouse, with a real server behind it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.e2e.harness import ALICE, DOMAIN, Client, Server, password_of
+from tests.e2e.terminal import Terminal, run_terminal
+from tests.e2e.visitor import visit
+from tests.peers.process import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SIZES = [(80, 24), (120, 36)]
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture
+def screen_client(tmp_path: Path, server: Server) -> Client:
+    """A client with three saved routes and nobody signed in; no browser is opened."""
+    client = Client(tmp_path / "client", server, store="memory")
+    client.config.mkdir(parents=True)
+    del client.env["TUNNELUI_PROXY_URL"]
+    (client.config / "config.toml").write_text(
+        f'[profiles.default]\nproxy_url = "{server.url}"\nca_file = "{server.ca_file}"\nopen_browser = false\n'
+    )
+    for name, port in (("billing", 5432), ("down", 5432), ("echo", 7)):
+        done = client.run("routes", "add", name, f"{name}.{DOMAIN}:{port}")
+        assert done.returncode == 0, done.stderr
+    return client
+
+
+@contextmanager
+def screen(client: Client, size: tuple[int, int], *arguments: str) -> Iterator[Terminal]:
+    env = client.env | {"COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
+    with run_terminal(client.argv(*arguments), client.folder, env, width=size[0], height=size[1]) as terminal:
+        yield terminal
+
+
+def select(terminal: Terminal, name: str) -> None:
+    """Move to the row of *name*."""
+    rows = [line for line in terminal.lines if re.match(r"[▌ ]\S \S+ ", line)]
+    number = next(number for number, line in enumerate(rows) if re.match(rf"[▌ ]\S {name}\S* ", line))
+    terminal.keys("g", *["Down"] * number)
+    terminal.wait_for(rf"^▌\S {name}")
+    # The keys may be on their way still: the row has to stay.
+    time.sleep(0.3)
+    terminal.wait_for(rf"^▌\S {name}")
+
+
+def start(terminal: Terminal, name: str) -> int:
+    """Start the tunnel of the selected row and return its local port."""
+    select(terminal, name)
+    terminal.keys("Space")
+    return int(terminal.wait_for(rf"{name} +ready .*127\.0\.0\.1:(\d+)").group(1))
+
+
+def sign_in_address(terminal: Terminal) -> str:
+    """The address on the sign-in screen, its lines put together, once the screen is painted to its end."""
+    seen = ""
+
+    def address() -> str:
+        nonlocal seen
+        before, seen = seen, ""
+        found = re.search(
+            r"^ +(https?://\S+/\.pomerium/sign_in\S*$(?:\n +\S+$)*)\n\s*\n.*Answer ", terminal.text, re.M | re.S
+        )
+        seen = re.sub(r"\s+", "", found.group(1)) if found else ""
+        return seen if seen == before else ""
+
+    return eventually(address, 15, "the address on the sign-in screen")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
+def test_from_the_first_row_to_moved_bytes_and_back(
+    screen_client: Client, server: Server, size: tuple[int, int]
+) -> None:
+    with screen(screen_client, size) as terminal:
+        terminal.wait_for("echo +off")
+        terminal.wait_for(r"\A tunnelui .* 0 up")
+        assert all(len(line) <= size[0] for line in terminal.lines)
+        port = start(terminal, "echo")
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+            sock.sendall(b"hello")
+            terminal.wait_for("echo +auth")
+            terminal.keys("i")
+            url = sign_in_address(terminal)
+            visit(url, name=ALICE, password=password_of(ALICE), ca_file=server.ca_file)
+            assert sock.recv(5) == b"hello", "the connection that was held is served"
+            terminal.wait_for("echo +live +1")
+            terminal.wait_for(rf"\A tunnelui .*{ALICE.partition('@')[0]}")
+            sock.sendall(b"x" * 100_000)
+            received = 0
+            while received < 100_000:
+                received += len(sock.recv(65536))
+            terminal.keys("Enter")
+            terminal.wait_for(r"127\.0\.0\.1:\d+ .*open")
+            terminal.wait_for("(?i)stages|handshake")
+            terminal.keys("Escape")
+        terminal.wait_for("echo +ready")
+        select(terminal, "echo")
+        terminal.keys("Space")
+        terminal.wait_for("echo +off")
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=2)
+        terminal.keys("q")
+        eventually(lambda: terminal.is_over)
+        assert terminal.exit_code == 0
+
+
+def test_a_refusal_and_a_dead_service_say_what_to_do(screen_client: Client, server: Server) -> None:
+    with screen(screen_client, (80, 24)) as terminal:
+        terminal.wait_for("billing +off")
+        port = start(terminal, "billing")
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+            terminal.wait_for("billing +auth")
+            terminal.keys("i")
+            visit(sign_in_address(terminal), name=ALICE, password=password_of(ALICE), ca_file=server.ca_file)
+            with pytest.raises(ConnectionResetError):
+                sock.recv(1)
+        terminal.wait_for("billing +denied")
+        terminal.wait_for("sign in as someone else")
+        port = start(terminal, "down")
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as sock, pytest.raises(ConnectionResetError):
+            sock.recv(1)
+        terminal.wait_for("down +retry")
+        terminal.wait_for("(?i)r retry")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
+def test_help_filter_add_edit_delete_and_undo(screen_client: Client, size: tuple[int, int]) -> None:
+    with screen(screen_client, size) as terminal:
+        terminal.wait_for("echo +off")
+        terminal.keys("?")
+        terminal.wait_for("start/stop")
+        terminal.wait_for("sign in")
+        terminal.keys("Escape")
+        terminal.wait_for("echo +off")
+
+        terminal.keys("/")
+        terminal.wait_for("enter keep")
+        terminal.type("ech")
+        terminal.wait_gone("billing +off")
+        assert "echo" in terminal.text
+        terminal.keys("Escape")
+        terminal.wait_for("billing +off")
+
+        terminal.keys("a")
+        terminal.wait_for("Add a route")
+        terminal.type("new.example.com:5432")
+        terminal.keys("C-s")
+        terminal.wait_for(r"new\S* +off")
+        assert len(saved(screen_client)) == 4
+        select(terminal, "new")
+        terminal.keys("d")
+        terminal.wait_for("Delete the route new")
+        terminal.keys("y")
+        terminal.wait_gone(r"new\S* +off")
+        assert len(saved(screen_client)) == 3
+        terminal.keys("u")
+        terminal.wait_for(r"new\S* +off")
+        assert len(saved(screen_client)) == 4
+
+        terminal.keys("q")
+        eventually(lambda: terminal.is_over)
+
+
+def test_the_mouse_selects_a_row(screen_client: Client) -> None:
+    with screen(screen_client, (80, 24)) as terminal:
+        terminal.wait_for("echo +off")
+        row = next(number for number, line in enumerate(terminal.lines, 1) if re.search("echo +off", line))
+        terminal.click(20, row)
+        terminal.wait_for("▌\\S? ?echo ")
+
+
+def test_the_first_run_says_how_to_begin(tmp_path: Path) -> None:
+    client = Client(tmp_path / "client", store="memory")
+    with screen(client, (80, 24)) as terminal:
+        terminal.wait_for("No routes yet")
+        terminal.wait_for("add the first one")
+
+
+def test_names_from_elsewhere_drive_no_terminal(screen_client: Client) -> None:
+    """Even where somebody has put them into routes.toml by hand, escapes and markup are text."""
+    file = screen_client.config / "routes.toml"
+    text = file.read_text().replace('name = "down"', 'name = "\\u001b]0;pwn\\u0007[bold]x"')
+    file.write_text(text)
+    with screen(screen_client, (80, 24)) as terminal:
+        eventually(lambda: terminal.is_over or "echo" in terminal.text)
+        assert terminal.title != "pwn"
+        assert terminal.is_over or "[bold]x" in terminal.text
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
+def test_the_demo_runs_in_a_terminal_and_leaves_nothing_behind(tmp_path: Path, size: tuple[int, int]) -> None:
+    client = Client(tmp_path / "client")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    client.env["TMPDIR"] = str(temporary)
+    with screen(client, size, "demo") as terminal:
+        terminal.wait_for("echo +off", 40)
+        for name in ("web", "slow", "down", "billing"):
+            assert re.search(rf"{name} +off", terminal.text)
+        parent = psutil.Process(terminal.pid)
+        everybody = [parent, *parent.children(recursive=True)]
+        assert len(everybody) >= 3
+        port = start(terminal, "echo")
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+            sock.sendall(b"hello")
+            terminal.wait_for("echo +auth")
+        terminal.keys("C-q")
+        eventually(lambda: terminal.is_over, 20)
+        eventually(lambda: not any(is_alive(process) for process in everybody[1:]), 20, "the end of all processes")
+        assert os.listdir(temporary) == []
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_gives_the_terminal_back(screen_client: Client, name: str) -> None:
+    with screen(screen_client, (80, 24)) as terminal:
+        terminal.wait_for("echo +off")
+        os.kill(terminal.pid, signal.Signals[name])
+        eventually(lambda: terminal.is_over, 10)
+
+
+def saved(client: Client) -> list[str]:
+    return client.run("routes", "list", "--json").stdout.decode().splitlines()
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

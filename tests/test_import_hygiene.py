@@ -1,0 +1,125 @@
+"""What a command loads decides how fast it starts: the headless path loads no screen, web client or keyring."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAVY = ("textual", "rich", "httpx", "keyring")
+REPORT = """
+import atexit, json, sys
+from pathlib import Path
+
+@atexit.register
+def report():
+    Path({report!r}).write_text(json.dumps(sorted(sys.modules)))
+
+from tunnelui.cli.main import main
+
+sys.exit(main({arguments!r}))
+"""
+
+
+def modules_after(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(*sorted(sys.modules))"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        "tunnelui",
+        "tunnelui.errors",
+        "tunnelui.text",
+        "tunnelui.wire",
+        "tunnelui.transport",
+        "tunnelui.auth",
+        "tunnelui.config",
+        "tunnelui.engine",
+        "tunnelui.engine.local",
+        "tunnelui.auth.credentials",
+        "tunnelui.auth.stores",
+        "tunnelui.cli",
+        "tunnelui.cli.main",
+        "tunnelui.cli.tcp",
+    ],
+)
+def test_the_headless_packages_load_nothing_heavy(package: str) -> None:
+    assert not modules_after(f"import {package}") & set(HEAVY)
+
+
+@pytest.mark.parametrize("package", ["tunnelui.wire", "tunnelui.errors", "tunnelui.text"])
+def test_the_lowest_layers_load_no_event_loop(package: str) -> None:
+    assert not modules_after(f"import {package}") & {"asyncio", "anyio", "ssl"}
+
+
+def test_a_whole_stdio_tunnel_loads_nothing_heavy_where_no_token_is_needed(tmp_path: Path) -> None:
+    """Through a plain CONNECT proxy that wants no sign-in, to the end."""
+    report = tmp_path / "modules.json"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        destination = f"tcp+http://127.0.0.1:{listener.getsockname()[1]}/echo.example.com:7"
+        arguments = ["tcp", "--listen", "-", "--token-store", "memory", destination]
+        with subprocess.Popen(
+            [sys.executable, "-c", REPORT.format(report=str(report), arguments=arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "TUNNELUI_TOKEN_STORE": ""},
+        ) as process:
+            proxy, _ = listener.accept()
+            with proxy:
+                proxy.settimeout(20)
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    head += proxy.recv(65536)
+                assert head.startswith(b"CONNECT echo.example.com:7 HTTP/1.1\r\n")
+                proxy.sendall(b"HTTP/1.1 200 OK\r\n\r\nhello")
+                proxy.shutdown(socket.SHUT_WR)
+                output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output) == (0, b"hello"), errors
+    assert not set(json.loads(report.read_text())) & set(HEAVY)
+
+
+def test_a_listener_loads_nothing_heavy_before_a_token_is_needed(tmp_path: Path) -> None:
+    report = tmp_path / "modules.json"
+    arguments = ["tcp", "--json", "--listen", "127.0.0.1:0", "echo.example.com:7"]
+    with subprocess.Popen(
+        [sys.executable, "-c", REPORT.format(report=str(report), arguments=arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "TUNNELUI_TOKEN_STORE": "memory"},
+    ) as process:
+        assert process.stdout is not None
+        try:
+            assert any(b'"listening"' in line for line in process.stdout)
+        finally:
+            process.terminate()
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0, output
+    assert not set(json.loads(report.read_text())) & set(HEAVY)
+
+
+def test_the_servers_data_plane_loads_no_web_framework() -> None:
+    loaded = modules_after(
+        "import pkgutil, importlib, tunnelui_server.gateway as g\n"
+        "for m in pkgutil.iter_modules(g.__path__): importlib.import_module(f'{g.__name__}.{m.name}')"
+    )
+    assert not loaded & {"starlette", "uvicorn", "jinja2"}
