@@ -10,9 +10,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.set-up
 PYTEST_ARGS ?=
+BENCH_ARGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports unit e2e pytest coverage peers format clean
+.PHONY: help setup demo test bench screenshots lint types imports unit e2e pytest coverage peers format clean
 
 help:
 	@echo "make demo      a throw-away proxy, services behind it, and tunnelui in front of them"
@@ -20,6 +21,8 @@ help:
 	@echo "make peers     install the real servers and clients that tests/e2e drives (apt, needs root or sudo)"
 	@echo "make lint | types | imports | unit | e2e    one part of the tests"
 	@echo "make coverage  the unit tests, with the lines that none of them runs"
+	@echo "make bench     compare speed and memory with Envoy, HAProxy, ssh and others"
+	@echo "make screenshots    draw the pictures of the documentation anew"
 	@echo "make format    lay out the code"
 	@echo "make clean     remove all that was set up or built here"
 	@echo "Variables: PYTHON=python3.12 for another interpreter, PYTEST_ARGS='-k name' for one test"
@@ -72,6 +75,15 @@ e2e: $(STAMP)
 peers:
 	PYTHON=$(PYTHON) tests/peers/install.sh
 
+# Compares with Envoy, HAProxy, ssh and others; needs root or sudo for their packages, and a quiet machine.
+bench: $(STAMP)
+	PYTHON=$(PYTHON) benchmarks/peers.sh
+	mkdir -p build
+	$(BIN)/python -m benchmarks --json build/bench.json --svg build/bench.svg --text build/bench.txt $(BENCH_ARGS)
+
+screenshots: $(STAMP)
+	$(BIN)/python screenshots/make.py
+
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -79,4 +91,4 @@ format: $(STAMP)
 clean:
 	rm -rf $(VENV) .peers .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	rm -f .coverage .coverage.*
-	find tunnelui server tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find tunnelui server tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

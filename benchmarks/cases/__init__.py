@@ -1,0 +1,1 @@
+"""The measurements. Each module adds samples to the `Results` of a run; `plan.py` says which cases there are."""

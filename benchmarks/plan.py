@@ -1,0 +1,58 @@
+"""Which cases there are, by name, and in which order a run goes through them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.cases.idle import measure_idle
+from benchmarks.cases.round_trip import measure_round_trips
+from benchmarks.cases.start import measure_start
+from benchmarks.cases.traffic import KINDS, measure_traffic
+from benchmarks.halves.registry import Topology
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from benchmarks.cases.run import Run
+
+__all__ = ["CASES", "choose", "go_through"]
+
+_TOPOLOGIES: Final = {"client": Topology.CLIENT, "server": Topology.SERVER, "pair": Topology.PAIR}
+
+CASES: Final = {f"{kind}-{word}": f"{kind}, {topology}" for kind in KINDS for word, topology in _TOPOLOGIES.items()} | {
+    "idle-client": "memory and CPU of idle tunnels, client half",
+    "idle-server": "memory and CPU of idle tunnels, server half",
+    "round-trip": "new connections when the proxy is far away",
+    "start": "start of tunnelui tcp --listen -",
+}
+"""Name for ``--case`` -> what it measures."""
+
+
+def choose(words: Iterable[str]) -> list[str]:
+    """Return the cases that *words* mean: full names, or a part of one before or after the hyphen; all without words.
+
+    :raises ValueError: a word means nothing.
+    """
+    chosen: set[str] = set()
+    for word in words:
+        found = {case for case in CASES if case == word or word in case.split("-", 1)}
+        if not found:
+            raise ValueError(f"there is no case “{word}”; there are {', '.join(CASES)}")
+        chosen |= found
+    return [case for case in CASES if case in chosen or not chosen]
+
+
+def go_through(run: Run, cases: Iterable[str]) -> None:
+    """Measure *cases*."""
+    cases = set(cases)
+    for word, topology in _TOPOLOGIES.items():
+        kinds = frozenset(kind for kind in KINDS if f"{kind}-{word}" in cases)
+        if kinds:
+            measure_traffic(run, topology, kinds)
+    for word in ("client", "server"):
+        if f"idle-{word}" in cases:
+            measure_idle(run, _TOPOLOGIES[word])
+    if "round-trip" in cases:
+        measure_round_trips(run)
+    if "start" in cases:
+        measure_start(run)
