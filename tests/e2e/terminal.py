@@ -8,6 +8,8 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import psutil
+
 from tests.peers.parts import require
 from tests.peers.process import eventually
 
@@ -21,8 +23,9 @@ __all__ = ["Terminal", "run_terminal"]
 class Terminal:
     """One window of *width* by *height* cells."""
 
-    def __init__(self, tmux: Sequence[str], width: int, height: int) -> None:
+    def __init__(self, tmux: Sequence[str], width: int, height: int, status: Path) -> None:
         self._tmux = tmux
+        self._status = status
         self.width = width
         self.height = height
 
@@ -57,16 +60,19 @@ class Terminal:
 
     @property
     def is_over(self) -> bool:
-        return self.command("display-message", "-p", "#{pane_dead}").strip() != "0"
+        """Whether the program has ended. tmux is not asked: it misses the end of a child now and then."""
+        return self._status.exists() and self._status.read_text() != ""
 
     @property
     def exit_code(self) -> int:
-        """Waited for: tmux knows that the program is over before it knows how."""
-        return int(eventually(lambda: self.command("display-message", "-p", "#{pane_dead_status}").strip(), 5))
+        """The shell's: 128 and the number, where a signal ended the program."""
+        return int(self._status.read_text())
 
     @property
-    def pid(self) -> int:
-        return int(self.command("display-message", "-p", "#{pane_pid}").strip())
+    def process(self) -> psutil.Process:
+        """The program itself, without the shell around it."""
+        shell = psutil.Process(int(self.command("display-message", "-p", "#{pane_pid}")))
+        return eventually(shell.children)[0]
 
     def wait_for(self, pattern: str, timeout: float = 15.0) -> re.Match[str]:
         """Wait until *pattern* is on the screen; lines are apart by line feeds."""
@@ -91,17 +97,18 @@ def run_terminal(
 ) -> Iterator[Terminal]:
     """Run *argv* in a terminal; its window stays when the program ends, until the block does."""
     (tmux,) = require("tmux")
-    base = [tmux, "-L", f"tunnelui-{secrets.token_hex(4)}", "-f", "/dev/null"]
-    start = [*base, "new-session", "-d", "-x", str(width), "-y", str(height)]
+    options = folder / "tmux.conf"
+    options.write_text("set -g default-terminal tmux-256color\nset -g remain-on-exit on\nset -g status off\n")
+    base = [tmux, "-L", f"tunnelui-{secrets.token_hex(4)}", "-f", str(options)]
     clean = {key: value for key, value in env.items() if key != "TMUX"}
-    options = ["set-option", "-g", "default-terminal", "tmux-256color", ";", "set-option", "-g", "remain-on-exit", "on"]
-    # The first session starts the server; the options have to be there before the program is.
-    subprocess.run([*start, "sleep 600"], env=clean, cwd=folder, check=True, timeout=10)
-    terminal = Terminal(base, width, height)
+    variables = [part for key, value in clean.items() for part in ("-e", f"{key}={value}")]
+    start = [*base, "new-session", "-d", "-x", str(width), "-y", str(height), *variables, "--"]
+    status = folder / "exit-status"
+    status.unlink(missing_ok=True)
+    start += ["sh", "-c", '"$@"; echo $? >"$0"', str(status), *argv]
+    subprocess.run(start, env=clean, cwd=folder, check=True, timeout=10)
+    terminal = Terminal(base, width, height, status)
     try:
-        terminal.command(*options)
-        variables = [part for key, value in clean.items() for part in ("-e", f"{key}={value}")]
-        terminal.command("respawn-pane", "-k", *variables, *argv)
         yield terminal
     finally:
         terminal.command("kill-server")
