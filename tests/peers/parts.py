@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["ENVOY", "NODE", "NODE_MODULES", "REPOSITORY", "find", "require", "system_user"]
+__all__ = ["ENVOY", "KEYRINGS", "NODE", "NODE_MODULES", "REPOSITORY", "find", "require", "system_user"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PEERS = REPOSITORY / ".peers"
 ENVOY = PEERS / "venv" / "bin" / "envoy"
 NODE = PEERS / "node" / "node"
 NODE_MODULES = PEERS / "node" / "node_modules"
+KEYRINGS = PEERS / "venv" / "bin" / "python"
+"""An interpreter that has keyrings.alt."""
 
 _PLACES = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 _POSTGRES = Path("/usr/lib/postgresql")
