@@ -9,6 +9,7 @@ import pty
 import select
 import subprocess
 import sys
+import termios
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -74,9 +75,14 @@ class Program:
             yield tunnels
 
     @contextmanager
-    def terminal(self, *arguments: str) -> Iterator[Terminal]:
-        """Run a command on a terminal of its own, which is its standard input, output and error."""
+    def terminal(self, *arguments: str, size: tuple[int, int] | None = (24, 80)) -> Iterator[Terminal]:
+        """Run a command on a terminal of its own, which is its standard input, output and error.
+
+        :param size: lines and columns; ``None`` for a terminal that knows none.
+        """
         main, side = pty.openpty()
+        if size:
+            termios.tcsetwinsize(side, size)
         os.set_blocking(main, False)
         terminal: Terminal | None = None
         try:

@@ -6,8 +6,10 @@ import json
 import logging
 import signal
 import termios
+import time
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from tunnelui.cli.log_file import LogFile
@@ -59,16 +61,29 @@ def test_a_wrong_ca_file_is_told_before_the_screen(program: Program) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_gives_the_terminal_back(program: Program, number: signal.Signals) -> None:
+@pytest.mark.parametrize("after", [0.0, 1.0])
+def test_a_signal_gives_the_terminal_back(program: Program, number: signal.Signals, after: float) -> None:
     with program.terminal() as terminal:
         before = settings(terminal)
         terminal.wait_for(ALTERNATE_ON)
-        terminal.read(1.0)
+        time.sleep(after)
         terminal.process.send_signal(number)
-        assert terminal.wait() in (0, 1)
+        assert terminal.wait() == 0
         assert settings(terminal) == before
     assert terminal.shown.rindex(ALTERNATE_OFF) > terminal.shown.rindex(ALTERNATE_ON)
     assert "Traceback" not in terminal.shown
+
+
+def test_a_terminal_without_a_size_does_not_keep_it_busy(program: Program) -> None:
+    with program.terminal(size=None) as terminal:
+        terminal.wait_for(ALTERNATE_ON)
+        terminal.read(1.5)
+        before = psutil.Process(terminal.process.pid).cpu_times().user
+        time.sleep(1.5)
+        terminal.read()
+        assert psutil.Process(terminal.process.pid).cpu_times().user - before < 0.7
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.wait() == 0
 
 
 @pytest.mark.parametrize("and_continued", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
@@ -78,9 +79,35 @@ async def show(engine: LocalEngine) -> int:
     """Draw *engine* until the person leaves. Cancelled by a signal, it gives the terminal back as it was."""
     from tunnelui.tui.app import TunnelApp
 
+    _give_size()
     threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()
-    await TunnelApp(engine, config_path=str(config_dir())).run_async()
+    app = TunnelApp(engine, config_path=str(config_dir()))
+    async with anyio.create_task_group() as tasks:
+
+        async def leave_when_cancelled() -> None:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                app.exit()
+
+        tasks.start_soon(leave_when_cancelled)
+        # Not cancelled itself: the way out of the screen awaits, and would be cut half-way.
+        with anyio.CancelScope(shield=True):
+            await app.run_async()
+        tasks.cancel_scope.cancel()
     return Exit.DONE
+
+
+def _give_size() -> None:
+    """Agree on a size where the terminal has none (a serial line, some containers).
+
+    Textual would guess two different ones and change between them without end.
+    """
+    with contextlib.suppress(OSError):
+        size = os.get_terminal_size(sys.stderr.fileno())
+        if not (size.columns and size.lines):
+            os.environ.setdefault("COLUMNS", "80")
+            os.environ.setdefault("LINES", "24")
 
 
 def _end_with_terminal() -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Meaning", "half_close", "meaning", "reason", "refusal", "request_id"]
 
 _JSON_KEYS: Final = ("error_description", "message", "reason", "detail", "error", "title")
-_SAYS_NOTHING: Final = "the service behind the proxy is unavailable"
+_SAYS_NOTHING: Final = ("the service behind the proxy is unavailable", "you may not use this destination")
 _HIDDEN: Final = b"[token]"
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,4})[^\r\n]*\r\n")
 
@@ -99,6 +99,8 @@ def refusal(
     *identity* is whom the token names; empty when that is not known. *token* is what must not be in its words.
     """
     said = reason(head, body, token=token)
+    if said in _SAYS_NOTHING:  # our server says the same in other words; what Envoy says adds something
+        said = ""
     proxy = str(destination.proxy.address)
     what = meaning(head.status)
     if what is Meaning.DENIED:
@@ -113,8 +115,7 @@ def refusal(
             "unavailable",
             address=str(destination.authority),
             stage="connect",
-            # Our server says the same in other words; what Envoy says adds something.
-            detail="" if said == _SAYS_NOTHING else said,
+            detail=said,
             hint="The service behind the proxy is down, or the proxy can't reach it. The next connection tries again.",
             status=head.status,
             request_id=request_id(head),
