@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from textual.events import Paste
+
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import IDENTITY, NOW, every_state
+from tests.support.tunnel_scenes import IDENTITY, NOW, PROFILES, every_state
 from tunnelui.tui.app import TunnelApp
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ __all__ = ["Clock", "Driven", "drive", "screen_lines"]
 
 SMALL = (80, 24)
 LARGE = (120, 36)
+_LONG = 12
 
 
 class Clock:
@@ -45,9 +48,11 @@ class Driven:
         await self.settle()
 
     async def enter_text(self, text: str) -> None:
-        """Type *text* into whatever has the focus."""
-        for character in text:
-            await self.pilot.press({" ": "space"}.get(character, character))
+        """Type *text* into whatever has the focus; a long one is pasted, which takes one step and not forty."""
+        if len(text) > _LONG and self.app.focused is not None:
+            self.app.focused.post_message(Paste(text))
+        else:
+            await self.pilot.press(*({" ": "space"}.get(character, character) for character in text))
         await self.settle()
 
     async def settle(self) -> None:
@@ -88,7 +93,7 @@ async def drive(
     engine: ScriptedEngine | None = None, *, size: tuple[int, int] = SMALL, clock: Clock | None = None, **options: Any
 ) -> AsyncIterator[Driven]:
     """Run the application on *engine* (one tunnel in every state by default) in a terminal of *size* cells."""
-    engine = engine or ScriptedEngine(every_state(), [IDENTITY])
+    engine = engine or ScriptedEngine(every_state(), [IDENTITY], profiles=PROFILES)
     clock = clock or Clock()
     app = TunnelApp(engine, now=clock, monotonic=clock, ascii_only=options.pop("ascii_only", False), **options)
     async with app.run_test(size=size, notifications=True) as pilot:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from tunnelui.engine.model import EngineSnapshot, Event, IdentitySnapshot, SignInSnapshot, State, TunnelSnapshot
+from tunnelui.engine.model import (
+    EngineSnapshot,
+    Event,
+    IdentitySnapshot,
+    ProfileSnapshot,
+    SignInSnapshot,
+    State,
+    TunnelSnapshot,
+)
 from tunnelui.errors import ConfigError, SignInFailed
 
 if TYPE_CHECKING:
@@ -23,8 +31,15 @@ __all__ = ["ScriptedEngine"]
 class ScriptedEngine:
     """Does what it is asked to, in the snapshot only. ``requests`` lists the calls, ``fail_with`` fails the next."""
 
-    def __init__(self, tunnels: Iterable[TunnelSnapshot] = (), identities: Iterable[IdentitySnapshot] = ()) -> None:
-        self.state = EngineSnapshot(1, tuple(tunnels), tuple(identities))
+    def __init__(
+        self,
+        tunnels: Iterable[TunnelSnapshot] = (),
+        identities: Iterable[IdentitySnapshot] = (),
+        *,
+        profiles: Iterable[ProfileSnapshot] = (),
+        notes: Iterable[str] = (),
+    ) -> None:
+        self.state = EngineSnapshot(1, tuple(tunnels), tuple(identities), tuple(profiles), tuple(notes))
         self.requests: list[tuple[str, ...]] = []
         self.fail_with: Exception | None = None
         self.snapshot_fails: Exception | None = None

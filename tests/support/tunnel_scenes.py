@@ -12,16 +12,29 @@ from tunnelui.engine.model import (
     IdentitySnapshot,
     IdentityStatus,
     Problem,
+    ProfileSnapshot,
     SignInSnapshot,
     StageTimings,
     State,
     TunnelSnapshot,
 )
 
-__all__ = ["HOSTILE", "IDENTITY", "NOW", "PROXY", "events", "every_state", "hostile_tunnel", "identity", "many"]
+__all__ = [
+    "HOSTILE",
+    "IDENTITY",
+    "NOW",
+    "PROFILES",
+    "PROXY",
+    "events",
+    "every_state",
+    "hostile_tunnel",
+    "identity",
+    "many",
+]
 
 NOW = 1_790_000_000.0
 PROXY = "https://pomerium.corp.example:443"
+PROFILES = (ProfileSnapshot("default"), ProfileSnapshot("corp", "https://pomerium.corp.example"))
 URL = (
     "https://authenticate.corp.example/.pomerium/sign_in?pomerium_expiry=1790000300&pomerium_issued=1790000000"
     "&pomerium_redirect_uri=http%3A%2F%2F127.0.0.1%3A40001%2F9a8c0f2d7be14c55&pomerium_signature=J2hG8sKq0Zt1vQxN4mRy"

@@ -37,14 +37,14 @@ BY_NAME = {tunnel.route.name: tunnel for tunnel in every_state()}
         (
             "billing-db",
             "alice@corp.example may not use billing.corp:5432",
-            "Ask the owner of the route for access. Request 9a8c0f2d.",
+            "Ask the administrator of pomerium.corp.example for access.",
             "tunnel.restart",
         ),
         ("kafka-1", "off, would listen on any free port, to kafka-1.corp:9092", "", "tunnel.toggle"),
         (
             "vnc-lab",
             "the certificate of the proxy pomerium.lab.example:443 is not trusted: it is for old.lab.example",
-            "Name the right CA (--alternate-ca-path FILE) or the right host; don't skip the check.",
+            "Name the right CA (ca_file of the profile, config.toml) or the right host; don't skip the check.",
             "tunnel.restart",
         ),
     ],
@@ -100,6 +100,20 @@ def test_a_tunnel_that_was_used_is_not_called_new() -> None:
 def test_a_service_account_is_not_told_to_sign_in_as_someone_else() -> None:
     who = replace(identity(), status=IdentityStatus.SERVICE_ACCOUNT)
     assert "access.sign_in" not in [hint.binding for hint in advise(BY_NAME["billing-db"], who, NOW).hints]
+
+
+@pytest.mark.parametrize(("width", "told"), [(60, False), (80, False), (140, True)])
+def test_the_request_of_a_refusal_is_told_where_there_is_room(width: int, told: bool) -> None:
+    advice = advise(BY_NAME["billing-db"], identity(), NOW)
+    lines = strip_lines("billing-db", advice, "$ink", lambda id: TABLE[id].key[:5], width, UNICODE)
+    assert ("Request 9a8c0f2d." in lines[1].plain) is told
+    assert "9a8c" not in lines[1].plain or told
+
+
+def test_a_refusal_by_an_unknown_proxy_has_words_too() -> None:
+    for proxy in ("", "[1, 2", "https://[::1"):
+        advice = advise(replace(BY_NAME["billing-db"], proxy=proxy), None, NOW)
+        assert advice.then == "Ask the proxy's administrator for access."
 
 
 @pytest.mark.parametrize("state", list(State))

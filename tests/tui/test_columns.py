@@ -12,6 +12,8 @@ from tunnelui.engine.model import State, TunnelSnapshot
 from tunnelui.tui.columns import LEAD, choose_layout, port_only
 from tunnelui.tui.rows import Column, RouteRow, SortOrder, ordered, route_row, state_words
 
+_TOTALS = {Column.IN, Column.OUT}
+
 
 def _rows() -> list[RouteRow]:
     return [route_row(tunnel, NOW) for tunnel in every_state()]
@@ -117,3 +119,20 @@ def test_orders(order: SortOrder, first: str) -> None:
 def test_many_rows_sort_by_name() -> None:
     names = [tunnel.route.name for tunnel in ordered(reversed(many(50)), SortOrder())]
     assert names == sorted(names)
+
+
+def test_beside_a_pane_the_totals_give_way_before_anything_is_cut() -> None:
+    full = choose_layout(200, _rows(), profiles=False, totals=False)
+    assert {Column.IN, Column.OUT} <= {slot.column for slot in full.slots}
+    seen = set()
+    for width in range(110, 60, -1):
+        layout = choose_layout(width, _rows(), profiles=False, totals=False)
+        columns = {slot.column for slot in layout.slots}
+        whole = {
+            column: next(slot.width for slot in layout.slots if slot.column is column) for column in columns - _TOTALS
+        }
+        if columns & _TOTALS:
+            assert columns >= _TOTALS  # both or none
+            assert all(whole[column] >= max(len(row.cell(column)) for row in _rows()) for column in whole)
+        seen.add(bool(columns & _TOTALS))
+    assert seen == {True, False}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.support.screens import LARGE, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, NOW, every_state
@@ -12,6 +14,7 @@ from tunnelui.tui.screens.log import LogScreen
 from tunnelui.tui.screens.route_form import RouteForm
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.screens.sign_in import SignInScreen
+from tunnelui.tui.widgets.detail_panel import DetailPanel
 
 ORDERS = ["j", "j", "j", "j", "enter"]
 
@@ -133,3 +136,40 @@ async def test_the_graph_carries_its_peak() -> None:
         line = next(line for line in driven.lines if line.startswith("  In"))
         assert "█▁▅▁" in line
         assert "peak 1000 KB/s" in line or "peak 1.0 MB/s" in line
+
+
+async def test_a_request_id_stays_whole_in_the_pane() -> None:
+    request = "6d9dace0-7fa3-4a30-8cb1-5d0f1b2a9c77"
+    tunnel = every_state()[5]
+    assert tunnel.problem
+    tunnel = replace(tunnel, problem=replace(tunnel.problem, request_id=request))
+    async with drive(ScriptedEngine([tunnel], [IDENTITY]), size=LARGE) as driven:
+        assert f"request {request}" in driven.text
+
+
+async def test_the_pane_shows_the_newest_connection_until_somebody_chooses() -> None:
+    async with drive(size=LARGE) as driven:
+        await driven.press("j", "j", "j", "j")
+        assert "Stages of 127.0.0.1:51220" in driven.text
+        fresh = ConnectionSnapshot(9, "127.0.0.1:60000", ConnectionState.OPEN, NOW)
+        driven.engine.change("orders-db", connections=(fresh, *every_state()[0].connections), live=3)
+        await driven.settle()
+        assert "Stages of 127.0.0.1:60000" in driven.text
+        await driven.press("tab", "j")
+        newer = replace(fresh, id=10, peer="127.0.0.1:60001")
+        driven.engine.change("orders-db", connections=(newer, fresh, *every_state()[0].connections), live=4)
+        await driven.settle()
+        assert "Stages of 127.0.0.1:51220" in driven.text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (80, 18), (100, 30), (120, 36), (160, 50)])
+@pytest.mark.parametrize("index", range(8))
+async def test_nothing_is_pushed_out_of_the_details(size: tuple[int, int], index: int) -> None:
+    """What does not fit is left out as a whole; the list of connections keeps its head line."""
+    async with drive(ScriptedEngine([every_state()[index]], [IDENTITY]), size=size) as driven:
+        if size[0] < 100:
+            await driven.press("enter")
+        panel = driven.app.screen.query_one(DetailPanel)
+        last = [child for child in panel.children if child.display][-1]
+        assert last.region.bottom <= panel.region.bottom
+        assert panel.connections.size.height >= 3

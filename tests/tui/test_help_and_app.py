@@ -164,15 +164,6 @@ async def test_a_log_that_breaks_is_told_and_the_application_goes_on() -> None:
         assert driven.engine.requests == [("restart", "billing-db")]
 
 
-async def test_notes_of_the_engine_are_told_once() -> None:
-    async with drive() as driven:
-        driven.engine.note("no keyring here: the token stays in memory")
-        await driven.settle()
-        driven.engine.change("orders-db", bytes_in=1)
-        await driven.settle()
-        assert driven.toasts == ["no keyring here: the token stays in memory"]
-
-
 async def test_the_palette_runs_commands_and_switches_the_theme() -> None:
     async with drive() as driven:
         assert driven.app.theme == DARK.name

@@ -6,6 +6,7 @@ import pytest
 from textual.widgets import Input
 
 from tests.support.screens import LARGE, SMALL, drive
+from tests.support.scripted_engine import ScriptedEngine
 from tunnelui.errors import ConfigError
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.route_form import RouteForm
@@ -13,11 +14,9 @@ from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.widgets.route_list import RouteList
 from tunnelui.tui.widgets.tick import Tick
 
-PROFILES = {"default": "", "corp": "https://pomerium.corp.example"}
-
 
 async def test_a_destination_is_all_that_a_route_needs() -> None:
-    async with drive(profiles=PROFILES) as driven:
+    async with drive() as driven:
         await driven.press("a")
         await driven.enter_text("tcp+https://proxy.example/db.internal:5432")
         assert "✓ proxy https://proxy.example, target db.internal:5432" in driven.text
@@ -32,7 +31,7 @@ async def test_a_destination_is_all_that_a_route_needs() -> None:
 
 
 async def test_every_field_reaches_the_route() -> None:
-    async with drive(profiles=PROFILES) as driven:
+    async with drive() as driven:
         await driven.press("a")
         for text in ("db:5432", "my db", "127.0.0.1:9000", "https://p.example", "corp", "a, b"):
             driven.app.focused.value = text  # type: ignore[union-attr]  # an Input has the focus
@@ -46,7 +45,7 @@ async def test_every_field_reaches_the_route() -> None:
 
 
 async def test_mistakes_are_told_line_by_line_and_saving_goes_to_the_first() -> None:
-    async with drive(profiles=PROFILES) as driven:
+    async with drive() as driven:
         await driven.press("a")
         await driven.enter_text("ssh://x")
         assert "only tcp+https://" in driven.text
@@ -65,6 +64,25 @@ async def test_an_empty_form_says_what_is_missing() -> None:
         assert "A route needs a destination." in driven.text
 
 
+async def test_a_new_route_starts_with_the_profile_of_the_selected_one() -> None:
+    async with drive() as driven:
+        await driven.press("a")
+        assert driven.app.screen.query_one("#profile", Input).value == "corp"
+        await driven.press("escape")
+        assert driven.shows(RoutesScreen)
+    async with drive(ScriptedEngine()) as driven:
+        await driven.press("a")
+        assert driven.app.screen.query_one("#profile", Input).value == "default"
+
+
+async def test_a_mistake_is_told_to_its_end() -> None:
+    async with drive() as driven:
+        await driven.press("a")
+        await driven.enter_text("ssh://x")
+        words = " ".join(driven.text.split())
+        assert "Write HOST:PORT, tcp+https://HOST:PORT, or tcp+https://PROXY/HOST:PORT." in words
+
+
 async def test_a_name_typed_by_hand_is_kept() -> None:
     async with drive() as driven:
         await driven.press("a", "tab")
@@ -75,7 +93,7 @@ async def test_a_name_typed_by_hand_is_kept() -> None:
 
 
 async def test_editing_starts_with_what_is_there_and_shows_that_it_changed() -> None:
-    async with drive(profiles=PROFILES) as driven:
+    async with drive() as driven:
         await driven.press("j", "e")
         assert driven.lines[0].startswith(" ‹ Edit route  grafana")
         assert "changed" not in driven.lines[0]
@@ -124,13 +142,27 @@ async def test_a_route_that_can_not_be_saved_stays_in_the_form(error: Exception,
 
 
 async def test_the_command_is_copied_on_one_line() -> None:
-    async with drive(profiles=PROFILES) as driven:
+    async with drive() as driven:
         await driven.press("j", "e", "ctrl+y")
         assert driven.app.clipboard == "tunnelui tcp grafana.corp:3000 --listen 127.0.0.1:13000 --profile corp"
 
 
+async def test_the_proxy_of_the_profile_is_shown_and_can_be_overruled() -> None:
+    async with drive() as driven:
+        await driven.press("j", "e")
+        assert "✓ proxy https://pomerium.corp.example, target grafana.corp:3000" in driven.text
+        assert "https://pomerium.corp.example, as the profile says" in driven.text
+        driven.app.screen.query_one("#proxy_url", Input).value = "https://other.example"
+        await driven.settle()
+        assert "✓ proxy https://other.example, target grafana.corp:3000" in driven.text
+        assert "as the profile says" not in driven.text
+        driven.app.screen.query_one("#profile", Input).value = "nowhere"
+        await driven.settle()
+        assert "config.toml has: default, corp" in driven.text
+
+
 async def test_a_long_command_is_broken_between_flags() -> None:
-    async with drive(profiles=PROFILES) as driven:
+    async with drive() as driven:
         await driven.press("j", "e")
         driven.app.screen.query_one("#proxy_url", Input).value = "https://a-rather-long-proxy-name.corp.example:8443"
         await driven.settle()

@@ -8,13 +8,18 @@ import pytest
 
 from tests.support.screens import LARGE, SMALL, Clock
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import IDENTITY, events, every_state, identity
+from tests.support.tunnel_scenes import IDENTITY, PROFILES, events, every_state, identity
 from tunnelui.tui.app import TunnelApp
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
 
 
+NOTES = (
+    "The demo's sign-in: alice@example.com with the password amber-falcon-29",
+    "no usable keyring; the token stays in memory. To keep it in a private file instead: --token-store file "
+    "(or TUNNELUI_TOKEN_STORE=file).",
+)
 SCENES: dict[str, tuple[str, list[str]]] = {
     "routes": ("states", []),
     "routes-live": ("states", ["j", "j", "j", "j"]),
@@ -28,6 +33,8 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "help": ("states", ["question_mark"]),
     "first-run": ("empty", []),
     "sign-in": ("sign-in", ["j", "j", "i"]),
+    "sign-in-notes": ("notes", ["j", "j", "i"]),
+    "routes-notes": ("notes", ["j"]),
     "routes-light": ("light", []),
     "routes-ascii": ("ascii", []),
 }
@@ -40,7 +47,12 @@ def test_picture(snap_compare: Any, scene: str, size: tuple[int, int]) -> None:
     if kind == "empty":
         engine = ScriptedEngine()
     else:
-        engine = ScriptedEngine(every_state(), [identity(sign_in=True) if kind == "sign-in" else IDENTITY])
+        engine = ScriptedEngine(
+            every_state(),
+            [identity(sign_in=True) if kind in ("sign-in", "notes") else IDENTITY],
+            profiles=PROFILES,
+            notes=NOTES if kind == "notes" else (),
+        )
     clock = Clock()
     app = TunnelApp(
         engine,
@@ -49,7 +61,6 @@ def test_picture(snap_compare: Any, scene: str, size: tuple[int, int]) -> None:
         ascii_only=kind == "ascii",
         theme_name="light" if kind == "light" else "dark",
         config_path="~/.config/tunnelui/config.toml",
-        profiles={"default": "", "corp": "https://pomerium.corp.example"},
     )
 
     async def before(pilot: Pilot[None]) -> None:

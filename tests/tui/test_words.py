@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tests.support.tunnel_scenes import HOSTILE
-from tunnelui.errors import ConfigError
-from tunnelui.tui.words import cut, cut_middle, fit, line, pad, reason, safe, told, wrap, wrap_hard
+from tunnelui.tui.words import cut, cut_middle, fit, line, pad, reason, safe, wrap, wrap_hard
 
 
 def test_plain_text_is_left_alone() -> None:
@@ -81,11 +80,6 @@ def test_pad_to_the_right() -> None:
 
 def test_a_line_takes_markup_literally() -> None:
     assert line("[bold]", ("[/x]", "$live")).plain == "[bold][/x]"
-
-
-def test_an_error_is_told_with_its_next_step() -> None:
-    assert told(ConfigError("no such route", hint="See the list.")) == "no such route. See the list."
-    assert told(ConfigError("wrong.", place="name")) == "name: wrong."
 
 
 def test_an_error_without_words_is_named_by_its_kind() -> None:

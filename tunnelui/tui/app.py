@@ -8,7 +8,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding
 
 from tunnelui.errors import TunnelError
@@ -16,14 +16,16 @@ from tunnelui.tui.bindings import APP, GROUPS, TABLE
 from tunnelui.tui.clipboard import copy_natively
 from tunnelui.tui.feed import Feed, sign_in_news
 from tunnelui.tui.glyphs import choose_glyphs
+from tunnelui.tui.host import Host
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.help import HelpScreen, entries_of
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.screens.sign_in import SignInScreen
+from tunnelui.tui.steps import told
 from tunnelui.tui.theme import DARK, LIGHT
 from tunnelui.tui.verbs import Verbs
-from tunnelui.tui.words import reason, safe, told
+from tunnelui.tui.words import reason, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from tunnelui.engine.interface import Engine
-    from tunnelui.engine.model import Event
     from tunnelui.tui.feed import Severity
     from tunnelui.tui.view import View
 
@@ -45,10 +46,9 @@ _INTERRUPT_WINDOW = 2.0
 _EVENTS = 2000
 
 
-class TunnelApp(App[None]):
+class TunnelApp(Host):
     """The screens on *engine*. Quitting leaves the engine alone: who made it closes it.
 
-    :param profiles: the profiles that exist, each with its proxy URL or nothing; ``None`` where they are not known.
     :param config_path: shown to new users.
     :param theme_name: ``dark`` or ``light``; without one ``TUNNELUI_THEME`` decides.
     :param ascii_only: no Unicode signs; without it ``TUNNELUI_ASCII`` and the locale decide.
@@ -65,7 +65,6 @@ class TunnelApp(App[None]):
         self,
         engine: Engine,
         *,
-        profiles: Mapping[str, str] | None = None,
         config_path: str = "",
         theme_name: str | None = None,
         ascii_only: bool | None = None,
@@ -75,10 +74,9 @@ class TunnelApp(App[None]):
     ) -> None:
         super().__init__()
         self.engine = engine
-        self.profiles = profiles
         self.config_path = config_path
         self.glyphs = choose_glyphs(ascii_only)
-        self.events: deque[Event] = deque(maxlen=_EVENTS)
+        self.events = deque(maxlen=_EVENTS)
         self._feed = Feed(engine, now=now, monotonic=monotonic)
         self._monotonic = monotonic
         self.verbs = Verbs(self)

@@ -77,6 +77,8 @@ DETAIL: Final = [
 BACK: Final = _key("escape", "back", "back", "move.back", show=True, display="esc")
 
 SIGN_IN: Final = [
+    _key("j,down", "scroll(1)", "scroll", "move.down"),
+    _key("k,up", "scroll(-1)", "scroll", "move.up"),
     _key("y", "copy_url", "copy", "copy.url", show=True, full="the address"),
     _key("b", "open_browser", "browser", "access.browser", show=True, full="open a browser"),
     _key("v", "paste", "paste", "access.paste", show=True, full="paste the answer"),

@@ -60,8 +60,12 @@ class Layout:
         return next((slot.column for slot in reversed(self.slots) if x >= slot.x), None)
 
 
-def choose_layout(width: int, rows: Sequence[RouteRow], *, profiles: bool) -> Layout:
-    """Return the layout for *width* cells. *profiles* says whether the PROFILE column would tell anything."""
+def choose_layout(width: int, rows: Sequence[RouteRow], *, profiles: bool, totals: bool = True) -> Layout:
+    """Return the layout for *width* cells.
+
+    :param profiles: whether the PROFILE column would tell anything.
+    :param totals: without it IN and OUT stay only where nothing else is cut for them; a pane beside the list has them.
+    """
     wanted = {column: _widest(column, rows) for column in (Column.NAME, Column.DESTINATION, Column.LOCAL)}
     wanted[Column.STATE] = _STATE_WIDTH
     wanted[Column.PROFILE] = _widest(Column.PROFILE, rows)
@@ -73,6 +77,8 @@ def choose_layout(width: int, rows: Sequence[RouteRow], *, profiles: bool) -> La
     def spare() -> int:
         return width - LEAD - _TAIL - sum(widths.values()) - (len(widths) - 1)
 
+    if not totals and spare() < sum(wanted[column] - own for column, own in widths.items()):
+        del widths[Column.OUT], widths[Column.IN]
     for column in (Column.OUT, Column.IN, Column.PROFILE):
         if spare() < 0:
             widths.pop(column, None)

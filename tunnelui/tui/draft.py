@@ -11,6 +11,7 @@ from tunnelui.config.route_rules import check_route
 from tunnelui.engine.destinations import resolve_destination
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
+from tunnelui.tui.steps import next_step
 from tunnelui.wire.address import TCPListen, UnixListen, parse_listen
 from tunnelui.wire.destination import parse_destination
 
@@ -92,23 +93,29 @@ def check_draft(
         if not getattr(route, field):
             verdicts[field] = Verdict("", "HOST:PORT, or tcp+https://PROXY/HOST:PORT" if field == "destination" else "")
     if route.destination and not verdicts["destination"].mark and verdicts["proxy_url"].mark != "bad":
-        verdicts["destination"] = _resolved(route, profiles or {})
+        verdicts["destination"], by_profile = _resolved(route, (profiles or {}).get(route.profile, ""))
+        if by_profile:
+            verdicts["proxy_url"] = Verdict("", f"{by_profile}, as the profile says")
     if verdicts["listen"].mark != "bad":
         verdicts["listen"] = _listening(route, listens)
     return verdicts
 
 
-def _resolved(route: Route, profiles: Mapping[str, str]) -> Verdict:
+def _resolved(route: Route, of_profile: str) -> tuple[Verdict, str]:
+    """Say where the destination leads, and which proxy is the profile's choice, if it is."""
     try:
-        destination = resolve_destination(route, Profile(route.profile, profiles.get(route.profile, "")))
+        destination = resolve_destination(route, Profile(route.profile, of_profile))
+        chosen = destination != resolve_destination(route, Profile(route.profile))
     except ConfigError as error:
-        return Verdict("bad", _wrong(error))
-    return Verdict("good", f"proxy {destination.proxy.url}, target {destination.authority}")
+        return Verdict("bad", _wrong(error)), ""
+    proxy = destination.proxy.url
+    return Verdict("good", f"proxy {proxy}, target {destination.authority}"), proxy if chosen else ""
 
 
 def _wrong(error: ConfigError) -> str:
     """The sentence without the field's name, which stands beside it anyway, and the next step."""
-    return f"{error.message}. {error.hint}" if error.hint else error.message
+    hint = next_step(error.code, error.hint)
+    return f"{error.message}. {hint}" if hint else error.message
 
 
 def _listening(route: Route, listens: Mapping[str, str]) -> Verdict:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from rich.cells import cell_len
 
 from tunnelui.engine.model import IdentityStatus
 from tunnelui.tui.format import bytes_long, clock, duration, milliseconds, rate_long
 from tunnelui.tui.rows import local_of, target_of
+from tunnelui.tui.steps import on_screen
 from tunnelui.tui.words import cut, cut_middle, fit, line, pad, safe, wrap
 
 if TYPE_CHECKING:
@@ -17,17 +20,27 @@ if TYPE_CHECKING:
     from tunnelui.tui.glyphs import Glyphs
     from tunnelui.tui.rates import Series
 
-__all__ = ["fact_lines", "graph", "identity_words", "problem_lines", "session_words", "stage_lines", "traffic_lines"]
+__all__ = [
+    "NARROW",
+    "fact_lines",
+    "graph",
+    "identity_words",
+    "problem_lines",
+    "session_words",
+    "stage_lines",
+    "traffic_lines",
+]
 
 _LABEL = 13
-_NARROW = 60
+NARROW: Final = 60
+"""Below this width, in cells, labels are short and graphs stand on lines of their own."""
 
 
 def fact_lines(
     tunnel: TunnelSnapshot, identity: IdentitySnapshot | None, now: float, width: int, glyphs: Glyphs
 ) -> list[Content]:
     """Local, Destination, Proxy, Session, Tags: one line each, cut to *width* cells."""
-    label = _LABEL if width >= _NARROW else 9
+    label = _LABEL if width >= NARROW else 9
     room = max(8, width - label - 3)
     local = local_of(tunnel)
     pinned = "" if not local else "  pinned" if tunnel.route.listen else "  free port"
@@ -72,13 +85,18 @@ def session_words(identity: IdentitySnapshot | None, now: float, room: int = 80)
     return words if len(words) <= room else f"{name}, {left} left"
 
 
-def problem_lines(problem: Problem, width: int, limit: int = 4) -> list[Content]:
-    """The problem, its next step and its request, wrapped: nothing of it is more than *limit* lines long."""
+def problem_lines(problem: Problem, identity: IdentitySnapshot | None, width: int, limit: int = 4) -> list[Content]:
+    """The problem as *identity* sees it, its next step and its request, wrapped: at most *limit* lines for each."""
+    problem = on_screen(problem, identity)
     room = max(10, width - 4)
     rows = [line("  ", (row, "$denied")) for row in wrap(safe(problem.message, 600), room, limit)]
-    rows += [line("  ", (row, "")) for row in wrap(safe(problem.hint, 400), room, 2)]
-    when = f"at {clock(problem.at)}" + (f", request {safe(problem.request_id)}" if problem.request_id else "")
-    rows.append(line("  ", (cut(when, room), "$muted")))
+    rows += [line("  ", (row, "")) for row in wrap(safe(problem.hint, 400), room, limit)]
+    ends = [f"at {clock(problem.at)}"]
+    if problem.request_id:
+        ends.append(f"request {safe(problem.request_id)}")
+    if cell_len(", ".join(ends)) <= room:
+        ends = [", ".join(ends)]
+    rows += [line("  ", (cut(end, room), "$muted")) for end in ends]
     return rows
 
 
@@ -89,7 +107,7 @@ def traffic_lines(
 
     Both graphs have one scale. In a narrow pane a graph has a line of its own, if the pane is *roomy*.
     """
-    narrow = width < _NARROW
+    narrow = width < NARROW
     label = 9 if narrow else _LABEL
     shared = max([0.0, *series[0].history, *series[1].history])
     room = min(60, width - 4) if narrow else min(60, width - label - 49)
@@ -138,20 +156,24 @@ def stage_lines(connection: ConnectionSnapshot | None, width: int, glyphs: Glyph
     facts = [each for each in (safe(connection.cause), safe(connection.tls)) if each]
     if connection.request_id:
         facts.append(f"request {safe(connection.request_id)}")
-    rows.append(line(("  " + cut(", ".join(facts), width - 3, glyphs.ellipsis), "$muted")))
+    ends = [", ".join(facts)]
+    if connection.request_id and cell_len(ends[0]) > width - 3:  # a request is for asking about it: it stays whole
+        ends = [", ".join(facts[:-1]), facts[-1]]
+    rows += [line(("  " + cut(end, width - 3, glyphs.ellipsis), "$muted")) for end in ends if end]
     return rows
 
 
 def _stage_words(timings: StageTimings, width: int) -> list[Content]:
     rows: list[list[tuple[str, str]]] = [[]]
     used = 0
+    gap = "  " if width < NARROW else "   "
     for name, style in _STAGES:
         words = (name.replace("_", " "), milliseconds(getattr(timings, name)))
-        size = len(words[0]) + len(words[1]) + 4
-        if used and used + size > width - 2:
+        size = len(words[0]) + len(words[1]) + 1 + len(gap)
+        if used and used + size - len(gap) > width - 2:
             rows.append([])
             used = 0
-        rows[-1] += [(words[0] + " ", style), (words[1] + "   ", "")]
+        rows[-1] += [(words[0] + " ", style), (words[1] + gap, "")]
         used += size
     return [line("  ", *row) for row in rows]
 

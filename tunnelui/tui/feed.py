@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tunnelui.engine.model import EngineSnapshot, IdentitySnapshot, IdentityStatus
 from tunnelui.tui.rates import Rates
+from tunnelui.tui.steps import on_screen
 from tunnelui.tui.view import View
 from tunnelui.tui.words import reason, safe
 
@@ -70,12 +71,12 @@ class News:
 
 
 def sign_in_news(old: EngineSnapshot, new: EngineSnapshot, key: str) -> list[News]:
-    """Return what is worth a toast between two snapshots: sign-ins that began or ended, and new notes.
+    """Return what is worth a toast between two snapshots: sign-ins that began or ended.
 
     *key* is the key that shows the sign-in.
     """
     before = {(each.profile, each.proxy): each for each in old.identities}
-    news = [News(safe(note), "warning") for note in new.notes if note not in old.notes]
+    news: list[News] = []
     for identity in new.identities:
         last = before.get((identity.profile, identity.proxy))
         was = last is not None and last.sign_in is not None
@@ -88,7 +89,9 @@ def sign_in_news(old: EngineSnapshot, new: EngineSnapshot, key: str) -> list[New
 
 def _ended(identity: IdentitySnapshot) -> News:
     if identity.status in (IdentityStatus.SIGNED_IN, IdentityStatus.SERVICE_ACCOUNT):
-        return News(f"Signed in as {safe(identity.name) or 'somebody unnamed'}.")
+        name = safe(identity.name)
+        return News(f"Signed in as {name}." if name else "Signed in.")
     if identity.problem is not None:
-        return News(f"{safe(identity.problem.message)}. {safe(identity.problem.hint)}".strip(), "error")
+        problem = on_screen(identity.problem, identity)
+        return News(f"{safe(problem.message)}. {safe(problem.hint)}".strip(), "error")
     return News("The sign-in ended without a token.", "warning")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tunnelui.config.route import DEFAULT_PROFILE
 from tunnelui.engine.model import State
 from tunnelui.errors import TunnelError
 from tunnelui.tui.rows import local_of
@@ -18,7 +19,7 @@ from tunnelui.tui.words import safe
 if TYPE_CHECKING:
     from tunnelui.config.route import Route
     from tunnelui.engine.model import TunnelSnapshot
-    from tunnelui.tui.app import TunnelApp
+    from tunnelui.tui.host import Host
 
 __all__ = ["Verbs"]
 
@@ -26,7 +27,7 @@ __all__ = ["Verbs"]
 class Verbs:
     """The verbs of the routes. A verb without a route says so."""
 
-    def __init__(self, app: TunnelApp) -> None:
+    def __init__(self, app: Host) -> None:
         self._app = app
         self._removed: list[tuple[Route, bool]] = []
 
@@ -61,8 +62,10 @@ class Verbs:
     def show_log(self, route: str) -> None:
         self._app.push_screen(LogScreen(route))
 
-    def add(self) -> None:
-        self._app.push_screen(RouteForm(), self._saved)
+    def add(self, beside: TunnelSnapshot | None) -> None:
+        """Show an empty form; the new route starts with the profile of the one *beside* it."""
+        profile = beside.route.profile if beside else DEFAULT_PROFILE
+        self._app.push_screen(RouteForm(profile=profile), self._saved)
 
     def edit(self, tunnel: TunnelSnapshot | None) -> None:
         if tunnel is None:

@@ -16,9 +16,7 @@ from tunnelui.text import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tunnelui.errors import TunnelError
-
-__all__ = ["cut", "cut_middle", "fit", "line", "literal", "pad", "reason", "safe", "told", "wrap", "wrap_hard"]
+__all__ = ["cut", "cut_middle", "fit", "line", "literal", "pad", "reason", "safe", "wrap", "wrap_hard"]
 
 _MAX_MARKS = 2
 
@@ -52,12 +50,6 @@ def safe(text: str, limit: int = 200) -> str:
 def reason(error: Exception) -> str:
     """Return what an unforeseen error says, or at least what it is."""
     return safe(str(error), 400) or type(error).__name__
-
-
-def told(error: TunnelError) -> str:
-    """Return the sentence of an error and its next step."""
-    sentence = safe(str(error), 600).rstrip(".")
-    return f"{sentence}. {safe(error.hint, 400)}".rstrip()
 
 
 def line(*parts: str | tuple[str, str], limit: int = 400) -> Content:

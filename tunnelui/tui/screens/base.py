@@ -1,4 +1,4 @@
-"""What all screens share: the application by its type, and the two things that it tells them."""
+"""What all screens share: the application as a `tunnelui.tui.host.Host`, and the two things that it tells them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textual.screen import ModalScreen, Screen
 
 if TYPE_CHECKING:
     from tunnelui.engine.model import Event
-    from tunnelui.tui.app import TunnelApp
+    from tunnelui.tui.host import Host
     from tunnelui.tui.view import View
 
 __all__ = ["Dialog", "TunnelScreen"]
@@ -23,8 +23,8 @@ class TunnelScreen(Screen[Result], Generic[Result]):
     """What the help calls this screen."""
 
     @property
-    def tunnels(self) -> TunnelApp:
-        return cast("TunnelApp", self.app)
+    def tunnels(self) -> Host:
+        return cast("Host", self.app)
 
     def on_screen_resume(self) -> None:
         self.show_view(self.tunnels.view)
@@ -40,5 +40,5 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     """A screen on top of another one, which stays in sight."""
 
     @property
-    def tunnels(self) -> TunnelApp:
-        return cast("TunnelApp", self.app)
+    def tunnels(self) -> Host:
+        return cast("Host", self.app)

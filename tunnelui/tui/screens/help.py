@@ -60,7 +60,7 @@ def entries_of(screen: Screen[object]) -> list[KeyEntry]:
         if display not in shown:
             shown.append(display)
     for shown in keys.values():
-        shown.sort(key=lambda key: (len(key), not key.isascii()))
+        shown.sort(key=lambda key: (len(key) > 1, not key.isascii()))
     return [KeyEntry(group, " ".join(shown), words) for (group, words), shown in keys.items()]
 
 

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input
 
+from tunnelui.config.route import DEFAULT_PROFILE
 from tunnelui.engine.model import State
 from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import FORM
@@ -16,12 +17,13 @@ from tunnelui.tui.draft import Draft, Verdict, check_draft, suggested_name
 from tunnelui.tui.rows import local_of
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.question import Question
+from tunnelui.tui.steps import told
 from tunnelui.tui.widgets.field import Field
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.rules import Rule
 from tunnelui.tui.widgets.tick import Tick
-from tunnelui.tui.words import cut, line, reason, safe, told
+from tunnelui.tui.words import cut, line, reason, safe, wrap
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -40,19 +42,24 @@ _LABELS = {
     "profile": ("Profile", "default"),
     "tags": ("Tags", "db, prod"),
 }
+_LONGEST_VERDICT = 3
+"""Lines under a field that is wrong."""
 _COLOURS = {"good": "$live", "bad": "$denied", "warn": "$auth", "": "$muted"}
 
 
 class RouteForm(TunnelScreen[str]):
-    """Ends with the name of the route that was saved, or with nothing."""
+    """Ends with the name of the route that was saved, or with nothing.
+
+    :param route: the one to change; without it a new one is made, of the *profile* at first.
+    """
 
     HELP_TITLE: ClassVar[str] = "Route form"
     BINDINGS: ClassVar[list[BindingType]] = [*FORM]
 
-    def __init__(self, route: Route | None = None) -> None:
+    def __init__(self, route: Route | None = None, *, profile: str = DEFAULT_PROFILE) -> None:
         super().__init__()
         self._route = route
-        self._start = Draft.of(route) if route else Draft()
+        self._start = Draft.of(route) if route else Draft(profile=profile)
         self._named = route is not None
         self._problem = ""
         self._saving = False
@@ -120,7 +127,8 @@ class RouteForm(TunnelScreen[str]):
             for each in self.tunnels.view.snapshot.tunnels
             if each.route.name in others and local_of(each)
         }
-        return check_draft(draft, taken=others, listens=listens, profiles=self.tunnels.profiles)
+        profiles = {each.name: each.proxy_url for each in self.tunnels.view.snapshot.profiles} or None
+        return check_draft(draft, taken=others, listens=listens, profiles=profiles)
 
     def _judge(self) -> None:
         """Say under each field what it means, and below all of them the command that does the same."""
@@ -129,10 +137,13 @@ class RouteForm(TunnelScreen[str]):
         width = self.size.width
         for field, verdict in self._verdicts(draft).items():
             mark = {"good": glyphs.good, "bad": glyphs.bad, "warn": glyphs.state(State.PORT_BUSY)}.get(verdict.mark, "")
-            words = cut(safe(verdict.words, 400), width - 20, glyphs.ellipsis)
             style = _COLOURS[verdict.mark] if verdict.mark != "good" else "$muted"
-            view = self.query_one(f"#{field}-verdict", LineView)
-            view.show(line(" " * 15, (f"{mark} " if mark else "", _COLOURS[verdict.mark]), (words, style)))
+            most = _LONGEST_VERDICT if verdict.mark == "bad" else 1
+            first, *more = wrap(safe(verdict.words, 400), max(8, width - 18), most) or [""]
+            self.query_one(f"#{field}-verdict", LineView).show(
+                line(" " * 15, (f"{mark} " if mark else "", _COLOURS[verdict.mark]), (first, style)),
+                *(line(" " * 17, (row, style)) for row in more),
+            )
         changed = draft != self._start
         title = "Edit route" if self._route else "Add a route"
         name = safe(self._route.name, 64) if self._route else ""

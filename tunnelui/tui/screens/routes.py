@@ -15,6 +15,7 @@ from tunnelui.tui.widgets.detail_panel import DetailPanel
 from tunnelui.tui.widgets.event_log import EventLog
 from tunnelui.tui.widgets.filter_bar import FilterBar
 from tunnelui.tui.widgets.key_footer import KeyFooter
+from tunnelui.tui.widgets.notes import NoteBand
 from tunnelui.tui.widgets.route_list import RouteList
 from tunnelui.tui.widgets.rules import ColumnRule, Rule
 from tunnelui.tui.widgets.status_bar import StatusBar
@@ -77,6 +78,7 @@ class RoutesScreen(TunnelScreen[None]):
             yield DetailPanel(glyphs, id="pane")
         yield Rule(glyphs, id="log-rule")
         yield EventLog(glyphs, id="log")
+        yield NoteBand(app.key_name, id="notes")
         yield Rule(glyphs, id="strip-rule")
         yield TroubleStrip(glyphs, app.key_name, id="strip")
         yield Rule(glyphs)
@@ -106,6 +108,7 @@ class RoutesScreen(TunnelScreen[None]):
 
     def show_view(self, view: View) -> None:
         self.routes.show(view.snapshot.tunnels, view.now, self._filter)
+        self.query_one(NoteBand).show_notes(view.snapshot.notes)
         empty = not view.snapshot.tunnels
         if empty != self.has_class("-empty"):
             self.set_class(empty, "-empty")
@@ -158,6 +161,7 @@ class RoutesScreen(TunnelScreen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= _WIDE and event.size.height >= _TALL, "-panes")
+        self.routes.show_totals(not self.has_class("-panes"))
         if not self.has_panes and self.focused is not None and not isinstance(self.focused, (RouteList, Input)):
             self.routes.focus()
         self.call_after_refresh(self._show_selected)
@@ -206,6 +210,8 @@ class RoutesScreen(TunnelScreen[None]):
             self.routes.focus()
         elif self._filter:
             self.query_one(FilterBar).clear()
+        else:
+            self.query_one(NoteBand).send_away()
 
     def action_next_pane(self) -> None:
         if not self.has_panes:
@@ -228,7 +234,7 @@ class RoutesScreen(TunnelScreen[None]):
         await self.tunnels.verbs.copy_local(self.selected)
 
     def action_add(self) -> None:
-        self.tunnels.verbs.add()
+        self.tunnels.verbs.add(self.selected)
 
     def action_edit(self) -> None:
         self.tunnels.verbs.edit(self.selected)

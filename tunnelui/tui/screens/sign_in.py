@@ -14,11 +14,13 @@ from tunnelui.tui.bindings import SIGN_IN
 from tunnelui.tui.format import duration
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.question import Question
+from tunnelui.tui.steps import in_screen_words, on_screen, told
 from tunnelui.tui.widgets.field import Field
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
+from tunnelui.tui.widgets.notes import note_rows
 from tunnelui.tui.widgets.rules import Rule
-from tunnelui.tui.words import cut, cut_middle, line, reason, safe, told, wrap, wrap_hard
+from tunnelui.tui.words import cut, cut_middle, line, reason, safe, wrap, wrap_hard
 
 if TYPE_CHECKING:
     from textual import events
@@ -60,6 +62,7 @@ class SignInScreen(TunnelScreen[None]):
         yield Rule(glyphs)
         with VerticalScroll(id="sign-in", can_focus=False):
             yield LineView(id="words")
+            yield LineView(id="notes")
             yield LineView(id="url")
             with Horizontal(classes="field", id="answer-row"):
                 label = LineView(classes="label")
@@ -102,6 +105,8 @@ class SignInScreen(TunnelScreen[None]):
         space = " " * max(1, width - head.cell_length - len(proxy) - 1)
         self.query_one("#top", LineView).show(head + line(space, (proxy, "$muted")))
         self.query_one("#words", LineView).show(*self._words(view, width))
+        notes = [line("  ", (row, "$ink")) for row in note_rows(view.snapshot.notes, width - 6)]
+        self.query_one("#notes", LineView).show(*notes, *([line("")] if notes else []))
         url = safe(sign_in.url, _LONGEST_URL) if sign_in else ""
         self.query_one("#url", LineView).show(
             *(line("  ", (row, "$brand"), limit=_LONGEST_URL) for row in wrap_hard(url, max(10, width - 6))), line("")
@@ -115,7 +120,7 @@ class SignInScreen(TunnelScreen[None]):
         if sign_in is None:
             if identity is None or identity.problem is None:
                 return [line("  ", ("Asking the proxy where to sign in.", "$ink"))]
-            problem = identity.problem
+            problem = on_screen(identity.problem)
             again = self.tunnels.key_name("access.again")
             rows = [line("  ", (row, "$denied")) for row in wrap(safe(problem.message, 600), width - 6, 4)]
             rows += [line("  ", (row, "$ink")) for row in wrap(safe(problem.hint, 400), width - 6, 3)]
@@ -129,10 +134,13 @@ class SignInScreen(TunnelScreen[None]):
         rows.append(line(""))
         if not sign_in.url:
             return [*rows, line("  ", ("Asking the proxy for the address.", "$muted")), line("")]
-        note = safe(sign_in.note) or "A browser window should have opened. Finish the sign-in there."
+        note = (
+            safe(in_screen_words(sign_in.note), 400) or "A browser window should have opened. Finish the sign-in there."
+        )
         rows += [line("  ", (row, "$auth" if sign_in.note else "$ink")) for row in wrap(note, width - 6, 3)]
-        words = "No browser here? Open this address on any machine, then paste what the browser ends on."
-        rows += [line("  ", (row, "$muted")) for row in wrap(words, width - 6, 2)]
+        if "paste" not in note:
+            words = "No browser here? Open this address on any machine, then paste what the browser ends on."
+            rows += [line("  ", (row, "$muted")) for row in wrap(words, width - 6, 2)]
         return [*rows, line("")]
 
     # The answer.
@@ -186,6 +194,9 @@ class SignInScreen(TunnelScreen[None]):
         if self.sign_in is None:
             self._begun = False
             self.tunnels.carry_out(self.tunnels.engine.sign_in(self._profile, self._proxy))
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one("#sign-in", VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def action_leave(self) -> None:
         self.dismiss()

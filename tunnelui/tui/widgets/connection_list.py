@@ -59,12 +59,14 @@ class ConnectionList(RowList):
         return self._connections[self.cursor] if self._connections else None
 
     def show(self, connections: Sequence[ConnectionSnapshot]) -> None:
-        """Show *connections* in the order given; the cursor stays on its connection."""
+        """Show *connections* in the order given; the cursor stays on its connection while somebody is here."""
         if connections == self._connections:
             return
         selected, before = self.selected, self._connections
         self._connections = connections
-        if selected is not None:
+        if not self.has_focus:
+            self.cursor = 0  # the newest
+        elif selected is not None:
             self.cursor = next((row for row, each in enumerate(connections) if each.id == selected.id), self.cursor)
         if len(before) != len(connections):
             self.rows_changed()

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.containers import Vertical
 from textual.message import Message
 
-from tunnelui.tui.facts import fact_lines, problem_lines, stage_lines, traffic_lines
+from tunnelui.tui.facts import NARROW, fact_lines, problem_lines, stage_lines, traffic_lines
 from tunnelui.tui.format import duration
 from tunnelui.tui.glyphs import COLOURS
 from tunnelui.tui.rows import state_words
@@ -40,6 +40,22 @@ def title_line(tunnel: TunnelSnapshot, now: float, width: int, glyphs: Glyphs, l
     name = cut(safe(tunnel.route.name), max(6, width - cell_len(lead) - cell_len(right) - 3), glyphs.ellipsis)
     space = width - cell_len(lead) - cell_len(name) - cell_len(right) - 1
     return line((lead, "$brand"), (name, "bold $ink"), " " * space, (right, f"${COLOURS[tunnel.state]}"))
+
+
+_LEAST_ROWS = 13
+"""Title, facts, totals, and a few connections, with the rules between them. What else there is has to fit below."""
+_STAGE_ROWS = 6
+
+
+def _problem(view: View, tunnel: TunnelSnapshot, width: int, room: int) -> list[Content]:
+    """The problem in as many words as there is *room* for; a low pane leaves it to the strip."""
+    if tunnel.problem is None:
+        return []
+    for limit in (5, 3, 2) if width < NARROW else (5, 3, 2, 1):
+        rows = problem_lines(tunnel.problem, view.identity(tunnel), width, limit)
+        if len(rows) < room:
+            return rows
+    return []
 
 
 class DetailPanel(Vertical):
@@ -83,20 +99,22 @@ class DetailPanel(Vertical):
         width = self.size.width
         if not width:
             return
+        room = self.size.height - _LEAST_ROWS
+        problem = _problem(view, tunnel, width, room)
+        room -= len(problem) + 1 if problem else 0
+        graphs = width < NARROW and room >= 2
+        room -= 2 if graphs else 0
+        stages = room >= _STAGE_ROWS
+        room -= _STAGE_ROWS if stages else 0
         self._title.show(title_line(tunnel, view.now, width, self.glyphs, self._lead))
-        traffic = traffic_lines(
-            tunnel, view.rates.of(tunnel.route.name), width, self.glyphs, roomy=self.size.height >= 20
-        )
+        traffic = traffic_lines(tunnel, view.rates.of(tunnel.route.name), width, self.glyphs, roomy=graphs)
         facts = fact_lines(tunnel, view.identity(tunnel), view.now, width, self.glyphs)
-        gap = [line("")] if self.size.height >= 20 else []
+        gap = [line("")] if room >= 1 else []
         self._facts.show(*facts, *gap, *traffic)
-        # A low pane leaves the problem to the strip below it, and has no room for the stages.
-        roomy = self.size.height >= 20
-        self._problem.display = self._problem_rule.display = tunnel.problem is not None and roomy
-        self._stages.display = self._stage_rule.display = self.size.height >= 16
-        if tunnel.problem:
-            self._problem_rule.show("Problem")
-            self._problem.show(*problem_lines(tunnel.problem, width, 2 if self.size.height < 26 else 5))
+        self._problem.display = self._problem_rule.display = bool(problem)
+        self._stages.display = self._stage_rule.display = stages
+        self._problem_rule.show("Problem")
+        self._problem.show(*problem)
         count = len(tunnel.connections)
         closed = count - tunnel.live
         self._rule.show(f"Connections {tunnel.live}" + (f", {closed} closed" if closed > 0 else ""))

@@ -53,7 +53,7 @@ class FilterBar(Horizontal):
         help_line = LineView(classes="hint")
         help_line.show(
             line(
-                ("plain: substring  ", "$muted"),
+                (" plain: substring  ", "$muted"),
                 ("#", "$brand"),
                 ("tag  ", "$muted"),
                 (":", "$brand"),
@@ -63,7 +63,7 @@ class FilterBar(Horizontal):
                 ("enter ", "bold $brand"),
                 ("keep  ", "$muted"),
                 ("esc ", "bold $brand"),
-                ("clear ", "$muted"),
+                ("clear", "$muted"),
             )
         )
         yield sign

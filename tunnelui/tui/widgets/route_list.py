@@ -29,6 +29,7 @@ class RouteList(RowList):
         super().__init__(id=id)
         self.glyphs = glyphs
         self.order = SortOrder()
+        self._totals = True
         self._tunnels: list[TunnelSnapshot] = []
         self._rows: list[RouteRow] = []
         self._profiles = False
@@ -80,10 +81,17 @@ class RouteList(RowList):
     def _layout_words(rows: Sequence[RouteRow]) -> list[tuple[str, str, str, str]]:
         return [(row.name, row.target, row.local, row.profile) for row in rows]
 
+    def show_totals(self, wanted: bool) -> None:
+        """Say whether IN and OUT are worth cutting other columns for."""
+        if wanted != self._totals:
+            self._totals = wanted
+            self._layout = (0, Layout(()))
+            self.rows_changed()
+
     def layout_for(self, width: int) -> Layout:
         """Return the columns for *width* cells."""
         if self._layout[0] != width:
-            self._layout = (width, choose_layout(width, self._rows, profiles=self._profiles))
+            self._layout = (width, choose_layout(width, self._rows, profiles=self._profiles, totals=self._totals))
         return self._layout[1]
 
     def head_line(self, width: int) -> Content:

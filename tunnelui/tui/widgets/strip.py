@@ -70,8 +70,11 @@ def strip_lines(
     first = line(" ", (name, "bold $ink"), "  ", (what[0], colour))
     parts: list[str | tuple[str, str]] = [" "]
     left = width - 2
-    lead = what[1] if len(what) > 1 else safe(advice.then, 300)
     hints = [(key, hint.words) for hint in advice.hints if (key := key_name(hint.binding))]
+    lead = what[1] if len(what) > 1 else safe(advice.then, 300)
+    fuller = f"{lead} {safe(advice.more)}" if advice.more and len(what) == 1 else lead
+    if cell_len(fuller) + sum(len(key) + len(words) + 4 for key, words in hints) <= left - 1:
+        lead = fuller
     while len(hints) > 1 and cell_len(lead) + 2 + sum(len(key) + len(words) + 4 for key, words in hints) > left + 3:
         hints.pop()
     if lead:

