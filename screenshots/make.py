@@ -24,7 +24,7 @@ import anyio
 import anyio.abc
 
 from tunnelui.auth.stores import MemoryStore
-from tunnelui.cli.demo import Demo, run_backend
+from tunnelui.cli.demo_backend import Demo, run_backend
 from tunnelui.cli.demo_browser import browse
 from tunnelui.engine.local import LocalEngine
 from tunnelui.tui.app import TunnelApp

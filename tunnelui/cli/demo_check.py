@@ -10,7 +10,7 @@ import anyio
 
 from tunnelui.auth.blocking import BlockingCalls
 from tunnelui.auth.stores import MemoryStore
-from tunnelui.cli.demo import Demo, run_backend
+from tunnelui.cli.demo_backend import Demo, run_backend
 from tunnelui.cli.demo_programs import use_service
 from tunnelui.cli.output import Exit, print_json, print_line, print_note, print_table
 from tunnelui.engine.local import LocalEngine

@@ -110,7 +110,8 @@ class AccountPages:
         return response
 
     def _routes(self, session: Session) -> tuple[Route, ...]:
-        return reachable_routes(self._services.config, session.person)
+        config = self._services.config
+        return reachable_routes(config.routes, session.person, config.groups)
 
     async def _session(self, request: Request) -> Session | None:
         """The session of a program's token, or of the browser's cookie when there is no token."""

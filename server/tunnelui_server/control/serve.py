@@ -16,8 +16,8 @@ import uvicorn
 from tunnelui.errors import LocalError
 from tunnelui_server.control.app import make_app
 from tunnelui_server.control.protocol import ControlProtocol
+from tunnelui_server.control.provider import make_provider
 from tunnelui_server.control.services import Services
-from tunnelui_server.identity.factory import make_provider
 from tunnelui_server.sessions import open_store
 
 if TYPE_CHECKING:

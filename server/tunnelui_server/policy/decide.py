@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final
 from tunnelui_server.policy.subject import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from tunnelui_server.config.model import ServerConfig
     from tunnelui_server.identity.person import Person
     from tunnelui_server.policy.route import Route
 
@@ -54,6 +53,8 @@ def decide(route: Route | None, person: Person | None, groups: Mapping[str, froz
     return Decision(False, False, "default-deny", tuple(failed) or ("no-rule",))
 
 
-def reachable_routes(config: ServerConfig, person: Person | None) -> tuple[Route, ...]:
-    """The routes that *person* may use now, in the order of the file, by the same decision as a CONNECT."""
-    return tuple(route for route in config.routes if decide(route, person, config.groups).allow)
+def reachable_routes(
+    routes: Iterable[Route], person: Person | None, groups: Mapping[str, frozenset[str]]
+) -> tuple[Route, ...]:
+    """Those of *routes* that *person* may use now, in their order, by the same decision as a CONNECT."""
+    return tuple(route for route in routes if decide(route, person, groups).allow)

@@ -17,9 +17,9 @@ import httpx
 from tests.server.identity.idp import CLIENT_ID, CLIENT_SECRET
 from tunnelui_server.config import ServerConfig, load_config
 from tunnelui_server.control.app import make_app
+from tunnelui_server.control.provider import make_provider
 from tunnelui_server.control.serve import Server, listen
 from tunnelui_server.control.services import Services
-from tunnelui_server.identity.factory import make_provider
 from tunnelui_server.identity.local import LocalProvider
 from tunnelui_server.identity.passwords import PasswordCost, hash_password
 from tunnelui_server.identity.throttle import AttemptThrottle
