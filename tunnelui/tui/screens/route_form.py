@@ -87,8 +87,10 @@ class RouteForm(TunnelScreen[str]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self.query_one("#destination", Input).focus()
-        self._judge()
+        # A key that was typed ahead may have closed the form before its fields were there.
+        if self.query("#destination"):
+            self.set_focus(self.query_one("#destination", Input))
+            self._judge()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._judge)
