@@ -15,7 +15,7 @@ LONGEST_MODULE = 400
 FORBIDDEN = {
     "a package registry's host": r"(registry\.npmjs|files\.pythonhosted|(?<![a-z])pypi)\.org|static\.crates\.io",
     "a package mirror": r"index-url|extra-index|\"resolved\":",
-    "somebody's home folder": r"/(?:home|Users)/[a-z]|/root/",
+    "somebody's home folder": r"/(?:home|Users)/[a-z]|/roo" + r"t/",
     "a folder of one machine": r"(?<![\w.-])/wor" + r"k/|/tm" + r"p/w/",
     "left-over of a merge": r"^(?:<{7}|>{7}) ",
 }
