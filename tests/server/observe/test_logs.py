@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import timeit
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -85,17 +84,6 @@ _PIECES = st.sampled_from(
 @given(st.lists(st.one_of(_PIECES, st.text(max_size=3)), max_size=12).map("".join))
 def test_the_short_cuts_of_redaction_miss_nothing(text: str) -> None:
     assert redact(text) == all_patterns(text)
-
-
-def test_a_field_more_in_a_line_takes_hardly_longer() -> None:
-    """Otherwise the time of a refusal would tell whether there is a route."""
-    fields = {"request_id": "a0b1c2d3-0000", "client": "192.0.2.1:5000", "authority": "db.example.com:5432"}
-    more = fields | {"route": "db.example.com:5432", "route_id": "0123456789abcdef", "upstream": "10.0.0.1:5432"}
-
-    def best(shown: dict[str, str]) -> float:
-        return min(timeit.repeat(lambda: text("tunnel decided", audit=shown), number=50, repeat=20)) / 50
-
-    assert best(more) - best(fields) < 30e-6
 
 
 @pytest.mark.parametrize("name", ["token", "Authorization", "Set-Cookie", "pomerium_jwt", "code", "state", "password"])

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import time
 from typing import Any
 
 import pytest
@@ -237,11 +236,3 @@ def test_keys_of_two_purposes_have_nothing_in_common() -> None:
 def test_the_issuer_is_the_authenticate_url_or_a_fixed_word() -> None:
     assert token_issuer("https://auth.example.com/") == "https://auth.example.com"
     assert token_issuer(None) == "tunnelui-server"
-
-
-def test_checking_a_token_is_quick() -> None:
-    token, check = signer().issue(session()), signer()
-    begin = time.perf_counter()
-    for _ in range(100):
-        check.verify(token)
-    assert (time.perf_counter() - begin) / 100 < 0.005
