@@ -15,8 +15,8 @@ import pytest
 from tests.support.sockets import Background, digest_to_end, no_leaked_descriptors, read_exactly, read_to_end
 from tests.transport.conftest import Tunnel, in_thread
 from tunnelui.errors import UpstreamError
-from tunnelui.transport.endpoint import Endpoint, PlainEndpoint
-from tunnelui.transport.relay import Relay, RelayCause
+from tunnelui.transport.endpoint import CHUNK, Endpoint, PlainEndpoint
+from tunnelui.transport.relay import TURN, Relay, RelayCause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -321,6 +321,24 @@ async def test_a_bulk_stream_does_not_starve_a_ping(tunnels: Tunnels) -> None:
             turns += 1
             assert turns < 20, "the ping was not carried within 20 rounds of the loop"
         assert 0 < hog.reads - before <= 8 * turns, "one event moved too much"
+        group.cancel_scope.cancel()
+
+
+async def test_streams_share_the_passes_of_the_loop() -> None:
+    hogs = [Hog() for _ in range(4)]
+    async with anyio.create_task_group() as group:
+        for hog in hogs:
+            group.start_soon(Relay(hog, Hog()).run)
+        for _ in range(4):  # until all of them have shown that they carry a stream
+            await asyncio.sleep(0)
+        before = [hog.reads for hog in hogs]
+        passes = 80  # both directions of each are streams: ten turns for every direction
+        for _ in range(passes):
+            await asyncio.sleep(0)
+        moved = [hog.reads - reads for hog, reads in zip(hogs, before, strict=True)]
+        a_turn = TURN // CHUNK
+        assert sum(moved) <= passes * a_turn, "more than one turn in a pass"
+        assert min(moved) >= 9 * a_turn, "somebody was passed over"
         group.cancel_scope.cancel()
 
 

@@ -69,6 +69,7 @@ class Endpoint(ABC):
 
     :ivar read_fd: what to watch for readability; -1 when reading never has to wait.
     :ivar write_fd: what to watch for writability; -1 when writing never has to wait.
+    :ivar drained: whether the last `read_into` took all there was, so that another one at once would find nothing.
     :ivar address: whom to name in errors.
     :ivar stage: the stage to name in errors; a relay sets it to ``relay``.
     """
@@ -78,6 +79,7 @@ class Endpoint(ABC):
 
     def __init__(self, *, address: str, error: type[PeerError]) -> None:
         self.address = address
+        self.drained = False
         self.stage = "connect"
         self._error = error
         self._unread = b""
@@ -186,6 +188,7 @@ class Endpoint(ABC):
         size = min(len(buffer), len(self._unread))
         buffer[:size] = self._unread[:size]
         self._unread = self._unread[size:]
+        self.drained = False
         return size
 
     async def _readable(self) -> None:
@@ -255,7 +258,10 @@ class SocketEndpoint(Endpoint):
 
     def _recv(self, buffer: memoryview) -> int:
         try:
-            return self._sock.recv_into(buffer)
+            size = self._sock.recv_into(buffer)
+            # The end of the stream is announced again, as readability.
+            self.drained = size < len(buffer)
+            return size
         except (BlockingIOError, InterruptedError):
             return WOULD_BLOCK
         except OSError as error:

@@ -5,7 +5,8 @@ Each direction waits for one thing at a time: its source to become readable, or 
 * What is read is written at once from a buffer that all tunnels of the loop share. What the target does not take is
   kept by the target (at most one chunk), and the source is not read until that has drained: so a slow peer slows the
   other one, and a tunnel's memory is bounded.
-* An event moves a bounded number of chunks, then the loop serves others.
+* An event moves a bounded number of bytes, and directions that carry a stream take turns (`tunnelui.transport.turns`):
+  a keystroke in one tunnel does not wait for the streams of all others.
 * The end of one direction is passed on when all before it has been delivered; the other direction runs on.
 * A stream that breaks (reset, TLS cut short) ends the tunnel with a reset on both sides. A broken stream never looks
   like a complete one.
@@ -22,14 +23,19 @@ from typing import TYPE_CHECKING, Final
 
 from tunnelui.errors import PeerError
 from tunnelui.transport.endpoint import WOULD_BLOCK, scratch
+from tunnelui.transport.turns import turns_of
 
 if TYPE_CHECKING:
     from tunnelui.transport.endpoint import Endpoint
+    from tunnelui.transport.turns import Turns
 
 __all__ = ["Relay", "RelayCause", "RelayResult"]
 
-ROUNDS: Final = 4
-"""Chunks that a direction may move in one event."""
+TURN: Final = 1 << 17
+"""Bytes after which a direction lets others go first."""
+
+_STREAM: Final = 1 << 14
+"""A direction that moved this much in its last turn carries a stream, and waits for its turn the next time."""
 
 _CLOCK_SLACK: Final = 0.001
 """Timers may fire this much early."""
@@ -73,7 +79,7 @@ class _Wait(Enum):
     NOTHING = auto()
     READABLE = auto()
     WRITABLE = auto()
-    TURN = auto()  # the next round of the loop
+    TURN = auto()
 
 
 class _Direction:
@@ -83,8 +89,8 @@ class _Direction:
 
     __slots__ = (
         "_fd",
-        "_handle",
         "_held",
+        "_streams",
         "_wait",
         "done",
         "ended",
@@ -109,10 +115,15 @@ class _Direction:
         self._held = 0  # bytes read that the target's system has not taken
         self._wait = _Wait.NOTHING
         self._fd = -1  # what is registered with the loop
-        self._handle: asyncio.Handle | None = None
+        self._streams = False  # it moved much the last time
 
-    def pump(self) -> None:
-        """Move what can be moved now, and wait for what is missing."""
+    def take_turn(self) -> None:
+        """The turn that was waited for has come."""
+        self._wait = _Wait.NOTHING
+        self.pump(mine=True)
+
+    def pump(self, *, mine: bool = False) -> None:
+        """Move what can be moved now, and wait for what is missing. *mine*: nobody else has to be asked."""
         relay, source, target = self.relay, self.source, self.target
         if relay.closed:
             return
@@ -124,27 +135,34 @@ class _Direction:
             if self.ended:
                 self._finish()
                 return
-            buffer = scratch.plain
-            for _ in range(ROUNDS):
+            if self._streams and not relay.turns.claim() and not mine:
+                self.wait_for(_Wait.TURN)
+                return
+            buffer, total = scratch.plain, 0
+            while total < TURN:
                 side = source
                 size = source.read_into(buffer)
                 if source.pending:  # TLS answers some messages by itself; the other direction sends them on
                     self.opposite.wait_for(_Wait.WRITABLE)
                 side = target
                 if size == WOULD_BLOCK:
-                    self.wait_for(_Wait.READABLE)
-                    return
+                    break
                 if size == 0:
                     self._pass_end()
                     return
+                total += size
                 relay.touch(self)
                 if not target.write(buffer[:size]):
                     self._held = size
                     self._account()
+                    self._streams = total >= _STREAM
                     self.wait_for(_Wait.WRITABLE)
                     return
                 self.moved += size
-            self._take_turns()
+                if source.drained:
+                    break
+            self._streams = total >= _STREAM
+            self.wait_for(_Wait.READABLE if total < TURN else _Wait.TURN)
         except PeerError as error:
             relay.fail(side, error)
         except Exception as error:  # a fault of ours must not leave a tunnel behind that nobody serves
@@ -159,29 +177,22 @@ class _Direction:
             fd = self.target.write_fd
         if fd < 0 and what is not _Wait.NOTHING:  # always ready
             what = _Wait.TURN
-        elif what is self._wait:
+        if what is self._wait:
             return
         loop = self.relay.loop
         if self._wait is _Wait.READABLE:
             loop.remove_reader(self._fd)
         elif self._wait is _Wait.WRITABLE:
             loop.remove_writer(self._fd)
-        elif self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        elif self._wait is _Wait.TURN:
+            self.relay.turns.leave(self)
         self._wait, self._fd = what, fd
         if what is _Wait.READABLE:
             loop.add_reader(fd, self.pump)
         elif what is _Wait.WRITABLE:
             loop.add_writer(fd, self.pump)
         elif what is _Wait.TURN:
-            self._handle = loop.call_soon(self.pump)
-
-    def _take_turns(self) -> None:
-        # The loop reports a descriptor again while it is ready; only what is hidden inside the source it can't see.
-        if self._wait is _Wait.WRITABLE or (self._wait is _Wait.READABLE and not self.source.buffered):
-            return
-        self.wait_for(_Wait.TURN)
+            self.relay.turns.wait(self)
 
     def _flush(self) -> bool:
         drained = self.target.flush()
@@ -228,6 +239,7 @@ class Relay:
     """
 
     loop: asyncio.AbstractEventLoop
+    turns: Turns
 
     def __init__(
         self,
@@ -279,6 +291,7 @@ class Relay:
         if self.closed:
             return RelayResult(RelayCause.ABORTED, "cut before it began")
         self.loop = asyncio.get_running_loop()
+        self.turns = turns_of(self.loop)
         self._done = self.loop.create_future()
         self.near.stage = self.far.stage = "relay"
         self.last_moved = self.loop.time()

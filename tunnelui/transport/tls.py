@@ -91,6 +91,7 @@ class TLSEndpoint(SocketEndpoint):
         if self._inside or self._ended:
             size = self._decrypt(buffer)
             if size != WOULD_BLOCK:
+                self.drained = False
                 return size
         received = self._recv(scratch.cipher)
         if received == WOULD_BLOCK:
@@ -102,6 +103,8 @@ class TLSEndpoint(SocketEndpoint):
         for at in range(0, received, _SLICE):
             self._incoming.write(scratch.cipher[at : min(at + _SLICE, received)])
             size += max(0, self._decrypt(buffer[size:]))
+        if self._inside or self._ended:
+            self.drained = False
         if size:
             return size
         return 0 if self._ended else WOULD_BLOCK
@@ -116,7 +119,11 @@ class TLSEndpoint(SocketEndpoint):
                     self._ended = True
                     break
                 size += got
-            self._inside = size == limit
+                if not self._incoming.pending and not self._tls.pending():
+                    self._inside = False  # without asking: an exception costs more than a small record
+                    break
+            else:
+                self._inside = True
         except ssl.SSLWantReadError:
             self._inside = False
         except ssl.SSLZeroReturnError:
@@ -133,8 +140,16 @@ class TLSEndpoint(SocketEndpoint):
 
     def write(self, data: memoryview | bytes) -> bool:
         view, write, take = memoryview(data), self._tls.write, self._outgoing.read
-        records = []
+        records: list[bytes] = []
         try:
+            if len(view) <= _RECORD and view and not self._out:
+                write(view)
+                record = take()
+                sent = self._send(record)
+                if sent == len(record):
+                    return True
+                self._out = memoryview(record)[sent:]
+                return False
             while view:
                 view = view[write(view[:_RECORD]) :]
                 records.append(take())
