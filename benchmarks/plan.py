@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.cases.engines import measure_engines
 from benchmarks.cases.idle import measure_idle
 from benchmarks.cases.round_trip import measure_round_trips
 from benchmarks.cases.start import measure_start
@@ -24,6 +25,7 @@ CASES: Final = {f"{kind}-{word}": f"{kind}, {topology}" for kind in KINDS for wo
     "idle-server": "memory and CPU of idle tunnels, server half",
     "round-trip": "new connections when the proxy is far away",
     "start": "start of tunnelui tcp --listen -",
+    "engines": "the TLS engines that there are for Python",
 }
 """Name for ``--case`` -> what it measures."""
 
@@ -56,3 +58,5 @@ def go_through(run: Run, cases: Iterable[str]) -> None:
         measure_round_trips(run)
     if "start" in cases:
         measure_start(run)
+    if "engines" in cases:
+        measure_engines(run)
