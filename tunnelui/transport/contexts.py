@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import ssl
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
 from tunnelui.transport.certificate import certificate_names, first_certificate, matches
+from tunnelui.transport.resumption import ResumingContext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +31,10 @@ def client_context(
     verify: bool = True,
     client_cert: str | None = None,
     client_key: str | None = None,
-) -> ssl.SSLContext:
+) -> ResumingContext:
     """How the client shakes hands: TLS 1.2 or later, the system's authorities and those that are named.
+
+    What it has in common with others of the same settings is nothing: sessions are resumed within one context only.
 
     :param ca_files: PEM files with further authorities.
     :param ca_data: further authorities, PEM in base64.
@@ -38,7 +42,11 @@ def client_context(
     :param client_cert: a PEM file with the client's certificate; its key may be in the same file or in *client_key*.
     :raises ConfigError: a file is missing or is not what it should be; ``place`` names it.
     """
-    context = ssl.create_default_context()
+    # What `ssl.create_default_context` does, for a class of ours.
+    context = ResumingContext()
+    if sys.version_info >= (3, 13):
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+    context.load_default_certs()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(_ALPN)

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import ssl
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -24,6 +25,7 @@ from tunnelui.text import clean
 from tunnelui.transport.certificate import certificate_names
 from tunnelui.transport.contexts import client_context, reason, server_context
 from tunnelui.transport.endpoint import CHUNK, WOULD_BLOCK, SocketEndpoint, scratch
+from tunnelui.transport.resumption import ResumingContext
 
 if TYPE_CHECKING:
     import socket
@@ -60,6 +62,7 @@ class TLSEndpoint(SocketEndpoint):
         self._outgoing = outgoing
         self._inside = False  # OpenSSL may hold more than was asked for
         self._ended = False  # the peer's close_notify has come
+        self._remember: Callable[[], None] | None = None
 
     @property
     def version(self) -> str:
@@ -135,8 +138,21 @@ class TLSEndpoint(SocketEndpoint):
             if self.pending > _MAX_PENDING:
                 raise self.failure("tls", "it asks for answers and does not read them")
         if size:
+            # TLS 1.3 sends tickets after the handshake, before or with the first bytes.
+            if self._remember is not None:
+                remember, self._remember = self._remember, None
+                remember()
             return size
         return 0 if self._ended else WOULD_BLOCK
+
+    def remember_session(self, remember: Callable[[ssl.SSLSession | None], None]) -> None:
+        """Call *remember* once, with what may be resumed, when the first bytes have been read."""
+        self._remember = lambda: remember(self._tls.session)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the handshake took an earlier session up."""
+        return bool(self._tls.session_reused)
 
     def write(self, data: memoryview | bytes) -> bool:
         view, write, take = memoryview(data), self._tls.write, self._outgoing.read
@@ -217,6 +233,7 @@ async def start_tls(
     """Shake hands on a connected *sock*, which this call owns from now on: on any failure it is closed.
 
     :param timeout: seconds for the whole handshake.
+    :param context: with a `ResumingContext`, a client resumes its last session with *server_hostname* at *address*.
     :param address: whom to name in errors.
     :param data: bytes already read from the socket, for instance after a PROXY header.
     :raises PeerError: ``certificate`` (the detail carries OpenSSL's reason and the names in the certificate), ``tls``,
@@ -224,8 +241,16 @@ async def start_tls(
     """
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     endpoint: TLSEndpoint | None = None
+    resuming = context if isinstance(context, ResumingContext) and not server_side else None
+    place = server_hostname or "", address
     try:
-        connection = context.wrap_bio(incoming, outgoing, server_side=server_side, server_hostname=server_hostname)
+        connection = context.wrap_bio(
+            incoming,
+            outgoing,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            session=resuming.session_for(place) if resuming else None,
+        )
         endpoint = TLSEndpoint(sock, connection, incoming, outgoing, address=address, error=error)
         endpoint.stage = "tls"
         incoming.write(data)
@@ -235,10 +260,14 @@ async def start_tls(
         sock.close()
         raise error("timeout", address=address, stage="tls", detail=f"no handshake within {timeout:g} s") from None
     except BaseException:
+        if resuming:
+            resuming.forget(place)
         if endpoint is not None:
             endpoint.close()
         sock.close()
         raise
+    if resuming and not endpoint.resumed:
+        endpoint.remember_session(functools.partial(resuming.keep, place))
     endpoint.stage = "connect"
     # The last flight may have brought data along, which no event would announce.
     endpoint._inside = True
