@@ -530,3 +530,13 @@ async def test_a_full_unix_backlog_is_waited_for(unix_listener: tuple[str, socke
             group.start_soon(connect)
             await anyio.sleep(0.05)
             listener.accept()[0].close()
+
+
+async def test_look_ups_one_after_another_share_a_thread() -> None:
+    await system_resolver("localhost", 80)
+    before = {thread for thread in threading.enumerate() if thread.name == "tunnelui-resolver"}
+    assert before, "the thread waits for more"
+    for _ in range(20):
+        await system_resolver("localhost", 80)
+    after = {thread for thread in threading.enumerate() if thread.name == "tunnelui-resolver"}
+    assert len(after - before) <= 1, "one more may have started before the first one was free again"

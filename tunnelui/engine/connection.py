@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from tunnelui.engine.connector import Opened
 from tunnelui.engine.held import LOOK_INTERVAL, has_left
 from tunnelui.engine.model import ConnectionSnapshot, ConnectionState, StageTimings
 from tunnelui.errors import LocalError, TunnelError
 from tunnelui.transport.relay import Relay
 
 if TYPE_CHECKING:
-    from tunnelui.engine.connector import Connector
+    from tunnelui.engine.connector import Connector, Opened
     from tunnelui.errors import PeerError
     from tunnelui.transport.endpoint import Endpoint
     from tunnelui.transport.relay import RelayResult
@@ -61,7 +61,8 @@ class Connection:
         self._relay: Relay | None = None
         self._answered_at = 0.0
         self._scope: anyio.CancelScope | None = None
-        self._held = False
+        self._waiting: anyio.CancelScope | None = None
+        self._look: asyncio.TimerHandle | None = None
 
     async def serve(self, connector: Connector, *, linger: float) -> None:
         """Run to the end. Raises nothing but cancellation: what went wrong is in `error` or `result`."""
@@ -122,15 +123,15 @@ class Connection:
         )
 
     def on_try(self) -> None:
-        self._held = False
+        self._stop_looking()
         self._move(ConnectionState.CONNECTING)
 
     def on_sign_in(self) -> None:
-        self._held = True
+        self._look_later()
         self._move(ConnectionState.SIGN_IN)
 
     def on_retry(self, error: PeerError, delay: float) -> None:
-        self._held = True
+        self._look_later()
         self._owner.retrying(self, error, delay)
 
     async def _serve(self, connector: Connector, linger: float) -> None:
@@ -143,32 +144,32 @@ class Connection:
 
     async def _open(self, connector: Connector) -> Opened:
         """Open the tunnel, unless the local program leaves first."""
-        outcome: Opened | TunnelError | None = None
-        try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._watch, group.cancel_scope)
-                try:
-                    outcome = await connector.open(self)
-                except TunnelError as error:  # kept, so that no exception group is made of it
-                    outcome = error
-                group.cancel_scope.cancel()
-        except BaseException:
-            if isinstance(outcome, Opened):  # cut in the moment of success
-                outcome.far.abort()
-            raise
-        if outcome is None:
+        opened: Opened | None = None
+        with anyio.CancelScope() as self._waiting:
+            try:
+                opened = await connector.open(self)
+            finally:
+                self._stop_looking()
+        if opened is None:
             raise LocalError("the local program left before the tunnel was open", code="left")
-        if isinstance(outcome, TunnelError):
-            raise outcome
-        return outcome
+        return opened
 
-    async def _watch(self, scope: anyio.CancelScope) -> None:
-        """Cancel *scope* when the local program leaves while the connection is held."""
-        while True:
-            await anyio.sleep(LOOK_INTERVAL)
-            if self._held and has_left(self._near):
-                scope.cancel()
-                return
+    # While the connection is held, by a sign-in or between two tries: a timer, since most connections never are.
+
+    def _look_later(self) -> None:
+        self._stop_looking()
+        self._look = asyncio.get_running_loop().call_later(LOOK_INTERVAL, self._look_at_near)
+
+    def _look_at_near(self) -> None:
+        if not has_left(self._near):
+            self._look_later()
+        elif self._waiting is not None:
+            self._waiting.cancel()
+
+    def _stop_looking(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
 
     def _move(self, state: ConnectionState) -> None:
         before, self.state = self.state, state

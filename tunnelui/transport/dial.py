@@ -145,12 +145,10 @@ class _Race:
     ) -> tuple[socket.socket, AddrInfo]:
         try:
             with anyio.move_on_after(timeout) as deadline:
-                async with anyio.create_task_group() as group:
-                    for info in candidates:
-                        failed = anyio.Event()
-                        group.start_soon(self._attempt, info, failed, group.cancel_scope)
-                        with anyio.move_on_after(ATTEMPT_DELAY):
-                            await failed.wait()
+                if len(candidates) == 1:
+                    await self._attempt(candidates[0])
+                else:
+                    await self._race(candidates)
             # Whoever cancels us at the very moment of success gets the cancellation, not a socket that nobody closes.
             await anyio.lowlevel.checkpoint_if_cancelled()
         except BaseException:
@@ -163,7 +161,23 @@ class _Race:
             self.failures.append(_Silence(timeout))
         raise _map(self.failures, str(address), error, self.tried) from None
 
-    async def _attempt(self, info: AddrInfo, failed: anyio.Event, scope: anyio.CancelScope) -> None:
+    async def _race(self, candidates: Sequence[AddrInfo]) -> None:
+        async with anyio.create_task_group() as group:
+
+            async def run(info: AddrInfo, failed: anyio.Event) -> None:
+                if await self._attempt(info):
+                    group.cancel_scope.cancel()
+                else:
+                    failed.set()
+
+            for info in candidates:
+                failed = anyio.Event()
+                group.start_soon(run, info, failed)
+                with anyio.move_on_after(ATTEMPT_DELAY):
+                    await failed.wait()
+
+    async def _attempt(self, info: AddrInfo) -> bool:
+        """Connect; false when it failed. A second winner is closed."""
         try:
             sock = _open(info.family)
             try:
@@ -173,13 +187,12 @@ class _Race:
                 raise
         except OSError as reason:
             self.failures.append(reason)
-            failed.set()
-            return
+            return False
         if self.winner:
             sock.close()
         else:
             self.winner = sock, info
-            scope.cancel()
+        return True
 
 
 async def _resolve(address: HostPort, timeout: float, resolve: Resolver, error: type[PeerError]) -> Sequence[AddrInfo]:

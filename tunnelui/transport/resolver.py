@@ -68,19 +68,24 @@ def _look_up(host: str, port: int) -> list[AddrInfo]:
 
 
 class _Threads:
-    """Daemon threads, started when none is free, that end when there is nothing left to do."""
+    """Daemon threads, started when none is free, that end when there was nothing to do for a while."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
+        self._work_came = threading.Condition(self._lock)
         self._waiting: deque[_Lookup] = deque()
         self._running = 0
+        self._idle = 0
 
     def submit(self, lookup: _Lookup) -> None:
         with self._lock:
             if len(self._waiting) >= _MANY:  # every thread hangs; forget what nobody waits for any more
                 self._waiting = deque(other for other in self._waiting if not other.future.cancelled())
             self._waiting.append(lookup)
+            if self._idle >= len(self._waiting):
+                self._work_came.notify()
+                return
             if self._running >= self._limit:
                 return
             self._running += 1
@@ -89,7 +94,10 @@ class _Threads:
     def _work(self) -> None:
         while True:
             with self._lock:
-                if not self._waiting:
+                self._idle += 1
+                came = self._work_came.wait_for(lambda: bool(self._waiting), _LINGER)
+                self._idle -= 1
+                if not came:
                     self._running -= 1
                     return
                 lookup = self._waiting.popleft()
@@ -100,4 +108,5 @@ class _Threads:
 # More lookups than this at once wait for a free thread, within their caller's deadline.
 _LIMIT: Final = 16
 _MANY: Final = 256
+_LINGER: Final = 5.0  # seconds that a thread waits for more: starting one costs more than most look-ups
 _threads: Final = _Threads(_LIMIT)
