@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
 
+from tunnelui.engine.model import StageTimings
 from tunnelui.errors import ConfigError, PeerError
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["connection_facts", "ended_message", "error_facts", "opened_message"]
 
+_STAGES: Final = tuple(field.name for field in fields(StageTimings))
+
 
 def connection_facts(connection: Connection, error: TunnelError | None = None) -> dict[str, Any]:
     """Return ``peer``, ``timings`` (seconds for each stage reached), and what else is known by now.
@@ -21,7 +24,8 @@ def connection_facts(connection: Connection, error: TunnelError | None = None) -
     ``bytes_in``, ``bytes_out``, ``duration`` and ``cause`` once it was open and ended; ``code``, ``message``, ``hint``,
     ``stage`` and ``status`` with an error.
     """
-    timings = {stage: round(seconds, 6) for stage, seconds in asdict(connection.stages).items() if seconds is not None}
+    stages = connection.stages
+    timings = {stage: round(seconds, 6) for stage in _STAGES if (seconds := getattr(stages, stage)) is not None}
     facts: dict[str, Any] = {"peer": connection.peer, "timings": timings, "request_id": connection.request_id}
     if connection.tls:
         facts["tls"] = connection.tls

@@ -7,6 +7,7 @@ begin a line or drive a terminal; values and lines are bounded; secrets are take
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import sys
@@ -77,9 +78,16 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
 def _fields(fields: Mapping[Any, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, value in list(fields.items())[:_MAX_FIELDS]:
-        name = _text(str(name), 60)
-        shown[name] = REDACTED if is_secret_name(name) else _value(value)
+        name, secret = _name(str(name)[:61])
+        shown[name] = REDACTED if secret else _value(value)
     return shown
+
+
+@functools.lru_cache(maxsize=512)
+def _name(name: str) -> tuple[str, bool]:
+    """How a field's name is shown, and whether its value must not be. The same few names come again and again."""
+    shown = _text(name, 60)
+    return shown, is_secret_name(shown)
 
 
 def _value(value: Any) -> Any:
