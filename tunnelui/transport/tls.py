@@ -36,7 +36,6 @@ __all__ = ["TLSEndpoint", "client_context", "server_context", "start_tls"]
 # Answers to handshake messages (alerts, key updates) pile up in a peer that sends them and does not read.
 _MAX_PENDING: Final = 4 * CHUNK
 _RECORD: Final = 1 << 14  # the most plaintext in a TLS record
-_SLICE: Final = 1 << 15
 _SHOWN_NAMES: Final = 8
 _ENCODING_DER: Final = 2  # _ssl.ENCODING_DER
 
@@ -101,16 +100,11 @@ class TLSEndpoint(SocketEndpoint):
             return WOULD_BLOCK
         if received == 0:
             raise self.failure("truncated", "no close_notify before the end of the stream")
-        # In pieces: a memory BIO never gives back the space that it has once used.
-        size = 0
-        for at in range(0, received, _SLICE):
-            self._incoming.write(scratch.cipher[at : min(at + _SLICE, received)])
-            size += max(0, self._decrypt(buffer[size:]))
+        self._incoming.write(scratch.cipher[:received])
+        size = self._decrypt(buffer)
         if self._inside or self._ended:
             self.drained = False
-        if size:
-            return size
-        return 0 if self._ended else WOULD_BLOCK
+        return size
 
     def _decrypt(self, buffer: memoryview) -> int:
         """Decrypt what is there into *buffer*, until OpenSSL wants more or the buffer is full."""
