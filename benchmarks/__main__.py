@@ -108,6 +108,10 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         changes |= {"size": arguments.size * 2**20, "many_size": arguments.size * 2**20}
     if arguments.seconds:
         changes["seconds"] = arguments.seconds
+    if arguments.idle:
+        changes["idle"] = tuple(arguments.idle)
+    if arguments.idle_seconds:
+        changes["idle_seconds"] = arguments.idle_seconds
     return replace(plan, **changes)
 
 
@@ -148,6 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=_positive, metavar="N", help="rounds of each measurement")
     parser.add_argument("--size", type=_positive, metavar="MIB", help="bytes moved in each throughput measurement")
     parser.add_argument("--seconds", type=float, metavar="S", help="length of each ping and rate measurement")
+    parser.add_argument("--idle", action="append", type=_positive, metavar="N", help="idle tunnels; repeatable")
+    parser.add_argument("--idle-seconds", type=float, metavar="S", help="how long idle tunnels are watched")
     parser.add_argument(
         "--python", action="append", metavar="PATH", help="interpreter for our halves; repeat to compare"
     )
