@@ -21,7 +21,9 @@ __all__ = ["COLD", "LINK", "USED", "measure_round_trips", "name_of"]
 COLD: Final = "cold"
 USED: Final = "lately used"
 LINK: Final = "the round trip"
-_GAP: Final = 300  # ms between connections, so that one that is kept warm can be replaced
+# Between connections, so that one that is kept warm can be replaced: round trips, and milliseconds at least.
+_GAP_ROUND_TRIPS: Final = 4
+_SHORTEST_GAP: Final = 300
 
 
 def name_of(milliseconds: float, how: str) -> str:
@@ -63,9 +65,9 @@ def _peer(run: Run, milliseconds: float, number: int, name: str, python: str) ->
             target, cores = Target(near.port), lab.cores.pair_load
             # The server has seen a connection, the client has not: what is made once at the server is no part of this.
             _warm_server(run, name, python, far.port)
-            times = lab.load("first", target, cores=cores, timeout=plan.timeout, count=plan.connections + 1, gap=_GAP)[
-                "ms"
-            ]
+            gap = int(max(_SHORTEST_GAP, _GAP_ROUND_TRIPS * milliseconds))
+            said = lab.load("first", target, cores=cores, timeout=plan.timeout, count=plan.connections + 1, gap=gap)
+            times = said["ms"]
     except Missing as error:
         run.note(f"{name} is left out: {error}")
         return

@@ -25,6 +25,7 @@ def load(folder: Path, text: str) -> Settings:
 def test_a_missing_file_gives_the_defaults(tmp_path: Path) -> None:
     settings = load_settings(tmp_path / "none.toml")
     assert settings.token_store is None
+    assert settings.warm == 1
     assert dict(settings.profiles) == {}
     assert settings.profile() == Profile()
     assert settings.profile_names == ("default",)
@@ -39,6 +40,7 @@ def test_everything_that_can_be_said_is_read(tmp_path: Path) -> None:
         tmp_path,
         f"""
 token_store = "file"
+warm = 4
 
 [profiles.corp]
 proxy_url = "https://pomerium.corp.example.com:8443"
@@ -64,6 +66,7 @@ proxy_url = "https://p.example.com"
     from pathlib import Path as P
 
     assert settings.token_store == "file"
+    assert settings.warm == 4
     corp = settings.profile("corp")
     assert corp == Profile(
         name="corp",
@@ -103,6 +106,10 @@ def test_the_service_account_is_not_in_the_representation(tmp_path: Path) -> Non
     [
         ("token_stor = 1", 1, "unknown key “token_stor”; did you mean “token_store”?"),
         ("\n\nzebra = 1", 3, "unknown key “zebra”"),
+        ("warm = 5", 1, "“warm” must be 0 (off) to 4"),
+        ("warm = -1", 1, "“warm” must be 0 (off) to 4"),
+        ("warm = true", 1, "must be a whole number"),
+        ("warm = 1.0", 1, "must be a whole number"),
         ("token_store = 3", 1, "must be text in quotes"),
         ('token_store = "keyrin"', 1, "did you mean “keyring”"),
         ("profiles = 3", 1, "must be a table"),

@@ -24,8 +24,8 @@ from tunnelui.config.profile import Profile
 from tunnelui.config.route import Route
 from tunnelui.config.settings import Settings
 from tunnelui.engine.backoff import Backoff, RetryRule
-from tunnelui.engine.connector import Deadlines
 from tunnelui.engine.model import ConnectionState, State
+from tunnelui.engine.reach import Deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,7 +1,8 @@
 """A CONNECT proxy that behaves as a test tells it, well or badly. Real sockets and TLS, one thread per connection.
 
 ``script`` holds the behaviour of the next connections, one each; ``default`` serves when it is empty. With ``tokens``
-set, a CONNECT without one of them is answered 302 before any behaviour runs. ``GET /.pomerium/api/v1/login`` is
+set, a CONNECT without one of them is answered 302 before any behaviour runs. ``idle`` holds what the next connections
+meet after the handshake, before their head is read (``None``: nothing). ``GET /.pomerium/api/v1/login`` is
 answered as the real thing does; `sign_in` plays the browser.
 """
 
@@ -208,6 +209,7 @@ class ConnectProxy:
         self.context = context
         self.script: deque[Callable[[Peer], None]] = deque()
         self.default: Callable[[Peer], None] = echo
+        self.idle: deque[Callable[[Peer], None] | None] = deque()
         self.tokens: set[str] | None = None
         self.unauthenticated = 302
         self.seen: list[Seen] = []
@@ -222,6 +224,10 @@ class ConnectProxy:
     @property
     def origin(self) -> str:
         return f"{'https' if self.context else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._peers)
 
     @property
     def connects(self) -> list[Seen]:
@@ -285,6 +291,8 @@ class ConnectProxy:
             self._peers.add(peer)
         try:
             peer.handshake()
+            if (idle := self.idle.popleft() if self.idle else None) is not None:
+                idle(peer)
             seen = peer.seen = peer.read_head()
             self._behave(peer, seen)
         except (Ragged, OSError):

@@ -78,11 +78,14 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def running(proxy: ConnectProxy, pki: Pki, route: Route | None = None, **options: Any) -> AsyncIterator[Bench]:
-    """An engine for *proxy*; *options* go to `LocalEngine`. No browser is ever started."""
+    """An engine for *proxy*; *options* go to `LocalEngine`. No browser is ever started.
+
+    Without *warm* no connection is kept ready, so that every one which the proxy sees belongs to a local program.
+    """
     profile = Profile(ca_file=pki.ca_file, open_browser=False, sign_in_timeout=options.pop("sign_in_timeout", 20.0))
     store = options.pop("store", None) or MemoryStore()
     settings: dict[str, Any] = {
-        "settings": Settings(profiles={"default": profile}),
+        "settings": Settings(profiles={"default": profile}, warm=options.pop("warm", 0)),
         "store": store,
         "routes": [route or Route("db", proxy.destination())],
         "retries": QUICK,

@@ -3,6 +3,7 @@
 ::
 
     token_store = "keyring"            # or "file", "memory"
+    warm = 1                           # connections kept ready for each proxy in use; 0: none
 
     [profiles.corp]
     proxy_url = "https://pomerium.corp.example.com"
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["TOKEN_STORES", "Settings", "load_settings"]
 
 TOKEN_STORES: Final = ("keyring", "file", "memory")
-_TOP_LEVEL: Final = ("token_store", "profiles")
+_TOP_LEVEL: Final = ("token_store", "warm", "profiles")
+_MOST_WARM: Final = 4  # a proxy counts connections that ask for nothing against their address
 _KINDS: Final[Mapping[str, type]] = {
     entry.name: {"str": str, "bool": bool, "float": float}[str(entry.type)]
     for entry in fields(Profile)
@@ -50,11 +52,13 @@ class Settings:
     """What ``config.toml`` says; without a file, the defaults.
 
     :param token_store: ``keyring``, ``file``, ``memory``, or ``None`` where nothing was said.
+    :param warm: connections that are kept ready for each proxy in use: 0 to 4.
     """
 
     profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
     token_store: str | None = None
     path: Path | None = None
+    warm: int = 1
 
     def profile(self, name: str = DEFAULT_PROFILE) -> Profile:
         """Return the profile *name*; the default one exists even where no file speaks of it.
@@ -96,6 +100,9 @@ def load_settings(path: Path) -> Settings:
         problems.add(
             ("token_store",), f"“token_store” must be one of {', '.join(TOKEN_STORES)}{nearest(store, TOKEN_STORES)}"
         )
+    warm = file.values.get("warm", 1)
+    if problems.value(("warm",), warm, int) and not 0 <= warm <= _MOST_WARM:
+        problems.add(("warm",), f"“warm” must be 0 (off) to {_MOST_WARM}")
     tables = file.values.get("profiles", {})
     profiles: dict[str, Profile] = {}
     if problems.value(("profiles",), tables, dict):
@@ -105,7 +112,7 @@ def load_settings(path: Path) -> Settings:
                 profiles[name] = _read_profile(name, table, place, problems)
     problems.raise_if_any()
     _refuse_open_secrets(file, profiles)
-    return Settings(MappingProxyType(profiles), store, path)
+    return Settings(MappingProxyType(profiles), store, path, warm)
 
 
 def _read_profile(name: str, table: dict[str, Any], key: KeyPath, problems: Problems) -> Profile:

@@ -24,7 +24,14 @@ _POSITION: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)
 _HEADER: Final = re.compile(r"\s*\[(\[)?(.+?)\]\]?\s*(?:#.*)?$")
 _KEY: Final = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'|\s*\.\s*)+?)\s*=""")
 _PART: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
-_TYPE_NAMES: Final = {str: "text in quotes", bool: "true or false", float: "a number", list: "a list", dict: "a table"}
+_TYPE_NAMES: Final = {
+    str: "text in quotes",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+}
 
 KeyPath = tuple[str | int, ...]
 
@@ -72,7 +79,7 @@ class Problems:
         if kind is float:
             good = isinstance(value, (int, float)) and not isinstance(value, bool)
         else:
-            good = isinstance(value, kind)
+            good = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
         if not good:
             self.add(key, f"“{clean(str(key[-1]), 64)}” must be {_TYPE_NAMES[kind]}")
         return good

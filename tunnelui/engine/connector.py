@@ -12,6 +12,9 @@ seconds instead of failing.
 Not tried again: a timeout that has used up the window, a certificate or TLS fault, an answer that is not in the table
 of `tunnelui.engine.answers`, a 403. Waiting mends none of these; the next accepted connection tries anew all the same.
 
+A warm connection (`tunnelui.engine.warm`) that turns out dead before an answer is no failure: the same try goes on
+with a dial.
+
 The token
 =========
 
@@ -26,6 +29,7 @@ browser tab each: asking the person again would change nothing.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
@@ -35,11 +39,11 @@ import anyio
 from tunnelui.engine.answers import Meaning, half_close, meaning, refusal, request_id
 from tunnelui.engine.backoff import CONNECT_RETRIES, RetryRule
 from tunnelui.engine.model import StageTimings
+from tunnelui.engine.reach import DEADLINES, Deadlines, reach
 from tunnelui.errors import PeerError, ProtocolError, ProxyError, SignInFailed
-from tunnelui.transport.dial import DialTimeouts, dial, system_resolver
-from tunnelui.transport.endpoint import PlainEndpoint
+from tunnelui.transport.dial import system_resolver
 from tunnelui.transport.exchange import read_response_head
-from tunnelui.transport.tls import start_tls
+from tunnelui.transport.socket_options import unacknowledged
 from tunnelui.wire.head import connect_request
 
 if TYPE_CHECKING:
@@ -47,9 +51,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tunnelui.auth.tokens import Token
+    from tunnelui.engine.warm import WarmPool
     from tunnelui.transport.dial import Resolver
-    from tunnelui.transport.endpoint import Endpoint
-    from tunnelui.transport.tls import TLSEndpoint
+    from tunnelui.transport.endpoint import SocketEndpoint
     from tunnelui.wire.destination import Destination
     from tunnelui.wire.head import ResponseHead
 
@@ -61,21 +65,9 @@ _TRANSIENT: Final = frozenset(
 _MAX_SKIPPED: Final = 8  # interim answers before the real one
 _MAX_BODY: Final = 4096
 _HOPELESS: Final = 30.0  # seconds without a new sign-in after a fresh token was rejected
+_SILENCE: Final = 1.0  # seconds for a request on a warm connection to be acknowledged
+_GIVEN_UP: Final = 408
 _ACCEPT: Final = (("Accept", "application/json, text/plain;q=0.9"),)
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """Seconds for each stage; *connect* leaves the proxy time to reach a slow service, *body* is for a refusal's."""
-
-    dns: float = 5.0
-    tcp: float = 10.0
-    tls: float = 10.0
-    connect: float = 30.0
-    body: float = 1.0
-
-
-DEADLINES: Final = Deadlines()
 
 
 class Identity(Protocol):
@@ -107,7 +99,7 @@ class Observer(Protocol):
 class Opened:
     """A tunnel as the proxy opened it, at *at* (monotonic). *half_close*: whether an end may be passed on alone."""
 
-    far: Endpoint
+    far: SocketEndpoint
     half_close: bool
     at: float
 
@@ -130,8 +122,12 @@ class Connector:
         deadlines: Deadlines = DEADLINES,
         retries: RetryRule = CONNECT_RETRIES,
         resolve: Resolver = system_resolver,
+        warm: WarmPool | None = None,
     ) -> None:
-        """*context* gives the TLS settings for the proxy; it is not called for a plain ``http`` proxy."""
+        """
+        :param context: gives the TLS settings for the proxy; it is not called for a plain ``http`` proxy.
+        :param warm: connections to the same proxy with the same settings, taken before one is dialled.
+        """
         self.destination = destination
         self._identity = identity
         self._context = context
@@ -139,6 +135,7 @@ class Connector:
         self._deadlines = deadlines
         self._retries = retries
         self._resolve = resolve
+        self._warm = warm
         self._hopeless: tuple[Token, float] | None = None
 
     async def open(self, observer: Observer) -> Opened:
@@ -168,6 +165,8 @@ class Connector:
                 await anyio.sleep(delay)
                 continue
             if isinstance(result, Opened):
+                if self._warm is not None:
+                    self._warm.used()
                 return result
             if renewed or self._is_hopeless(token):
                 raise self._rejected_again(token, result, observer)
@@ -175,12 +174,38 @@ class Connector:
             token = await self._identity.renew(token, route=self._route)
             renewed, first, failures = True, None, 0
 
+    def cool(self) -> None:
+        """Give the warm connections up: the next tunnel is dialled."""
+        if self._warm is not None:
+            self._warm.clear()
+
     async def _try(self, token: Token | None, context: ssl.SSLContext | None, observer: Observer) -> Opened | _Rejected:
-        """Dial and ask once; the far side is closed unless it opened."""
-        far = await self._reach(context, observer)
+        """Ask once, on a warm connection if there is one that lives."""
+        warm = self._warm.take() if self._warm is not None else None
+        if warm is not None:
+            observer.tls = warm.tls
+            result = await self._try_on(warm.far, token, observer, self._answer_if_alive)
+            if result is not None:
+                return result
+        proxy = self.destination.proxy
+        far = await reach(proxy, context, observer, deadlines=self._deadlines, resolve=self._resolve)
+        result = await self._try_on(far, token, observer, self._answer)
+        assert result is not None  # noqa: S101  (an answer or an exception)
+        return result
+
+    async def _try_on(
+        self,
+        far: SocketEndpoint,
+        token: Token | None,
+        observer: Observer,
+        ask: Callable[[SocketEndpoint, Token | None, Observer], Awaitable[ResponseHead | None]],
+    ) -> Opened | _Rejected | None:
+        """Act on the answer, if there is one; *far* is closed unless it opened."""
         opened: Opened | None = None
         try:
-            head = await self._answer(far, token, observer)
+            head = await ask(far, token, observer)
+            if head is None:
+                return None
             what = meaning(head.status)
             if what is Meaning.OPEN:
                 opened = Opened(far, half_close(head), time.monotonic())
@@ -194,7 +219,30 @@ class Connector:
             if opened is None:
                 far.close()
 
-    async def _answer(self, far: Endpoint, token: Token | None, observer: Observer) -> ResponseHead:
+    async def _answer_if_alive(
+        self, far: SocketEndpoint, token: Token | None, observer: Observer
+    ) -> ResponseHead | None:
+        """`_answer` on a warm connection; ``None`` when that was dead, or given up by the proxy, before it came."""
+
+        def look() -> None:
+            # Its system acknowledges at once what a slow proxy answers late: the network has changed, or it is gone.
+            if unacknowledged(far.sock):
+                silence.cancel()
+
+        silence = anyio.CancelScope()
+        timer = asyncio.get_running_loop().call_later(_SILENCE, look)
+        try:
+            with silence:
+                head = await self._answer(far, token, observer)
+                return None if head.status == _GIVEN_UP else head
+        except PeerError as error:
+            if error.code in ("timeout", "answer"):
+                raise
+        finally:
+            timer.cancel()
+        return None
+
+    async def _answer(self, far: SocketEndpoint, token: Token | None, observer: Observer) -> ResponseHead:
         """Ask and return the answer, within the deadline."""
         began = time.monotonic()
         try:
@@ -209,29 +257,7 @@ class Connector:
         observer.request_id = request_id(head)
         return head
 
-    async def _reach(self, context: ssl.SSLContext | None, observer: Observer) -> Endpoint:
-        """Dial the proxy, with TLS where there is a *context*."""
-        proxy, limits = self.destination.proxy, self._deadlines
-        dialed = await dial(
-            proxy.address,
-            timeouts=DialTimeouts(dns=limits.dns, tcp=limits.tcp),
-            error=ProxyError,
-            resolve=self._resolve,
-        )
-        observer.timings = replace(observer.timings, dns=dialed.dns, tcp=dialed.tcp)
-        address = str(proxy.address)
-        if context is None:
-            observer.tls = ""
-            return PlainEndpoint(dialed.sock, address=address, error=ProxyError)
-        began = time.monotonic()
-        far: TLSEndpoint = await start_tls(
-            dialed.sock, context, server_hostname=proxy.host, timeout=limits.tls, address=address, error=ProxyError
-        )
-        observer.timings = replace(observer.timings, tls=time.monotonic() - began)
-        observer.tls = far.version
-        return far
-
-    async def _ask(self, far: Endpoint, token: Token | None) -> ResponseHead:
+    async def _ask(self, far: SocketEndpoint, token: Token | None) -> ResponseHead:
         """Send the CONNECT and return the answer's head, interim answers skipped."""
         request = connect_request(self.destination.authority, token=token.value if token else None, headers=_ACCEPT)
         await far.send_all(request)
@@ -241,7 +267,7 @@ class Connector:
                 return head
         raise self._failure("answer", f"more than {_MAX_SKIPPED} interim answers")
 
-    async def _read_body(self, far: Endpoint, head: ResponseHead) -> bytes:
+    async def _read_body(self, far: SocketEndpoint, head: ResponseHead) -> bytes:
         """Return the beginning of a refusal's body: what comes soon enough, for the words in it."""
         length = head.headers.get("content-length") or ""
         limit = min(int(length), _MAX_BODY) if length.isdecimal() and len(length) < 10 else _MAX_BODY

@@ -12,12 +12,14 @@ import anyio.to_thread
 from tunnelui.config.route_rules import check_route
 from tunnelui.config.routes import RouteFile
 from tunnelui.engine.backoff import CONNECT_RETRIES, PORT_BACKOFF, Backoff, RetryRule
-from tunnelui.engine.connector import DEADLINES, Connector, Deadlines
+from tunnelui.engine.connector import Connector
 from tunnelui.engine.destinations import resolve_destination
 from tunnelui.engine.hub import EventHub
 from tunnelui.engine.identities import Contexts, Identities, service_account_of
 from tunnelui.engine.model import EngineSnapshot, Event, ProfileSnapshot
+from tunnelui.engine.reach import DEADLINES, Deadlines, Stages, reach
 from tunnelui.engine.tunnel import Tunnel
+from tunnelui.engine.warm import WarmPool
 from tunnelui.errors import ConfigError, TunnelError
 from tunnelui.text import clean
 from tunnelui.transport.dial import system_resolver
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     from tunnelui.config.route import Route
     from tunnelui.config.settings import Settings
     from tunnelui.transport.dial import Resolver
-    from tunnelui.wire.destination import Destination
+    from tunnelui.transport.endpoint import SocketEndpoint
+    from tunnelui.wire.destination import Destination, ProxyOrigin
 
 __all__ = ["LocalEngine"]
 
@@ -103,6 +106,7 @@ class LocalEngine:
         self._contexts = contexts or Contexts()
         self._identities: Identities
         self._tunnels: dict[str, Tunnel] = {}
+        self._warm: dict[tuple[Profile, ProxyOrigin], WarmPool] = {}
         self._routes_lock = anyio.Lock()
         self._hub = EventHub()
         self._ids = itertools.count(1)
@@ -215,6 +219,8 @@ class LocalEngine:
     async def aclose(self) -> None:
         """Cut everything and end the event streams. ``async with`` does this too."""
         await self._stop_all(0.0)
+        for pool in self._warm.values():
+            pool.clear()
         self._hub.close()
 
     # Beyond the interface.
@@ -242,6 +248,7 @@ class LocalEngine:
             deadlines=self._deadlines,
             retries=self._retries,
             resolve=self._resolve,
+            warm=self._warm_pool(profile, destination.proxy),
         )
 
     def next_id(self) -> int:
@@ -267,6 +274,20 @@ class LocalEngine:
             await self._identities.get(profile, resolve_destination(route, profile).proxy).current()
         except TunnelError as error:
             self.publish(Event("note", time.time(), str(error), "warning", route.name, data={"code": error.code}))
+
+    def _warm_pool(self, profile: Profile, proxy: ProxyOrigin) -> WarmPool | None:
+        """The one pool of *profile* and *proxy*: their connections look alike to the proxy until a token is sent."""
+        if not self._settings.warm:
+            return None
+
+        async def connect(stages: Stages) -> SocketEndpoint:
+            context = await self._contexts.get(profile) if proxy.scheme == "https" else None
+            return await reach(proxy, context, stages, deadlines=self._deadlines, resolve=self._resolve)
+
+        key = profile, proxy
+        if key not in self._warm:
+            self._warm[key] = WarmPool(connect, self.group, size=self._settings.warm)
+        return self._warm[key]
 
     def _signed_in(self, key: TokenKey) -> None:
         for tunnel in self._tunnels.values():

@@ -10,9 +10,10 @@ import anyio
 
 from tunnelui.engine.backoff import CONNECT_RETRIES, RetryRule
 from tunnelui.engine.connection import Connection
-from tunnelui.engine.connector import DEADLINES, Connector, Deadlines
+from tunnelui.engine.connector import Connector
 from tunnelui.engine.identities import Contexts, Identities, service_account_of
 from tunnelui.engine.model import ConnectionState, Event
+from tunnelui.engine.reach import DEADLINES, Deadlines
 from tunnelui.engine.report import connection_facts, ended_message, opened_message
 from tunnelui.errors import LocalError, TunnelError
 from tunnelui.transport.dial import system_resolver

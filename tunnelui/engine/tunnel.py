@@ -120,6 +120,7 @@ class Tunnel:
             if self.state.listening:
                 await self._cut(tuple(self._connections.values()), "restarted")
                 self._forget()
+                self._cool()
                 self._connector = self._host.connector(self.route)
                 self._apply(Trigger.STARTED)
             else:
@@ -140,6 +141,7 @@ class Tunnel:
             self._apply(Trigger.STOPPED)
             if not again:
                 self._emit("stopped", f"{self.route.name} stopped listening")
+        self._cool()
         if grace > 0 and not again:
             waiting = [connection for connection in doomed if connection.state is not ConnectionState.OPEN]
             await self._cut(waiting, "stopped")
@@ -244,6 +246,11 @@ class Tunnel:
             connection.cut(cause)
         for connection in connections:
             await connection.done.wait()
+
+    def _cool(self) -> None:
+        # Other tunnels to the same proxy lose no more than a round trip or two, once.
+        if self._connector is not None:
+            self._connector.cool()
 
     def _forget(self) -> None:
         self._closed.clear()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
 import socket
+import sys
 from typing import Final
 
-__all__ = ["prepare"]
+__all__ = ["prepare", "unacknowledged"]
 
 # Seconds. A peer that has vanished from an idle connection is noticed within 15 + 4 * 15.
 _KEEPALIVE_IDLE: Final = 15
 _KEEPALIVE_INTERVAL: Final = 15
 _KEEPALIVE_COUNT: Final = 4
+_SO_NWRITE: Final = 0x1024  # macOS: sys/socket.h
 
 
 def prepare(sock: socket.socket) -> None:
@@ -37,3 +40,18 @@ def prepare(sock: socket.socket) -> None:
             option = next((getattr(socket, name) for name in names if hasattr(socket, name)), None)
             if option is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    """How many bytes the peer's system has not acknowledged; 0 where this system does not tell."""
+    with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
+        if sys.platform == "darwin":
+            return sock.getsockopt(socket.SOL_SOCKET, _SO_NWRITE)
+        if sys.platform == "linux":
+            import fcntl
+            import termios
+
+            size = array.array("i", [0])
+            fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, size)  # tcp(7): SIOCOUTQ
+            return size[0]
+    return 0

@@ -1,0 +1,70 @@
+"""From a proxy's origin to a stream on which it can be asked: name look-up, TCP, TLS."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from tunnelui.errors import ProxyError
+from tunnelui.transport.dial import DialTimeouts, dial
+from tunnelui.transport.endpoint import PlainEndpoint
+from tunnelui.transport.tls import start_tls
+
+if TYPE_CHECKING:
+    import ssl
+
+    from tunnelui.engine.model import StageTimings
+    from tunnelui.transport.dial import Resolver
+    from tunnelui.transport.endpoint import SocketEndpoint
+    from tunnelui.wire.destination import ProxyOrigin
+
+__all__ = ["DEADLINES", "Deadlines", "Stages", "reach"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds for each stage; *connect* leaves the proxy time to reach a slow service, *body* is for a refusal's."""
+
+    dns: float = 5.0
+    tcp: float = 10.0
+    tls: float = 10.0
+    connect: float = 30.0
+    body: float = 1.0
+
+
+DEADLINES: Final = Deadlines()
+
+
+class Stages(Protocol):
+    """Who keeps the times. Each is set as soon as its stage is over, so a failure leaves those before it."""
+
+    timings: StageTimings
+    tls: str
+
+
+async def reach(
+    proxy: ProxyOrigin, context: ssl.SSLContext | None, stages: Stages, *, deadlines: Deadlines, resolve: Resolver
+) -> SocketEndpoint:
+    """Dial *proxy*, with TLS where there is a *context*.
+
+    :raises tunnelui.errors.ProxyError: it can't be reached, or is not the one that it should be.
+    """
+    dialed = await dial(
+        proxy.address,
+        timeouts=DialTimeouts(dns=deadlines.dns, tcp=deadlines.tcp),
+        error=ProxyError,
+        resolve=resolve,
+    )
+    stages.timings = replace(stages.timings, dns=dialed.dns, tcp=dialed.tcp)
+    address = str(proxy.address)
+    if context is None:
+        stages.tls = ""
+        return PlainEndpoint(dialed.sock, address=address, error=ProxyError)
+    began = time.monotonic()
+    far = await start_tls(
+        dialed.sock, context, server_hostname=proxy.host, timeout=deadlines.tls, address=address, error=ProxyError
+    )
+    stages.timings = replace(stages.timings, tls=time.monotonic() - began)
+    stages.tls = far.version
+    return far
