@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from tunnelui.auth.service_account import ServiceAccount
 from tunnelui.config.paths import config_file, routes_file
 from tunnelui.config.route import Route
-from tunnelui.config.routes import RouteFile
 from tunnelui.config.settings import Settings, load_settings
 from tunnelui.engine.destinations import resolve_destination
 from tunnelui.errors import ConfigError
@@ -19,10 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tunnelui.config.profile import Profile
+    from tunnelui.config.routes import RouteFile
     from tunnelui.engine.identities import Contexts
 
 __all__ = [
     "check_tls_files",
+    "check_tls_of",
     "chosen_proxy",
     "known_proxies",
     "profile_from",
@@ -111,6 +112,8 @@ async def check_tls_files(contexts: Contexts, profile: Profile) -> None:
 
 def saved_routes() -> RouteFile:
     """Return the file of the saved routes."""
+    from tunnelui.config.routes import RouteFile  # not for ``tcp``, which ssh waits for
+
     return RouteFile(routes_file())
 
 
@@ -165,3 +168,12 @@ def _is_proxy(text: str) -> bool:
     if not mark:
         return ":" not in text
     return scheme.lower() in ("https", "http") and not rest.partition("/")[2].strip("/")
+
+
+async def check_tls_of(
+    contexts: Contexts, arguments: argparse.Namespace, settings: Settings, routes: list[Route]
+) -> None:
+    """`check_tls_files`, if any of *routes* leads to a proxy with TLS."""
+    profile = profile_from(arguments, settings)
+    if any(resolve_destination(route, profile).proxy.scheme == "https" for route in routes):
+        await check_tls_files(contexts, profile)

@@ -12,10 +12,12 @@ from tunnelui.errors import LocalError, TunnelError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["SIGNALS", "Interrupted", "until_signal"]
+__all__ = ["GRACE", "SIGNALS", "Interrupted", "until_signal"]
 
 T = TypeVar("T")
 
+GRACE: Final = 2.0
+"""Seconds that open connections may go on after a signal."""
 SIGNALS: Final = tuple(
     signal.Signals(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
