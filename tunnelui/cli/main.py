@@ -82,6 +82,11 @@ def _command(arguments: Sequence[str]) -> Callable[[], int]:
     from tunnelui.text import clean
 
     name = arguments[0] if arguments and arguments[0] in _COMMANDS else ""
+    if name == "tcp":
+        # ssh waits for this process, and the rest of the program loads meanwhile.
+        from tunnelui.transport.authorities import load_ahead
+
+        load_ahead()
     if name:
         words = _COMMANDS[name]
         parser = Parser(f"tunnelui {name}", words[0].upper() + words[1:] + ".")

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
+from tunnelui.transport.authorities import context_with_authorities
 from tunnelui.transport.certificate import certificate_names, first_certificate, matches
-from tunnelui.transport.resumption import ResumingContext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tunnelui.transport.resumption import ResumingContext
 
 __all__ = ["client_context", "reason", "server_context"]
 
@@ -43,10 +45,9 @@ def client_context(
     :raises ConfigError: a file is missing or is not what it should be; ``place`` names it.
     """
     # What `ssl.create_default_context` does, for a class of ours.
-    context = ResumingContext()
+    context = context_with_authorities()
     if sys.version_info >= (3, 13):
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
-    context.load_default_certs()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(_ALPN)
