@@ -86,7 +86,7 @@ def _wait_for_connect(listener: socket.socket, context: ssl.SSLContext, began: f
 def _script(run: Run, python: str, script: str) -> float:
     with on_cores(run.lab.cores.relay | run.lab.cores.load):
         began = time.monotonic()
-        # With a pipe that ends when the process does: waiting for an exit with a time-out polls, in steps of up to 50 ms.
+        # With a pipe, which ends when the process does: waiting for an exit with a time-out polls, up to 50 ms apart.
         subprocess.run(
             [python, "-c", script],
             check=True,
