@@ -65,6 +65,7 @@ def server(lab: Lab, name: str, cores: frozenset[int], python: str) -> Iterator[
         "max_tunnels_per_user": most,
         "max_tunnels_per_route": most,
         "shutdown_grace": 0,
+        "workers": 1,  # it has one core
         "routes": [
             {
                 "from": f"tcp+https://{authority}",

@@ -32,6 +32,10 @@ def main() -> int:
     parser.add_argument("--source", type=Path, help="a copy of the file's text, read in its place")
     parser.add_argument("--socket", type=Path, required=True, help="the control plane's Unix socket")
     parser.add_argument("--ready-fd", type=int, default=-1, help="gets one line of JSON when the gateway listens")
+    parser.add_argument("--port", type=int, help="the port that was chosen for all workers")
+    parser.add_argument("--tallies", type=Path, help="the file in which the workers count; without it there is one")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--worker", type=int, default=0, help="the number of this one, from 0")
     options = parser.parse_args()
     os.umask(0o077)
     # Only a folder that the supervisor made for us: a child that was started by hand has its socket anywhere.
@@ -39,9 +43,9 @@ def main() -> int:
     follow_parent(Path(runtime) if runtime else None)
     try:
         config = load_config(options.config, source=options.source.read_bytes() if options.source else None)
-        configure_logging(config.log_level)
+        configure_logging(config.log_level, worker=options.worker + 1 if options.tallies else None)
         if options.plane == "gateway":
-            anyio.run(_gateway, config, str(options.socket), options.ready_fd)
+            anyio.run(_gateway, config, options)
         else:
             # Only this process pays for the web framework.
             from tunnelui_server.control.serve import run
@@ -57,25 +61,30 @@ def main() -> int:
     return 0
 
 
-async def _gateway(config: ServerConfig, socket_path: str, ready_fd: int) -> None:
+async def _gateway(config: ServerConfig, options: argparse.Namespace) -> None:
     from tunnelui_server.gateway import Gateway
     from tunnelui_server.gateway.quota import fit_to_descriptors
+    from tunnelui_server.gateway.tally import SharedTally
     from tunnelui_server.sessions import open_store
 
     config = replace(config, limits=fit_to_descriptors(config.limits))
+    tally = None
+    if options.tallies is not None:
+        config = replace(config, address=replace(config.address, port=options.port))
+        tally = SharedTally(options.tallies, options.worker, options.workers)
     store = await open_store(
         config.databroker_storage_type,
         config.databroker_storage_connection_string,
         shared_secret=config.shared_secret_bytes,
     )
     try:
-        gateway = Gateway(config, store=store, control_socket=socket_path)
+        gateway = Gateway(config, store=store, control_socket=str(options.socket), tally=tally)
         addresses = gateway.open()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_stop_at_signals, gateway)
-            if ready_fd >= 0:
-                os.write(ready_fd, json.dumps(asdict(addresses)).encode() + b"\n")
-                os.close(ready_fd)
+            if options.ready_fd >= 0:
+                os.write(options.ready_fd, json.dumps(asdict(addresses)).encode() + b"\n")
+                os.close(options.ready_fd)
             await gateway.run()
             tasks.cancel_scope.cancel()
     finally:

@@ -1,7 +1,8 @@
 """The parent of the two planes: starts them, restarts what crashes, stops both in order, and leaves nothing behind.
 
-The planes share a private folder (0700) with the control plane's socket. The gateway's tunnels live on while the
-control plane is restarted.
+The gateway is one process, or several workers that share its ports; one that crashes is started again alone. The planes
+share a private folder (0700) with the control plane's socket. The gateway's tunnels live on while the control plane is
+restarted.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import anyio.abc
 from tunnelui.errors import PeerError
 from tunnelui.transport.dial import dial_unix
 from tunnelui_server.config import RUNTIME_VARIABLE
+from tunnelui_server.gateway.fronts import free_address
+from tunnelui_server.gateway.tally import clear_region, make_tallies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,13 +48,15 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _LONGEST_PARENT: Final = 60
 _POLL: Final = 0.05
 _SOURCE: Final = "config.yaml"
+_TALLIES: Final = "tallies"
 
 
 @dataclass
 class _Plane:
-    """One child. ``pause`` is how long to wait before it is started again."""
+    """One child. ``pause`` is how long to wait before it is started again; ``worker`` the number of a gateway."""
 
     name: str
+    worker: int = 0
     process: anyio.abc.Process | None = None
     pause: float = _FIRST_PAUSE
     up: anyio.Event = field(default_factory=anyio.Event)
@@ -79,7 +84,8 @@ class Supervisor:
     def __init__(self, config: ServerConfig, *, ready_fd: int | None = None) -> None:
         self._config = config
         self._ready_fd = ready_fd
-        self._gateway = _Plane("gateway")
+        self._gateways = [_Plane("gateway", number) for number in range(config.workers)]
+        self._port = config.address.port
         self._control = _Plane("control")
         self._addresses: dict[str, Any] = {}
         self._ready = False
@@ -94,23 +100,27 @@ class Supervisor:
         with _runtime_folder() as folder:
             # What was checked is what runs: a plane that is started again must not meet a later edit of the file.
             _write_private(folder / _SOURCE, self._config.source)
+            if len(self._gateways) > 1:
+                self._port = free_address(self._config).port
+                make_tallies(folder / _TALLIES, len(self._gateways))
             try:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._signals)
                     tasks.start_soon(self._keep, self._control, folder)
-                    tasks.start_soon(self._keep, self._gateway, folder)
+                    for gateway in self._gateways:
+                        tasks.start_soon(self._keep, gateway, folder)
                     tasks.start_soon(self._announce)
                     await self._stop.wait()
                     # The gateway first: while its tunnels drain, their users can still reach the pages.
-                    await _end(self._gateway, self._config.limits.shutdown_grace + _STOP_SECONDS)
-                    await _end(self._control, _STOP_SECONDS)
+                    await _end(*self._gateways, patience=self._config.limits.shutdown_grace + _STOP_SECONDS)
+                    await _end(self._control, patience=_STOP_SECONDS)
                     tasks.cancel_scope.cancel()
             except* _StartFailed as group:
                 code = max(failed.code for failed in group.exceptions if isinstance(failed, _StartFailed))
             finally:
                 with anyio.CancelScope(shield=True):
-                    await _end(self._gateway, _STOP_SECONDS)
-                    await _end(self._control, _STOP_SECONDS)
+                    await _end(*self._gateways, patience=_STOP_SECONDS)
+                    await _end(self._control, patience=_STOP_SECONDS)
         return code
 
     async def _signals(self) -> None:
@@ -120,8 +130,9 @@ class Supervisor:
                     _LOG.info("stopping", extra={"fields": {"signal": signal.Signals(number).name}})
                     self._stop.set()
                 else:
-                    # The second one is for those who do not want to wait: the gateway cuts at once.
-                    self._gateway.signal(signal.SIGTERM)
+                    # The second one is for those who do not want to wait: the gateways cut at once.
+                    for gateway in self._gateways:
+                        gateway.signal(signal.SIGTERM)
 
     async def _keep(self, plane: _Plane, folder: Path) -> None:
         """Run one child again and again until the server stops."""
@@ -135,24 +146,34 @@ class Supervisor:
             if time.monotonic() - began > _STEADY:
                 plane.pause = _FIRST_PAUSE
             fields = {"plane": plane.name, "exit_code": code, "pause": plane.pause}
+            if self._shares(plane):
+                fields["worker"] = plane.worker + 1
             _LOG.error("a part of the server ended by itself and is started again", extra={"fields": fields})
             await anyio.sleep(plane.pause)
             plane.pause = min(2 * plane.pause, _LONGEST_PAUSE)
+
+    def _shares(self, plane: _Plane) -> bool:
+        """Whether *plane* is one of several workers."""
+        return plane is not self._control and len(self._gateways) > 1
 
     async def _run_once(self, plane: _Plane, folder: Path) -> int:
         socket_path = folder / "control.sock"
         command = [sys.executable, "-m", "tunnelui_server.child", plane.name]
         command += ["--config", str(self._config.path), "--source", str(folder / _SOURCE), "--socket", str(socket_path)]
+        if self._shares(plane):
+            command += ["--tallies", str(folder / _TALLIES), "--port", str(self._port)]
+            command += ["--worker", str(plane.worker), "--workers", str(len(self._gateways))]
+            clear_region(folder / _TALLIES, plane.worker)
         reader, writer = os.pipe()
         try:
-            if plane is self._gateway:
+            if plane is not self._control:
                 command += ["--ready-fd", str(writer)]
             plane.process = await anyio.open_process(
                 command,
                 stdin=subprocess.PIPE,  # ends when we do: tunnelui_server.lifeline
                 stdout=None,
                 stderr=None,
-                pass_fds=[writer] if plane is self._gateway else [],
+                pass_fds=[writer] if plane is not self._control else [],
                 env=os.environ | {RUNTIME_VARIABLE: str(folder)},
                 # Ctrl-C in a terminal goes to all that run there; we tell the children ourselves, in order.
                 start_new_session=True,
@@ -161,8 +182,8 @@ class Supervisor:
             os.close(writer)
         try:
             async with plane.process as process, anyio.create_task_group() as tasks:
-                if plane is self._gateway:
-                    tasks.start_soon(self._read_addresses, reader)
+                if plane is not self._control:
+                    tasks.start_soon(self._read_addresses, plane, reader)
                 else:
                     tasks.start_soon(self._wait_for_socket, str(socket_path))
                 code = await process.wait()
@@ -171,12 +192,12 @@ class Supervisor:
             os.close(reader)
         return code
 
-    async def _read_addresses(self, reader: int) -> None:
+    async def _read_addresses(self, gateway: _Plane, reader: int) -> None:
         await anyio.wait_readable(reader)
         line = os.read(reader, 4096)
         if line:
             self._addresses = json.loads(line)
-            self._gateway.up.set()
+            gateway.up.set()
 
     async def _wait_for_socket(self, path: str) -> None:
         while True:
@@ -189,7 +210,8 @@ class Supervisor:
     async def _announce(self) -> None:
         with anyio.move_on_after(_START_SECONDS):
             await self._control.up.wait()
-            await self._gateway.up.wait()
+            for gateway in self._gateways:
+                await gateway.up.wait()
             self._ready = True
         if not self._ready:
             _LOG.error("the server is not ready within %g s", _START_SECONDS)
@@ -205,18 +227,19 @@ class Supervisor:
                 os.close(self._ready_fd)
 
 
-async def _end(plane: _Plane, patience: float) -> None:
-    """Ask a child to end, and end it by force when it does not."""
-    process = plane.process
-    if process is None or process.returncode is not None:
-        return
-    plane.signal(signal.SIGTERM)
+async def _end(*planes: _Plane, patience: float) -> None:
+    """Ask children to end, all at once, and end by force who does not within *patience* seconds."""
+    processes = [plane.process for plane in planes if plane.process is not None and plane.process.returncode is None]
+    for plane in planes:
+        plane.signal(signal.SIGTERM)
     with anyio.move_on_after(patience):
-        await process.wait()
-    if process.returncode is None:
-        _LOG.error("a part of the server does not end and is killed", extra={"fields": {"plane": plane.name}})
-        plane.signal(signal.SIGKILL)
-        await process.wait()
+        for process in processes:
+            await process.wait()
+    for plane in planes:
+        if plane.process is not None and plane.process.returncode is None:
+            _LOG.error("a part of the server does not end and is killed", extra={"fields": {"plane": plane.name}})
+            plane.signal(signal.SIGKILL)
+            await plane.process.wait()
 
 
 def _write_private(path: Path, data: bytes) -> None:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -45,6 +46,7 @@ __all__ = ["RUNTIME_VARIABLE", "load_config"]
 RUNTIME_VARIABLE: Final = "TUNNELUI_SERVER_RUNTIME_DIR"
 """Set by the supervisor for its children."""
 
+_MAX_WORKERS: Final = 64
 _LOG_LEVELS: Final = ("trace", "debug", "info", "warn", "error")
 
 
@@ -126,6 +128,7 @@ def _read(
         databroker_storage_connection_string=_storage_path(top, folder, state_dir, storage, environ),
         log_level=_log_level(top),
         limits=_limits(top),
+        workers=_workers(top, warnings),
         warnings=tuple(warnings),
         # Read last: nothing is made on the disk for a configuration that is wrong anyway.
         shared_secret_bytes=_shared_secret(top, folder, state_dir, make=make_secret and not problems.errors),
@@ -304,6 +307,18 @@ def _log_level(top: Section) -> str:
         top.wrong("log_level", f"“{clean(text)}” is no level", f"Write one of: {', '.join(_LOG_LEVELS)}.")
         return "info"
     return text
+
+
+def _workers(top: Section, warnings: list[str]) -> int:
+    """How many gateways share the ports: by default one for each core that this process may use."""
+    # Elsewhere the system does not spread connections over the sockets of one port.
+    alone = sys.platform != "linux"
+    usual = 1 if alone else min(len(os.sched_getaffinity(0)), _MAX_WORKERS)
+    wanted = top.number("workers", usual, highest=_MAX_WORKERS)
+    if wanted > 1 and alone:
+        warnings.append("workers: only Linux spreads connections over several; there will be one")
+        return 1
+    return wanted
 
 
 def _limits(top: Section) -> Limits:

@@ -87,6 +87,7 @@ class ServerConfig:
     databroker_storage_connection_string: str = ""
     log_level: str = "info"
     limits: Limits = field(default_factory=Limits)
+    workers: int = 1
     warnings: tuple[str, ...] = ()
 
     @property

@@ -157,6 +157,7 @@ def _configuration(
         "authenticate_service_url": f"http://127.0.0.1:{web_port}",
         "idp_provider": "local",
         "databroker_storage_type": "sqlite",
+        "workers": 1,
         "databroker_storage_connection_string": str(certificates.ca_file.parent / "sessions.sqlite3"),
         "shared_secret_file": str(_secret_file(certificates.ca_file.parent)),
         "local_users": [

@@ -1,8 +1,9 @@
 """Caps on connections: in all, waiting from one address, with the control plane, and open for one person or route.
 
 Tunnels have a cap of their own, so that when it is reached there is still room to answer 503 and to reach the control
-plane. No address alone can fill any of the shared caps before anybody has signed in there. Everything is bounded by the
-descriptors that the system grants: two for each connection.
+plane. No address alone can fill any of the shared caps before anybody has signed in there. With several workers the
+counts are those of all of them (`tunnelui_server.gateway.tally`). Everything is bounded by the descriptors that the
+system grants: two for each connection.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import contextlib
 import ipaddress
 import logging
 import resource
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
+
+from tunnelui_server.gateway.tally import LocalTally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tunnelui_server.config import Limits
+    from tunnelui_server.gateway.tally import Tally
 
 __all__ = ["Exceeded", "Quota", "address_key", "fit_to_descriptors"]
 
@@ -42,12 +45,15 @@ class Quota:
     """Counts what is open now."""
 
     limits: Limits
-    connections: int = 0
-    tunnels: int = 0
-    _pending: Counter[str] = field(default_factory=Counter)
-    _pages: Counter[str] = field(default_factory=Counter)
-    _users: Counter[str] = field(default_factory=Counter)
-    _routes: Counter[str] = field(default_factory=Counter)
+    tally: Tally = field(default_factory=LocalTally)
+
+    @property
+    def connections(self) -> int:
+        return self.tally.count("connections")
+
+    @property
+    def tunnels(self) -> int:
+        return self.tally.count("tunnels")
 
     @property
     def head_room(self) -> int:
@@ -64,20 +70,18 @@ class Quota:
         """Count a connection that was just accepted; false when there is no room. See `leave` and `settle`."""
         if self.connections >= self.limits.max_connections + self.head_room:
             return False
-        if self._pending[address] >= self.most_pending:
+        if self.tally.count("pending", address) >= self.most_pending:
             return False
-        self.connections += 1
-        self._pending[address] += 1
+        self.tally.add(1, "connections")
+        self.tally.add(1, "pending", address)
         return True
 
     def settle(self, address: str) -> None:
         """The connection has proved who it is for: it no longer counts against its address."""
-        self._pending[address] -= 1
-        if self._pending[address] <= 0:
-            del self._pending[address]
+        self.tally.add(-1, "pending", address)
 
     def leave(self) -> None:
-        self.connections -= 1
+        self.tally.add(-1, "connections")
 
     @contextlib.contextmanager
     def page(self, address: str) -> Iterator[None]:
@@ -85,15 +89,16 @@ class Quota:
 
         :raises Exceeded: ``limit_pages``.
         """
-        if self._pages[address] >= _MAX_PAGES_PER_ADDRESS or self._pages.total() >= _MAX_PAGES:
+        tally = self.tally
+        if tally.count("pages", address) >= _MAX_PAGES_PER_ADDRESS or tally.count("pages") >= _MAX_PAGES:
             raise Exceeded("limit_pages")
-        self._pages[address] += 1
+        tally.add(1, "pages")
+        tally.add(1, "pages", address)
         try:
             yield
         finally:
-            self._pages[address] -= 1
-            if self._pages[address] <= 0:
-                del self._pages[address]
+            tally.add(-1, "pages")
+            tally.add(-1, "pages", address)
 
     @contextlib.contextmanager
     def tunnel(self, user: str, route: str) -> Iterator[None]:
@@ -103,21 +108,18 @@ class Quota:
         """
         if self.tunnels >= self.limits.max_connections:
             raise Exceeded("limit_total")
-        if self._users[user] >= self.limits.max_tunnels_per_user:
+        if self.tally.count("user", user) >= self.limits.max_tunnels_per_user:
             raise Exceeded("limit_user")
-        if self._routes[route] >= self.limits.max_tunnels_per_route:
+        if self.tally.count("route", route) >= self.limits.max_tunnels_per_route:
             raise Exceeded("limit_route")
-        self.tunnels += 1
-        self._users[user] += 1
-        self._routes[route] += 1
+        counted = (("tunnels", ""), ("user", user), ("route", route))
+        for kind, key in counted:
+            self.tally.add(1, kind, key)
         try:
             yield
         finally:
-            self.tunnels -= 1
-            for counter, key in ((self._users, user), (self._routes, route)):
-                counter[key] -= 1
-                if counter[key] <= 0:
-                    del counter[key]
+            for kind, key in counted:
+                self.tally.add(-1, kind, key)
 
 
 def address_key(peer: str) -> str:

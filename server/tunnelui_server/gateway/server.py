@@ -9,7 +9,6 @@ import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import anyio
 import anyio.abc
@@ -20,13 +19,14 @@ from tunnelui.transport.endpoint import PlainEndpoint
 from tunnelui.transport.exchange import read_request_head
 from tunnelui.transport.listen import accept_loop, close_listeners, local_address, open_listener
 from tunnelui.transport.tls import server_context, start_tls
-from tunnelui.wire.address import TCPListen, parse_host
 from tunnelui.wire.head import HeadError
 from tunnelui_server.gateway.answers import Refusal
 from tunnelui_server.gateway.connect import BUSY, UNAVAILABLE, Tunneller
+from tunnelui_server.gateway.fronts import web_address
 from tunnelui_server.gateway.handover import hand_over
 from tunnelui_server.gateway.live import LiveTunnels
 from tunnelui_server.gateway.quota import Exceeded, Quota, address_key
+from tunnelui_server.gateway.tally import LocalTally
 from tunnelui_server.sessions import TokenSigner, token_issuer
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
     from tunnelui.transport.dial import Resolver
     from tunnelui.transport.endpoint import SocketEndpoint
+    from tunnelui.wire.address import TCPListen
     from tunnelui_server.config import ServerConfig
+    from tunnelui_server.gateway.tally import Tally
     from tunnelui_server.sessions import SessionStore
 
 __all__ = ["Addresses", "Gateway"]
@@ -88,10 +90,13 @@ class Gateway:
         control_socket: str,
         resolve: Resolver = system_resolver,
         clock: Callable[[], float] = time.time,
+        tally: Tally | None = None,
     ) -> None:
+        """*tally*: with it, this is one of several workers, and they share their ports."""
         self._config = config
         self._control_socket = control_socket
-        self._quota = Quota(config.limits)
+        self._quota = Quota(config.limits, tally or LocalTally())
+        self._shares_ports = tally is not None
         self.live = LiveTunnels(store, clock=clock)
         self._tunneller = Tunneller(
             config,
@@ -122,16 +127,19 @@ class Gateway:
         context = None
         if not config.insecure_server:
             context = server_context([(str(pair.cert), str(pair.key)) for pair in config.certificates])
-        self._fronts.append(_Front(open_listener(config.address), context, takes_connect=True))
-        web = _web_address(config)
+        self._fronts.append(_Front(self._listen(config.address), context, takes_connect=True))
+        web = web_address(config)
         if web is not None:
             try:
-                self._fronts.append(_Front(open_listener(web), None, takes_connect=False))
+                self._fronts.append(_Front(self._listen(web), None, takes_connect=False))
             except BaseException:
                 self._close()
                 raise
         main, *others = self._fronts
         return Addresses(_url(main), _url(others[0]) if others else None)
+
+    def _listen(self, address: TCPListen) -> list[socket.socket]:
+        return open_listener(address, reuse_port=self._shares_ports)
 
     async def run(self) -> None:
         """Serve what `open` has opened, until `stop` is called."""
@@ -255,17 +263,6 @@ async def _farewell(endpoint: SocketEndpoint, answer: bytes) -> None:
     with anyio.move_on_after(_FAREWELL_SECONDS), contextlib.suppress(PeerError):
         await endpoint.send_all(answer)
         await endpoint.finish(timeout=_FAREWELL_SECONDS)
-
-
-def _web_address(config: ServerConfig) -> TCPListen | None:
-    """The second listener: where ``authenticate_service_url`` is plain HTTP on the loopback and not the first one."""
-    url = urlsplit(config.authenticate_url or "")
-    if url.scheme != "http" or url.hostname is None:
-        return None
-    address = TCPListen(parse_host(url.hostname), url.port or 80)
-    if config.insecure_server and address.port == config.address.port:
-        return None
-    return address
 
 
 def _url(front: _Front) -> str:

@@ -37,7 +37,11 @@ _MAX_ITEMS: Final = 50
 
 
 class JSONFormatter(logging.Formatter):
-    """Turns a record into its line, without the line's end."""
+    """Turns a record into its line, without the line's end. *worker*: which of several gateways wrote it, from 1."""
+
+    def __init__(self, worker: int | None = None) -> None:
+        super().__init__()
+        self._worker = {} if worker is None else {"worker": worker}
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -47,6 +51,7 @@ class JSONFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _text(record.getMessage()),
+            **self._worker,
         }
         for extra in ("fields", "audit"):
             fields = getattr(record, extra, None)
@@ -58,13 +63,13 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=True, separators=(",", ":")).replace("\x7f", "\\u007f")
 
 
-def configure_logging(level: str, stream: TextIO | None = None) -> None:
-    """Send everything that this process logs to *stream* (stderr) as JSON lines.
+def configure_logging(level: str, stream: TextIO | None = None, *, worker: int | None = None) -> None:
+    """Send everything that this process logs to *stream* (stderr) as JSON lines, with the number of the *worker*.
 
     The audit trail is written whatever the level: it is a record, not a help for finding faults.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JSONFormatter())
+    handler.setFormatter(JSONFormatter(worker))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)

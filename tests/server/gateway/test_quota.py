@@ -14,6 +14,7 @@ import pytest
 from tests.server.gateway.harness import ControlStandIn, Upstream, World, connect_head, status
 from tunnelui_server.config import Limits
 from tunnelui_server.gateway.quota import Exceeded, Quota, address_key, fit_to_descriptors
+from tunnelui_server.gateway.tally import LocalTally
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,9 +47,8 @@ def test_counts_come_back_to_zero() -> None:
     quota.leave()
     quota.settle("a")
     assert (quota.connections, quota.tunnels) == (0, 0)
-    assert not quota._pending
-    assert not quota._users
-    assert not quota._routes
+    assert isinstance(quota.tally, LocalTally)
+    assert len(quota.tally) == 0
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_pages_are_counted_by_address_and_in_all() -> None:
         with pytest.raises(Exceeded, match="limit_pages"):
             while True:
                 stack.enter_context(quota.page("attacker"))
-        held = quota._pages["attacker"]
+        held = quota.tally.count("pages", "attacker")
         with quota.page("somebody else"):
             pass
         for number in range(10_000):
@@ -144,8 +144,8 @@ def test_pages_are_counted_by_address_and_in_all() -> None:
             except Exceeded:
                 break
         # The control plane turns everybody away, those who wait included, when it has as many as this.
-        assert held < quota._pages.total() < 512
-    assert not quota._pages
+        assert held < quota.tally.count("pages") < 512
+    assert quota.tally.count("pages") == 0
 
 
 def test_one_address_can_not_take_the_control_plane_from_the_others(tmp_path: Path) -> None:
