@@ -34,6 +34,9 @@ __all__ = ["Relay", "RelayCause", "RelayResult"]
 TURN: Final = 1 << 17
 """Bytes after which a direction lets others go first."""
 
+LONG_TURN: Final = 2 * TURN
+"""The same where no other direction waits: each pass of the loop costs as much as some 10 KiB."""
+
 _STREAM: Final = 1 << 14
 """A direction that moved this much in its last turn carries a stream, and waits for its turn the next time."""
 
@@ -139,7 +142,8 @@ class _Direction:
                 self.wait_for(_Wait.TURN)
                 return
             buffer, total = scratch.plain, 0
-            while total < TURN:
+            limit = TURN if relay.turns.crowded else LONG_TURN
+            while total < limit:
                 side = source
                 size = source.read_into(buffer)
                 if source.pending:  # TLS answers some messages by itself; the other direction sends them on
@@ -162,7 +166,8 @@ class _Direction:
                 if source.drained:
                     break
             self._streams = total >= _STREAM
-            self.wait_for(_Wait.READABLE if total < TURN else _Wait.TURN)
+            # Where the system will announce the rest again, nothing has to be registered anew.
+            self.wait_for(_Wait.TURN if total >= limit and source.buffered else _Wait.READABLE)
         except PeerError as error:
             relay.fail(side, error)
         except Exception as error:  # a fault of ours must not leave a tunnel behind that nobody serves

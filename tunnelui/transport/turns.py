@@ -34,6 +34,11 @@ class Turns:
         self._waiting: deque[Taker] = deque()
         self._armed = False
 
+    @property
+    def crowded(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._waiting)
+
     def claim(self) -> bool:
         """Take this pass's turn at once, if nobody has it and nobody waits."""
         if self._armed:
