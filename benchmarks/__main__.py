@@ -42,6 +42,8 @@ _QUICK = Plan(
     connections=3,
     cold_starts=2,
     starts=3,
+    sessions=2_000,
+    routes=500,
     timeout=40.0,
 )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.cases.engines import measure_engines
 from benchmarks.cases.idle import measure_idle
+from benchmarks.cases.lookup import measure_look_ups
 from benchmarks.cases.round_trip import measure_round_trips
 from benchmarks.cases.start import measure_start
 from benchmarks.cases.traffic import KINDS, measure_traffic
@@ -26,6 +27,7 @@ CASES: Final = {f"{kind}-{word}": f"{kind}, {topology}" for kind in KINDS for wo
     "round-trip": "new connections when the proxy is far away",
     "start": "start of tunnelui tcp --listen -",
     "engines": "the TLS engines that there are for Python",
+    "lookup": "what a decision of the server costs",
 }
 """Name for ``--case`` -> what it measures."""
 
@@ -60,3 +62,5 @@ def go_through(run: Run, cases: Iterable[str]) -> None:
         measure_start(run)
     if "engines" in cases:
         measure_engines(run)
+    if "lookup" in cases:
+        measure_look_ups(run)

@@ -137,14 +137,16 @@ class Child:
         self._popen.wait(timeout)
 
 
-def run(argv: Sequence[str | Path], *, cores: Iterable[int], timeout: float) -> Any:
+def run(
+    argv: Sequence[str | Path], *, cores: Iterable[int], timeout: float, env: Mapping[str, str] | None = None
+) -> Any:
     """Run a program that prints one line of JSON, and return that.
 
     :raises CommandFailed: it failed, or did not end within *timeout* seconds (then it is ended).
     """
     what = " ".join(str(part) for part in argv)
     with on_cores(cores):
-        process = subprocess.Popen([*_GUARD, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen([*_GUARD, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     with process:
         try:
             out, err = process.communicate(timeout=timeout)

@@ -4,6 +4,10 @@ Readers never wait for the writer (WAL). Each store has two connections, one tha
 used by one worker thread at a time, so the event loop never waits for the disk. The reader notices every commit, by
 this process or another, through ``PRAGMA data_version``.
 
+Sessions that were looked up lately are kept in memory, and hold only as long as nobody has committed anything: a third
+connection asks for the ``data_version`` on every look-up, in the event loop, since that reads a page of shared memory
+and never waits. So a look-up that begins after a revocation sees it, whichever process made it.
+
 Rows carry a MAC: somebody who can write the file but does not have the shared secret can delete sessions and can't make
 one.
 """
@@ -17,6 +21,7 @@ import os
 import sqlite3
 import stat
 import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
@@ -45,6 +50,7 @@ _SCHEMA: Final = (
 )
 _BUSY_TIMEOUT: Final = 5.0
 _MAX_ID: Final = 256
+_KEPT: Final = 10_000  # sessions in memory, a kilobyte or two each
 
 
 class SQLiteStore:
@@ -68,6 +74,8 @@ class SQLiteStore:
             try:
                 _migrate(self._writer, path)
                 self._reader = _connect(path, durable=durable)
+                self._noticer = _connect(path, durable=durable)
+                self._noticer.execute("PRAGMA busy_timeout = 0")
             except BaseException:
                 self._writer.close()
                 raise
@@ -75,6 +83,8 @@ class SQLiteStore:
             raise StoreError(f"the session store {path} can't be opened: {error}") from None
         self._reading = anyio.CapacityLimiter(1)
         self._writing = anyio.CapacityLimiter(1)
+        self._kept: OrderedDict[str, Session] = OrderedDict()
+        self._kept_version: int | None = None
         self._closed = False
 
     @staticmethod
@@ -114,6 +124,11 @@ class SQLiteStore:
     async def get(self, session_id: str) -> Session | None:
         if not session_id or len(session_id) > _MAX_ID or not session_id.isascii():
             return None
+        version = self._notice_changes()
+        kept = self._kept.get(session_id)
+        if kept is not None and version is not None:
+            self._kept.move_to_end(session_id)
+            return kept if self._clock() < kept.expires_at else None
 
         def select() -> tuple[bytes, bytes] | None:
             query = "SELECT body, mac FROM sessions WHERE id = ?"
@@ -123,7 +138,26 @@ class SQLiteStore:
         row = await self._read(select)
         session = self._open_row(*row) if row else None
         # The row's own id is under the MAC; a row copied under another id must not pass.
-        return session if session and session.id == session_id else None
+        if session is None or session.id != session_id:
+            return None
+        if version is not None and version == self._kept_version:  # nobody has committed since the look-up began
+            self._kept[session_id] = session
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return session
+
+    def _notice_changes(self) -> int | None:
+        """Forget what is kept if anybody has committed since; the version now, or None where it can't be told."""
+        if self._closed:
+            raise StoreError("the session store is closed")
+        try:
+            version = int(self._noticer.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error:
+            return None  # the reader waits where this does not, and knows words for what is wrong
+        if version != self._kept_version:
+            self._kept.clear()
+            self._kept_version = version
+        return version
 
     async def revoke(self, session_id: str) -> bool:
         def delete() -> bool:
@@ -163,6 +197,8 @@ class SQLiteStore:
         self._closed = True
         with anyio.CancelScope(shield=True):
             async with self._reading, self._writing:
+                self._kept.clear()
+                await run_sync(self._noticer.close)
                 await run_sync(self._reader.close)
                 await run_sync(self._writer.close)
 
