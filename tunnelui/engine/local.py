@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
@@ -22,6 +22,7 @@ from tunnelui.engine.tunnel import Tunnel
 from tunnelui.engine.warm import WarmPool
 from tunnelui.errors import ConfigError, TunnelError
 from tunnelui.text import clean
+from tunnelui.transport.descriptors import allow_descriptors
 from tunnelui.transport.dial import system_resolver
 from tunnelui.wire.destination import parse_proxy_url
 
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalEngine"]
 
+_RESERVED_DESCRIPTORS: Final = 256  # for listeners, warm connections, sign-ins, logs
+
 
 class LocalEngine:
     """An `tunnelui.engine.interface.Engine` whose tunnels run in this event loop, from ``async with`` to its end.
@@ -63,7 +66,7 @@ class LocalEngine:
         notes: Sequence[str] = (),
         look_up_identities: bool = False,
         autostart: bool = False,
-        max_connections: int = 1024,
+        max_connections: int = 8192,
         linger: float = 30.0,
         deadlines: Deadlines = DEADLINES,
         retries: RetryRule = CONNECT_RETRIES,
@@ -119,6 +122,7 @@ class LocalEngine:
         """
         :raises tunnelui.errors.ConfigError: the file of routes does not parse; the message names every place.
         """
+        allow_descriptors(2 * self.max_connections + _RESERVED_DESCRIPTORS)
         routes = await anyio.to_thread.run_sync(self._file.load) if self._file else self._given
         self.group = anyio.create_task_group()
         await self.group.__aenter__()

@@ -11,10 +11,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import logging
-import resource
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from tunnelui.transport.descriptors import allow_descriptors
 from tunnelui_server.gateway.tally import LocalTally
 
 if TYPE_CHECKING:
@@ -138,15 +138,10 @@ def address_key(peer: str) -> str:
 
 def fit_to_descriptors(limits: Limits) -> Limits:
     """Raise this process's limit on descriptors as far as it may, and lower the caps to what it then has."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     quota = Quota(limits)
     wanted = 2 * (limits.max_connections + quota.head_room) + _RESERVED
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
+    soft = allow_descriptors(wanted)
+    if soft >= wanted:
         return limits
     room = max((soft - _RESERVED) // 2 - 64, 1)
     fitting = max(min(room, room * 8 // 9), 1)
