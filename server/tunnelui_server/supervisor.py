@@ -27,7 +27,7 @@ import anyio.abc
 from tunnelui.errors import PeerError
 from tunnelui.transport.dial import dial_unix
 from tunnelui_server.config import RUNTIME_VARIABLE
-from tunnelui_server.gateway.fronts import free_address
+from tunnelui_server.gateway.fronts import reserved
 from tunnelui_server.gateway.tally import clear_region, make_tallies
 
 if TYPE_CHECKING:
@@ -97,11 +97,11 @@ class Supervisor:
         :returns: the exit code: 0 after a stop in order, otherwise that of the child that could not start.
         """
         code = 0
-        with _runtime_folder() as folder:
+        with _runtime_folder() as folder, contextlib.ExitStack() as ports:
             # What was checked is what runs: a plane that is started again must not meet a later edit of the file.
             _write_private(folder / _SOURCE, self._config.source)
             if len(self._gateways) > 1:
-                self._port = free_address(self._config).port
+                self._port = ports.enter_context(reserved(self._config)).port
                 make_tallies(folder / _TALLIES, len(self._gateways))
             try:
                 async with anyio.create_task_group() as tasks:
@@ -149,7 +149,9 @@ class Supervisor:
             if self._shares(plane):
                 fields["worker"] = plane.worker + 1
             _LOG.error("a part of the server ended by itself and is started again", extra={"fields": fields})
-            await anyio.sleep(plane.pause)
+            with anyio.move_on_after(plane.pause):
+                await self._stop.wait()
+                return
             plane.pause = min(2 * plane.pause, _LONGEST_PAUSE)
 
     def _shares(self, plane: _Plane) -> bool:

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import anyio
 import psutil
 import pytest
 from anyio import to_thread
@@ -154,6 +155,53 @@ async def test_all_of_them_stop_and_nothing_is_left(config: Path, server: Server
     assert server.process.wait(10) == 0
     assert not any(process.is_running() for process in everyone)
     assert not list(server.runtime.iterdir())
+
+
+async def test_a_worker_that_waits_to_be_started_again_stays_away_when_the_server_stops(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    config = (
+        write_config(tmp_path, upstream, "workers: 2").read_text().replace("shutdown_grace: 1s", "shutdown_grace: 4s")
+    )
+    (tmp_path / "config.yaml").write_text(config)
+    made = Server(tmp_path / "config.yaml")
+    try:
+        with contextlib.ExitStack() as stack:
+            spread = Spread(made, await sign_in(made.config), stack)
+            # The second crash is followed by a longer pause than the first.
+            for _ in range(3):
+                before = made.gateways()[1]
+                before.kill()
+                wait_for(lambda: made.gateways().get(1, before).pid != before.pid)  # noqa: B023
+            made.gateways()[1].kill()
+            wait_for(lambda: 1 not in made.gateways())
+            made.process.terminate()
+            await anyio.sleep(2.5)  # longer than the pause, shorter than the grace
+            assert alive(spread.by_worker[0][0])
+            assert set(made.gateways()) == {0}
+            for sock in spread.by_worker[0]:
+                sock.close()
+        assert made.process.wait(10) == 0
+    finally:
+        made.stop()
+
+
+async def test_nobody_else_gets_the_port_while_no_worker_has_it(config: Path, server: Server) -> None:
+    token = await sign_in(config)
+    before = server.gateways()
+    for process in before.values():
+        process.suspend()  # so that neither is back before the other is gone
+    for process in before.values():
+        process.kill()
+    wait_for(lambda: not any(process.is_running() and process.status() != "zombie" for process in before.values()))
+    for reuse in (False, True):
+        with socket.socket() as stranger:
+            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+            with pytest.raises(OSError, match="in use"):
+                stranger.bind(("127.0.0.1", server.port))
+    wait_for(lambda: all(server.gateways().get(number, old).pid != old.pid for number, old in before.items()))
+    with contextlib.ExitStack() as stack:
+        wait_for(lambda: _opens(server, token, stack))
 
 
 def test_children_end_when_the_parent_is_killed(server: Server) -> None:
