@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.cases.engines import measure_engines
+from benchmarks.cases.floor import measure_floor
 from benchmarks.cases.idle import measure_idle
 from benchmarks.cases.lookup import measure_look_ups
 from benchmarks.cases.round_trip import measure_round_trips
@@ -27,6 +28,7 @@ CASES: Final = {f"{kind}-{word}": f"{kind}, {topology}" for kind in KINDS for wo
     "round-trip": "new connections when the proxy is far away",
     "start": "start of tunnelui tcp --listen -",
     "engines": "the TLS engines that there are for Python",
+    "floor": "what OpenSSL and the kernel alone take",
     "lookup": "what a decision of the server costs",
 }
 """Name for ``--case`` -> what it measures."""
@@ -62,5 +64,7 @@ def go_through(run: Run, cases: Iterable[str]) -> None:
         measure_start(run)
     if "engines" in cases:
         measure_engines(run)
+    if "floor" in cases:
+        measure_floor(run)
     if "lookup" in cases:
         measure_look_ups(run)
