@@ -61,6 +61,30 @@ async def test_bytes_read_before_the_handshake_belong_to_it(pki: Pki) -> None:
     peer.close()
 
 
+async def test_the_last_flight_can_travel_with_the_first_bytes(pki: Pki) -> None:
+    ours, theirs = tcp_pair()
+    relayed, far = tcp_pair()  # what we send goes through here, so that it can be counted
+    shaking = Background(lambda: TLSPeer(far, pki.server_context(), server_side=True))
+    starting = asyncio.create_task(start_tls(ours, pki.client_context(), server_hostname="localhost", hold_last=True))
+    relayed.sendall(await in_thread(theirs.recv, 1 << 16))  # ClientHello
+    theirs.sendall(await in_thread(relayed.recv, 1 << 16))  # all of the server's flight
+    endpoint = await starting
+    assert endpoint.pending > 0
+    theirs.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        theirs.recv(1)
+    await endpoint.send_all(b"hello")
+    assert endpoint.pending == 0
+    theirs.setblocking(True)
+    relayed.sendall(await in_thread(theirs.recv, 1 << 16))
+    peer = await in_thread(shaking.result)
+    assert await in_thread(read_exactly, peer, 5) == b"hello"
+    endpoint.close()
+    peer.close()
+    relayed.close()
+    theirs.close()
+
+
 async def test_data_that_comes_with_the_last_flight_is_not_forgotten(pki: Pki) -> None:
     ours, theirs = tcp_pair()
 

@@ -188,7 +188,7 @@ class Connector:
             if result is not None:
                 return result
         proxy = self.destination.proxy
-        far = await reach(proxy, context, observer, deadlines=self._deadlines, resolve=self._resolve)
+        far = await reach(proxy, context, observer, deadlines=self._deadlines, resolve=self._resolve, ask_at_once=True)
         result = await self._try_on(far, token, observer, self._answer)
         assert result is not None  # noqa: S101  (an answer or an exception)
         return result

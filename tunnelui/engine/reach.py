@@ -44,10 +44,17 @@ class Stages(Protocol):
 
 
 async def reach(
-    proxy: ProxyOrigin, context: ssl.SSLContext | None, stages: Stages, *, deadlines: Deadlines, resolve: Resolver
+    proxy: ProxyOrigin,
+    context: ssl.SSLContext | None,
+    stages: Stages,
+    *,
+    deadlines: Deadlines,
+    resolve: Resolver,
+    ask_at_once: bool = False,
 ) -> SocketEndpoint:
     """Dial *proxy*, with TLS where there is a *context*.
 
+    :param ask_at_once: the caller writes a request now; the end of the handshake travels with it.
     :raises tunnelui.errors.ProxyError: it can't be reached, or is not the one that it should be.
     """
     dialed = await dial(
@@ -63,7 +70,13 @@ async def reach(
         return PlainEndpoint(dialed.sock, address=address, error=ProxyError)
     began = time.monotonic()
     far = await start_tls(
-        dialed.sock, context, server_hostname=proxy.host, timeout=deadlines.tls, address=address, error=ProxyError
+        dialed.sock,
+        context,
+        server_hostname=proxy.host,
+        timeout=deadlines.tls,
+        address=address,
+        error=ProxyError,
+        hold_last=ask_at_once,
     )
     stages.timings = replace(stages.timings, tls=time.monotonic() - began)
     stages.tls = far.version
