@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from tunnelui.engine.model import StageTimings
 from tunnelui.errors import ProxyError
 from tunnelui.transport.dial import DialTimeouts, dial
 from tunnelui.transport.endpoint import PlainEndpoint
@@ -14,7 +15,6 @@ from tunnelui.transport.tls import start_tls
 if TYPE_CHECKING:
     import ssl
 
-    from tunnelui.engine.model import StageTimings
     from tunnelui.transport.dial import Resolver
     from tunnelui.transport.endpoint import SocketEndpoint
     from tunnelui.wire.destination import ProxyOrigin
@@ -63,7 +63,8 @@ async def reach(
         error=ProxyError,
         resolve=resolve,
     )
-    stages.timings = replace(stages.timings, dns=dialed.dns, tcp=dialed.tcp)
+    queue = stages.timings.queue
+    stages.timings = StageTimings(queue, dialed.dns, dialed.tcp)
     address = str(proxy.address)
     if context is None:
         stages.tls = ""
@@ -78,6 +79,6 @@ async def reach(
         error=ProxyError,
         hold_last=ask_at_once,
     )
-    stages.timings = replace(stages.timings, tls=time.monotonic() - began)
+    stages.timings = StageTimings(queue, dialed.dns, dialed.tcp, time.monotonic() - began)
     stages.tls = far.version
     return far
