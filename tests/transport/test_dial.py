@@ -20,6 +20,7 @@ from tests.support.sockets import free_port, no_leaked_descriptors
 from tunnelui.errors import LocalError, PeerError, ProxyError, UpstreamError
 from tunnelui.transport import dial as dial_module
 from tunnelui.transport.dial import AddrInfo, DialTimeouts, dial, dial_unix, system_resolver
+from tunnelui.transport.resolver import RecentAnswers
 from tunnelui.wire.address import HostPort
 
 if TYPE_CHECKING:
@@ -540,3 +541,29 @@ async def test_look_ups_one_after_another_share_a_thread() -> None:
         await system_resolver("localhost", 80)
     after = {thread for thread in threading.enumerate() if thread.name == "tunnelui-resolver"}
     assert len(after - before) <= 1, "one more may have started before the first one was free again"
+
+
+async def test_an_answer_is_given_again_for_a_moment_and_an_error_never() -> None:
+    now, asked = 100.0, []
+
+    async def resolve(host: str, port: int) -> list[AddrInfo]:
+        asked.append((host, port))
+        if host == "none":
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return [AddrInfo(socket.AF_INET, (f"192.0.2.{len(asked)}", port))]
+
+    recent = RecentAnswers(resolve, seconds=1.0, clock=lambda: now)
+    first = await recent("a", 1)
+    assert await recent("a", 1) is first
+    now += 0.99
+    assert await recent("a", 1) is first
+    assert (await recent("a", 2))[0].sockaddr[1] == 2
+    now += 0.02
+    assert await recent("a", 1) != first
+    for _ in range(2):
+        with pytest.raises(socket.gaierror):
+            await recent("none", 1)
+    assert asked == [("a", 1), ("a", 2), ("a", 1), ("none", 1), ("none", 1)]
+    for number in range(200):
+        await recent(f"n{number}", 1)
+    assert len(recent._answers) <= 64

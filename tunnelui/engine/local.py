@@ -23,7 +23,7 @@ from tunnelui.engine.warm import WarmPool
 from tunnelui.errors import ConfigError, TunnelError
 from tunnelui.text import clean
 from tunnelui.transport.descriptors import allow_descriptors
-from tunnelui.transport.dial import system_resolver
+from tunnelui.transport.resolver import RecentAnswers, system_resolver
 from tunnelui.wire.destination import parse_proxy_url
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class LocalEngine:
         deadlines: Deadlines = DEADLINES,
         retries: RetryRule = CONNECT_RETRIES,
         port_backoff: Backoff = PORT_BACKOFF,
-        resolve: Resolver = system_resolver,
+        resolve: Resolver | None = None,
     ) -> None:
         """
         :param routes: a file that is read on entry and written by every change, or routes for this run alone.
@@ -102,7 +102,7 @@ class LocalEngine:
         self._deadlines = deadlines
         self._retries = retries
         self._port_backoff = port_backoff
-        self._resolve = resolve
+        self._resolve = resolve or RecentAnswers(system_resolver)
         self._profiles = tuple(
             ProfileSnapshot(name, settings.profile(name).proxy_url) for name in settings.profile_names
         )

@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
-__all__ = ["AddrInfo", "Resolver", "system_resolver"]
+__all__ = ["AddrInfo", "RecentAnswers", "Resolver", "system_resolver"]
 
 
 class AddrInfo(NamedTuple):
@@ -35,6 +36,31 @@ async def system_resolver(host: str, port: int) -> Sequence[AddrInfo]:
     future: asyncio.Future[list[AddrInfo]] = asyncio.get_running_loop().create_future()
     _threads.submit(_Lookup(host, port, future))
     return await future
+
+
+class RecentAnswers:
+    """A `Resolver` that gives an answer again for a moment: of a burst of connections, only the first ones ask.
+
+    :param resolve: is asked. What it raises is never given again.
+    :param seconds: for how long. A change of the name's addresses is seen that much later.
+    """
+
+    def __init__(self, resolve: Resolver, *, seconds: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._resolve = resolve
+        self._seconds = seconds
+        self._clock = clock
+        self._answers: dict[tuple[str, int], tuple[float, Sequence[AddrInfo]]] = {}
+
+    async def __call__(self, host: str, port: int) -> Sequence[AddrInfo]:
+        at, answer = self._answers.get((host, port), (-self._seconds, ()))
+        if self._clock() - at < self._seconds:
+            return answer
+        asked = self._clock()
+        answer = await self._resolve(host, port)
+        if len(self._answers) >= _MOST_ANSWERS:
+            self._answers.clear()
+        self._answers[host, port] = asked, answer
+        return answer
 
 
 class _Lookup(NamedTuple):
@@ -107,6 +133,7 @@ class _Threads:
 
 # More lookups than this at once wait for a free thread, within their caller's deadline.
 _LIMIT: Final = 16
+_MOST_ANSWERS: Final = 64
 _MANY: Final = 256
 _LINGER: Final = 5.0  # seconds that a thread waits for more: starting one costs more than most look-ups
 _threads: Final = _Threads(_LIMIT)
