@@ -71,6 +71,7 @@ def decisions(count: int, folder: Path) -> float:
         "idp_provider_url": "https://id.example.com",
         "idp_client_id": "bench",
         "idp_client_secret": "not used",
+        "groups": {f"team-{number}": [f"user-{number}@example.com"] for number in range(count)},
         "routes": routes,
     }
     file.write_text(json.dumps(values))

@@ -115,7 +115,7 @@ class AllowGroup:
         return f"allowed_groups: {self.group}"
 
     def holds(self, subject: Subject) -> bool:
-        return bool(self.group) and self.group in subject.groups
+        return bool(self.group) and subject.in_group(self.group)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class Subject:
     domain: str = ""
     groups: frozenset[str] = frozenset()
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    static_groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, person: Person, static_groups: Mapping[str, frozenset[str]]) -> Subject:
@@ -48,9 +49,17 @@ class Subject:
             user_id=person.user_id,
             email=email,
             domain=email.rpartition("@")[2],
-            groups=groups_of(person, static_groups),
+            groups=person.groups,
             claims=person.claims,
+            static_groups=static_groups,
         )
+
+    def in_group(self, group: str) -> bool:
+        """Whether the identity provider or the file puts the person into *group*; it costs the same for any number."""
+        if group in self.groups:
+            return True
+        members = self.static_groups.get(group, frozenset())
+        return not members.isdisjoint({self.user_id, self.email} - {""})
 
     def claim(self, path: str) -> tuple[str, ...]:
         """The values of a claim; ``a/b`` finds the nested claim ``a.b`` when there is no claim of that very name."""

@@ -6,7 +6,7 @@ this process or another, through ``PRAGMA data_version``.
 
 Sessions that were looked up lately are kept in memory, and hold only as long as nobody has committed anything: a third
 connection asks for the ``data_version`` on every look-up, in the event loop, since that reads a page of shared memory
-and never waits. So a look-up that begins after a revocation sees it, whichever process made it.
+and does not wait for locks. So a look-up that begins after a revocation sees it, whichever process made it.
 
 Rows carry a MAC: somebody who can write the file but does not have the shared secret can delete sessions and can't make
 one.
@@ -74,8 +74,12 @@ class SQLiteStore:
             try:
                 _migrate(self._writer, path)
                 self._reader = _connect(path, durable=durable)
-                self._noticer = _connect(path, durable=durable)
-                self._noticer.execute("PRAGMA busy_timeout = 0")
+                try:
+                    self._noticer = _connect(path, durable=durable)
+                    self._noticer.execute("PRAGMA busy_timeout = 0")
+                except BaseException:
+                    self._reader.close()
+                    raise
             except BaseException:
                 self._writer.close()
                 raise
