@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from tests.auth.jwt import jwt
 from tunnelui.auth import callback as callback_module
 from tunnelui.auth.callback import CallbackServer
 from tunnelui.auth.tokens import Token
-from tunnelui.errors import SignInFailed
+from tunnelui.errors import LocalError, SignInFailed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -208,29 +210,29 @@ async def test_a_peer_that_resets_disturbs_nothing() -> None:
         assert (await client.get(f"{run.url}?pomerium_jwt={TOKEN}")).status_code == 303
 
 
-async def test_an_accept_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback_module, "_ACCEPT_PAUSE", 0.01)
-    async with CallbackServer(lambda _: None) as server, anyio.create_task_group() as tasks:
-        accept = server._listener.accept
-        failures = iter([OSError(24, "Too many open files")] * 3)
-
-        async def sometimes() -> object:
-            for error in failures:
-                raise error
-            return await accept()
-
-        monkeypatch.setattr(server._listener, "accept", sometimes)
-        tasks.start_soon(server.serve)
-        async with httpx.AsyncClient() as client:
-            assert (await client.get(f"{server.url}?pomerium_jwt={TOKEN}")).status_code == 303
-        tasks.cancel_scope.cancel()
+async def test_a_browser_that_comes_while_the_sign_in_ends_is_closed() -> None:
+    """The end of the sign-in and the connection are told to the loop in one turn, the end first."""
+    ending, end = os.pipe()
+    loop = asyncio.get_running_loop()
+    async with CallbackServer(lambda _: None) as server:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve)
+            loop.add_reader(ending, tasks.cancel_scope.cancel)
+            await anyio.sleep(0.05)
+            os.write(end, b"x")
+            browser = socket.create_connection(("127.0.0.1", server._port), timeout=5)
+        with browser:
+            assert await loop.run_in_executor(None, browser.recv, 1) == b""
+    loop.remove_reader(ending)
+    os.close(ending)
+    os.close(end)
 
 
 async def test_without_a_free_port_the_sign_in_fails_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(**_: object) -> None:
-        raise OSError(24, "Too many open files")
+    def fail(*_: object) -> None:
+        raise LocalError("can't listen on 127.0.0.1:0: Too many open files")
 
-    monkeypatch.setattr(anyio, "create_tcp_listener", fail)
+    monkeypatch.setattr(callback_module, "open_listener", fail)
     with pytest.raises(SignInFailed, match="Too many open files"):
         async with CallbackServer(lambda _: None):
             pass

@@ -7,22 +7,23 @@ on to an address without it, which keeps it out of the address bar and of the hi
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import anyio
-from anyio.abc import SocketAttribute
 
 from tunnelui.auth.tokens import Token, token_in_query
-from tunnelui.errors import SignInFailed
+from tunnelui.errors import LocalError, SignInFailed
+from tunnelui.transport.listen import accept_loop, close_listeners, open_listener
+from tunnelui.wire.address import TCPListen
 from tunnelui.wire.head import HeadError, RequestParser, render_response
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from types import TracebackType
-
-    from anyio.abc import SocketListener, SocketStream
 
     from tunnelui.wire.head import RequestHead
 
@@ -30,7 +31,7 @@ __all__ = ["CallbackServer"]
 
 _MAX_CONNECTIONS: Final = 32
 _DEADLINE: Final = 10.0  # seconds for one connection: head and answer
-_ACCEPT_PAUSE: Final = 0.2
+_ADDRESS: Final = TCPListen("127.0.0.1", 0)
 _DONE_PATH: Final = "/signed-in"
 _HEADERS: Final = (
     ("Cache-Control", "no-store"),
@@ -69,66 +70,63 @@ class CallbackServer:
 
     async def __aenter__(self) -> CallbackServer:
         try:
-            listeners = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
-        except OSError as error:
+            self._listeners = open_listener(_ADDRESS)
+        except LocalError as error:
             raise SignInFailed(
-                f"no local port for the browser's answer: {error.strerror or error}",
+                f"no local port for the browser's answer: {error}",
                 code="callback",
                 hint="Use --paste, or a service account.",
             ) from error
-        # One address, so one listener; its accept() can be tried again, which serve() of all of them can't.
-        self._listener = cast("SocketListener", listeners.listeners[0])
-        self._port = int(self._listener.extra_attributes[SocketAttribute.local_port]())
+        self._port = int(self._listeners[0].getsockname()[1])
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._listener.aclose()
+        close_listeners(self._listeners)
 
     async def serve(self) -> None:
         """Answer until cancelled."""
         async with anyio.create_task_group() as tasks:
-            while True:
-                try:
-                    stream = await self._listener.accept()
-                except OSError:  # out of descriptors, or the peer is gone already: the next one may do better
-                    await anyio.sleep(_ACCEPT_PAUSE)
-                    continue
-                tasks.start_soon(self._handle, stream)
 
-    async def _handle(self, stream: SocketStream) -> None:
+            def take(sock: socket.socket, _: str) -> None:
+                tasks.start_soon(self._handle, sock)
+
+            await accept_loop(self._listeners, take)
+
+    async def _handle(self, sock: socket.socket) -> None:
         # A scanner that opens many or leaves them hanging costs a few sockets for a few seconds, and no more.
-        async with stream:
+        with sock:
             if self._connections >= _MAX_CONNECTIONS:
                 return
             self._connections += 1
             try:
-                with (
-                    anyio.move_on_after(_DEADLINE),
-                    contextlib.suppress(anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError),
-                ):
-                    await self._answer(stream)
+                with anyio.move_on_after(_DEADLINE), contextlib.suppress(OSError):
+                    await self._answer(sock)
             finally:
                 self._connections -= 1
 
-    async def _answer(self, stream: SocketStream) -> None:
+    async def _answer(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
         parser = RequestParser()
         try:
             head = None
             while head is None:
-                head = parser.feed(await stream.receive(4096))
+                data = await loop.sock_recv(sock, 4096)
+                if not data:
+                    return
+                head = parser.feed(data)
         except HeadError:
-            await stream.send(_page(404, "Not found."))
+            await loop.sock_sendall(sock, _page(404, "Not found."))
             return
         path, _, query = head.target.partition("?")
         if self._is_ours(head) and path == f"/{self._nonce}":
-            await stream.send(self._take(query))
+            await loop.sock_sendall(sock, self._take(query))
         elif self._is_ours(head) and path == _DONE_PATH and self.has_token:
-            await stream.send(_page(200, _SIGNED_IN))
+            await loop.sock_sendall(sock, _page(200, _SIGNED_IN))
             self.page_shown.set()
         else:
-            await stream.send(_page(404, "Not found."))
+            await loop.sock_sendall(sock, _page(404, "Not found."))
 
     def _is_ours(self, head: RequestHead) -> bool:
         # The Host stops a page whose name was made to point at 127.0.0.1 (DNS rebinding).
