@@ -43,5 +43,9 @@ def tls_proxy(pki: Pki) -> Iterator[ConnectProxy]:
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path / "home")
+def program(tmp_path: Path) -> Iterator[Program]:
+    """Whatever agent the test has started ends with it."""
+    program = Program(tmp_path / "home")
+    yield program
+    if (program.runtime / "agent.sock").exists():
+        program.run("agent", "stop")

@@ -43,10 +43,12 @@ class Program:
         self.folder = folder
         self.config = folder / "config"
         self.state = folder / "state"
+        self.runtime = folder / "run"
         self.env = {
             **{key: value for key, value in os.environ.items() if not key.startswith("TUNNELUI_")},
             "TUNNELUI_CONFIG_DIR": str(self.config),
             "TUNNELUI_STATE_DIR": str(self.state),
+            "TUNNELUI_RUNTIME_DIR": str(self.runtime),
             "TUNNELUI_TOKEN_STORE": "file",
             "BROWSER": "/bin/false",
             "PYTHONUNBUFFERED": "1",
@@ -98,6 +100,26 @@ class Program:
             if terminal is None or not terminal.is_gone:
                 os.close(main)
             os.close(side)
+
+    def agent_pid(self) -> int:
+        """The process id of the agent that runs; 0 without one."""
+        done = self.run("agent", "--json")
+        status = json.loads(done.stdout)
+        return int(status["pid"]) if status["running"] else 0
+
+    @contextmanager
+    def agent(self) -> Iterator[None]:
+        """End in order, at the latest with the block, whatever agent was started in it."""
+        try:
+            yield
+        finally:
+            self.run("agent", "stop")
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """What ``tunnelui status --json`` says, by the names of the routes."""
+        done = self.run("status", "--json")
+        assert done.returncode == 0, done.stderr
+        return {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
 
     def tokens(self) -> list[str]:
         """What the ``file`` store holds."""

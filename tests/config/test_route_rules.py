@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tunnelui.config import Route, check_name, check_route
+from tunnelui.config.route import Route
+from tunnelui.config.route_rules import check_name, check_route
 from tunnelui.errors import ConfigError
 
 GOOD = Route(name="orders db", destination="db.corp.example:5432")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunnelui.config import Route, RouteFile
-from tunnelui.config.routes import _read_routes, _render
+from tunnelui.config.route import Route
+from tunnelui.config.routes import RouteFile, _read_routes, _render
 from tunnelui.config.toml_text import parse_toml
 from tunnelui.errors import ConfigError, LocalError
 
@@ -42,7 +42,7 @@ def test_what_was_saved_is_loaded_in_order(file: RouteFile) -> None:
 def test_the_file_is_private_says_whose_it_is_and_reads_well(file: RouteFile) -> None:
     file.save([DB, Route("plain", "h:1")])
     text = file.path.read_text()
-    assert text.startswith("# written by tunnelui; edit while it is not running\n")
+    assert text.startswith("# written by tunnelui; what you change here is taken over, comments are not kept\n")
     assert '[[routes]]\nname = "plain"\ndestination = "h:1"\n' in text
     assert text.count("[[routes]]") == 2
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from tunnelui.config import Profile, Settings, load_settings
+from tunnelui.config.profile import Profile
+from tunnelui.config.settings import Settings, load_settings
 from tunnelui.errors import ConfigError
 
 if TYPE_CHECKING:

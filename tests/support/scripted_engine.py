@@ -13,6 +13,7 @@ from tunnelui.engine.model import (
     IdentitySnapshot,
     ProfileSnapshot,
     SignInSnapshot,
+    StageTimings,
     State,
     TunnelSnapshot,
 )
@@ -102,6 +103,10 @@ class ScriptedEngine:
     async def restart(self, name: str) -> None:
         self._asked("restart", name)
         self.change(name, state=State.READY, problem=None, retry_at=None)
+
+    async def probe(self, name: str) -> StageTimings:
+        self._asked("probe", name)
+        return StageTimings(connect=0.01)
 
     async def sign_in(self, profile: str, proxy: str) -> None:
         self._asked("sign_in", profile, proxy)

@@ -19,10 +19,17 @@ __all__ = ["main"]
 
 _COMMANDS: Final = {
     "tcp": "open tunnels and stay in the foreground; with --listen -, one tunnel over standard input and output",
+    "up": "start tunnels that stay up: routes, #tags, or --all",
+    "down": "stop them",
+    "status": "show what is up and where it listens; --watch, --json",
+    "logs": "show what happened to a route; -f goes on",
+    "wait": "return once a route really takes connections",
+    "exec": "run a program with tunnels that live as long as it does",
     "login": "sign in at a proxy",
     "logout": "forget the token of a proxy",
     "whoami": "show who is signed in where, and until when",
     "routes": "list, add, edit or remove saved routes",
+    "agent": "the process that keeps tunnels up: start, stop, status, logs, unit",
     "demo": "try everything on this machine, with a bundled server and throw-away keys",
 }
 
@@ -83,6 +90,11 @@ def _command(arguments: Sequence[str]) -> Callable[[], int]:
 
     name = arguments[0] if arguments and arguments[0] in _COMMANDS else ""
     if name == "tcp":
+        from tunnelui.cli.handoff import agent_for
+
+        handed_over = agent_for(arguments[1:])
+        if handed_over is not None:
+            return handed_over
         # ssh waits for this process, and the rest of the program loads meanwhile.
         from tunnelui.transport.authorities import load_ahead
 

@@ -76,6 +76,7 @@ class Parser(argparse.ArgumentParser):
         )
         self._flags: list[_Flag] = []
         self._has_actions = False
+        self._keeps_rest = False
 
     def add_flag(
         self,
@@ -113,6 +114,10 @@ class Parser(argparse.ArgumentParser):
         self._has_actions = True
         return self.add_subparsers(dest="action", metavar=metavar)
 
+    def keep_rest(self) -> None:
+        """Leave what stands behind ``--`` alone: it is ``rest`` in the result, and ``None`` without a ``--``."""
+        self._keeps_rest = True
+
     def read(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Parse *arguments* and the environment; wrong usage ends the process with exit code 2.
 
@@ -120,11 +125,16 @@ class Parser(argparse.ArgumentParser):
 
         :raises ConfigError: a value is wrong; ``place`` names the flag or the variable.
         """
+        rest: list[str] | None = None
+        if self._keeps_rest and "--" in arguments:
+            at = list(arguments).index("--")
+            arguments, rest = arguments[:at], list(arguments[at + 1 :])
         given = list(self._spell_switches(arguments))
         parse = self.parse_known_args if self._has_actions else self.parse_known_intermixed_args
         namespace, unknown = parse(given)
         if unknown:
             self.error(self._unknown(unknown[0], namespace))
+        namespace.rest = rest
         namespace.given = {flag.dest for flag in self._flags if getattr(namespace, flag.dest) is not None}
         for flag in self._flags:
             setattr(namespace, flag.dest, _value(flag, getattr(namespace, flag.dest)))

@@ -15,20 +15,24 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from tunnelui.auth.stores import open_store
+from tunnelui.cli.agent_link import agent, has_agents
 from tunnelui.cli.context import check_tls_files, profile_from, saved_routes, service_account_from, settings_from
 from tunnelui.cli.options import add_identity_flags, add_proxy_flags
-from tunnelui.cli.output import Exit
+from tunnelui.cli.output import Exit, print_note
 from tunnelui.cli.stopping import until_signal
-from tunnelui.config.paths import config_dir
+from tunnelui.config.paths import config_dir, state_dir
+from tunnelui.config.state_file import PortMemory
 from tunnelui.engine.identities import Contexts
 from tunnelui.engine.local import LocalEngine
-from tunnelui.errors import ConfigError
+from tunnelui.engine.model import State
+from tunnelui.errors import ConfigError, LocalError
 
 if TYPE_CHECKING:
     import argparse
 
     from tunnelui.cli.options import Parser
     from tunnelui.config.settings import Settings
+    from tunnelui.engine.interface import Engine
 
 __all__ = ["add_arguments", "need_terminal", "run", "show"]
 
@@ -36,6 +40,7 @@ _LAST_MOMENTS: Final = 3.0
 
 
 def add_arguments(parser: Parser) -> None:
+    parser.add_switch("--in-process", help="run the tunnels in this process: they end with the screen")
     add_proxy_flags(parser)
     add_identity_flags(parser)
 
@@ -43,6 +48,9 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     need_terminal("Without one, use: tunnelui tcp DESTINATION")
     settings = settings_from(arguments)
+    # Flags are for this run alone, and the agent's tunnels are everybody's.
+    if not arguments.in_process and not arguments.given and has_agents():
+        return _leave_words(anyio.run(until_signal, _show_agent))
     if arguments.proxy_url:
         # Here it is the proxy of every route of the profile that names none itself.
         profile = replace(profile_from(arguments, settings), proxy_url=arguments.proxy_url)
@@ -70,18 +78,39 @@ async def _show_routes(arguments: argparse.Namespace, settings: Settings) -> int
         notes=[note] if note else [],
         look_up_identities=True,
         autostart=True,
+        ports=PortMemory(state_dir() / "ports.json"),
     )
     async with engine:
         return await show(engine)
 
 
-async def show(engine: LocalEngine) -> int:
-    """Draw *engine* until the person leaves. Cancelled by a signal, it gives the terminal back as it was."""
+async def _show_agent() -> int:
+    """Draw the agent's tunnels; return how many stay up."""
+    async with agent() as engine:
+        await show(engine, outlives=True)
+        try:
+            return sum(tunnel.state is not State.OFF for tunnel in engine.snapshot().tunnels)
+        except LocalError:
+            return 0
+
+
+def _leave_words(up: int) -> int:
+    if up:
+        tunnels = "1 tunnel stays" if up == 1 else f"{up} tunnels stay"
+        print_note(f"{tunnels} up. tunnelui status shows what is up; tunnelui down --all stops it.")
+    return Exit.DONE
+
+
+async def show(engine: Engine, *, outlives: bool = False) -> int:
+    """Draw *engine* until the person leaves. Cancelled by a signal, it gives the terminal back as it was.
+
+    :param outlives: the tunnels stay up when the screen ends.
+    """
     from tunnelui.tui.app import TunnelApp
 
     _give_size()
     threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()
-    app = TunnelApp(engine, config_path=str(config_dir()))
+    app = TunnelApp(engine, config_path=str(config_dir()), outlives=outlives)
     async with anyio.create_task_group() as tasks:
 
         async def leave_when_cancelled() -> None:

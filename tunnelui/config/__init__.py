@@ -5,21 +5,3 @@
 """
 
 from __future__ import annotations
-
-from tunnelui.config.profile import Profile
-from tunnelui.config.route import DEFAULT_PROFILE, Route
-from tunnelui.config.route_rules import check_name, check_route
-from tunnelui.config.routes import RouteFile
-from tunnelui.config.settings import TOKEN_STORES, Settings, load_settings
-
-__all__ = [
-    "DEFAULT_PROFILE",
-    "TOKEN_STORES",
-    "Profile",
-    "Route",
-    "RouteFile",
-    "Settings",
-    "check_name",
-    "check_route",
-    "load_settings",
-]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RouteFile"]
 
-_HEADER: Final = "# written by tunnelui; edit while it is not running\n\n"
+_HEADER: Final = "# written by tunnelui; what you change here is taken over, comments are not kept\n\n"
 _DEFAULTS: Final[dict[str, Any]] = {
     entry.name: entry.default for entry in fields(Route) if entry.name not in {"name", "destination"}
 }
@@ -55,6 +55,17 @@ class RouteFile:
         routes = _read_routes(file) if file is not None else ()
         self._remember(file.text if file is not None else None)
         return routes
+
+    def is_changed(self) -> bool:
+        """Whether the file is another than the one that this object last read or wrote; ``False`` if it can't be read
+        right now.
+        """
+        try:
+            return self.path.read_text("utf-8", "surrogateescape") != self._seen
+        except FileNotFoundError:
+            return self._seen is not None
+        except OSError:
+            return False
 
     def save(self, routes: Sequence[Route]) -> None:
         """Replace the file by *routes*.
@@ -90,7 +101,7 @@ class RouteFile:
                 "was changed by somebody else since it was read; nothing was written",
                 place=str(self.path),
                 code="routes_changed",
-                hint="Start tunnelui again to take the new file over.",
+                hint="Try again: the new file is taken over first.",
             )
         _read_routes(file)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CONNECT_RETRIES", "PORT_BACKOFF", "Backoff", "RetryRule"]
+__all__ = ["CONNECT_RETRIES", "NO_RETRIES", "PORT_BACKOFF", "Backoff", "RetryRule"]
 
 _random: Final = random.SystemRandom().random
 
@@ -53,4 +53,5 @@ class RetryRule:
 
 
 CONNECT_RETRIES: Final = RetryRule(Backoff(first=0.5, ceiling=2.0), retries=3, window=5.0)
+NO_RETRIES: Final = RetryRule(Backoff(first=0.5, ceiling=0.5), retries=0, window=0.0)
 PORT_BACKOFF: Final = Backoff(first=1.0, ceiling=30.0)

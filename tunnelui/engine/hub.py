@@ -30,12 +30,27 @@ class EventReader:
         return self
 
     async def __anext__(self) -> Event:
-        while not self._events:
-            if self._closed:
-                raise StopAsyncIteration
+        await self.wait()
+        if not self._events:
+            raise StopAsyncIteration
+        return self._events.popleft()
+
+    async def wait(self) -> None:
+        """Return once there is an event, or there will never be one."""
+        while not self._events and not self._closed:
             self._wake = anyio.Event()
             await self._wake.wait()
-        return self._events.popleft()
+
+    def take(self) -> list[Event]:
+        """Return the events that are there already, oldest first."""
+        taken = list(self._events)
+        self._events.clear()
+        return taken
+
+    @property
+    def closed(self) -> bool:
+        """Whether everything was read, and no further event will come."""
+        return self._closed and not self._events
 
     def push(self, event: Event) -> None:
         """Add an event; the oldest goes when the reader is too far behind."""

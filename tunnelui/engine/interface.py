@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tunnelui.config.route import Route
-    from tunnelui.engine.model import EngineSnapshot, Event
+    from tunnelui.engine.model import EngineSnapshot, Event, StageTimings
 
 __all__ = ["Engine"]
 
@@ -40,6 +40,14 @@ class Engine(Protocol):
 
     async def restart(self, name: str) -> None:
         """Stop and start, keeping the local port; also the way to retry at once and to forget a refusal."""
+        ...
+
+    async def probe(self, name: str) -> StageTimings:
+        """Open one tunnel of a route and close it again, whether the route is started or not; return how long each
+        stage took. Only this says that the far side takes connections.
+
+        :raises tunnelui.errors.TunnelError: why there is no tunnel, whatever it is.
+        """
         ...
 
     async def sign_in(self, profile: str, proxy: str) -> None:
@@ -89,5 +97,5 @@ class Engine(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Stop everything and release what is held."""
+        """Release what is held. Tunnels of this process are stopped; those of an agent stay up."""
         ...

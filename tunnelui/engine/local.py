@@ -11,12 +11,13 @@ import anyio.to_thread
 
 from tunnelui.config.route_rules import check_route
 from tunnelui.config.routes import RouteFile
-from tunnelui.engine.backoff import CONNECT_RETRIES, PORT_BACKOFF, Backoff, RetryRule
+from tunnelui.engine.backoff import CONNECT_RETRIES, NO_RETRIES, PORT_BACKOFF, Backoff, RetryRule
 from tunnelui.engine.connector import Connector
 from tunnelui.engine.destinations import resolve_destination
 from tunnelui.engine.hub import EventHub
 from tunnelui.engine.identities import Contexts, Identities, service_account_of
 from tunnelui.engine.model import EngineSnapshot, Event, ProfileSnapshot
+from tunnelui.engine.probe import probe
 from tunnelui.engine.reach import DEADLINES, Deadlines, Stages, reach
 from tunnelui.engine.tunnel import Tunnel
 from tunnelui.engine.warm import WarmPool
@@ -27,7 +28,7 @@ from tunnelui.transport.resolver import RecentAnswers, system_resolver
 from tunnelui.wire.destination import parse_proxy_url
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from anyio.abc import TaskGroup
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from tunnelui.config.profile import Profile
     from tunnelui.config.route import Route
     from tunnelui.config.settings import Settings
+    from tunnelui.config.state_file import PortMemory
+    from tunnelui.engine.hub import EventReader
+    from tunnelui.engine.model import StageTimings
     from tunnelui.transport.dial import Resolver
     from tunnelui.transport.endpoint import SocketEndpoint
     from tunnelui.wire.destination import Destination, ProxyOrigin
@@ -66,6 +70,7 @@ class LocalEngine:
         notes: Sequence[str] = (),
         look_up_identities: bool = False,
         autostart: bool = False,
+        ports: PortMemory | None = None,
         max_connections: int = 8192,
         linger: float = 30.0,
         deadlines: Deadlines = DEADLINES,
@@ -83,6 +88,7 @@ class LocalEngine:
         :param look_up_identities: ask the token store at once for every route's identity, for a screen that shows them.
             Otherwise it is asked when the first connection needs a token.
         :param autostart: start the routes that want it, on entry.
+        :param ports: remembers which port each route got from the system, beyond this run.
         :param max_connections: how many a tunnel takes at the same time; more are reset.
         :param linger: see `tunnelui.transport.relay.Relay`, in seconds.
         """
@@ -99,6 +105,7 @@ class LocalEngine:
         self._notes = tuple(notes)
         self._look_up = look_up_identities
         self._autostart = autostart
+        self._ports = ports
         self._deadlines = deadlines
         self._retries = retries
         self._port_backoff = port_backoff
@@ -124,6 +131,8 @@ class LocalEngine:
         """
         allow_descriptors(2 * self.max_connections + _RESERVED_DESCRIPTORS)
         routes = await anyio.to_thread.run_sync(self._file.load) if self._file else self._given
+        if self._ports is not None:
+            await anyio.to_thread.run_sync(self._ports.load)
         self.group = anyio.create_task_group()
         await self.group.__aenter__()
         self._entered = True
@@ -170,7 +179,7 @@ class LocalEngine:
         notes = (*self._notes, *self._identities.notes()) if self._entered else self._notes
         return EngineSnapshot(self._version, tunnels, identities, self._profiles, notes)
 
-    def events(self) -> AsyncIterator[Event]:
+    def events(self) -> EventReader:
         return self._hub.subscribe()
 
     async def start(self, name: str) -> None:
@@ -182,6 +191,9 @@ class LocalEngine:
 
     async def restart(self, name: str) -> None:
         await self._tunnel(name).restart()
+
+    async def probe(self, name: str) -> StageTimings:
+        return await probe(self.connector(self._tunnel(name).route, retries=NO_RETRIES))
 
     async def sign_in(self, profile: str, proxy: str) -> None:
         await self._credentials(profile, proxy).begin()
@@ -197,6 +209,7 @@ class LocalEngine:
 
     async def add_route(self, route: Route) -> None:
         async with self._routes_lock:
+            await self._take_over()
             check_route(route, profiles=self._settings.profile_names, taken=set(self._tunnels))
             await self._save([*self._routes(), route])
             self._add(route)
@@ -204,6 +217,7 @@ class LocalEngine:
 
     async def update_route(self, name: str, route: Route) -> None:
         async with self._routes_lock:
+            await self._take_over()
             tunnel = self._tunnel(name)
             check_route(route, profiles=self._settings.profile_names, taken=set(self._tunnels) - {name})
             await self._save([route if old.name == name else old for old in self._routes()])
@@ -214,17 +228,19 @@ class LocalEngine:
 
     async def remove_route(self, name: str) -> None:
         async with self._routes_lock:
+            await self._take_over()
             tunnel = self._tunnel(name)
             await self._save([route for route in self._routes() if route.name != name])
             del self._tunnels[name]
             self._change()
-        await tunnel.stop()
+            await tunnel.stop()
 
     async def aclose(self) -> None:
         """Cut everything and end the event streams. ``async with`` does this too."""
         await self._stop_all(0.0)
         for pool in self._warm.values():
             pool.clear()
+        await self._save_ports()
         self._hub.close()
 
     # Beyond the interface.
@@ -235,28 +251,48 @@ class LocalEngine:
         """
         await self._stop_all(0.0 if self._draining else grace)
 
+    async def reload(self) -> None:
+        """Take the file of routes over if it was changed. What did not change there goes on undisturbed.
+
+        :raises ConfigError: the file does not parse; everything stays as it is.
+        """
+        async with self._routes_lock:
+            await self._take_over()
+
+    def note(self, message: str, *, level: str = "warning") -> None:
+        """Publish one line for people."""
+        self.publish(Event("note", time.time(), message, level))
+
     # What tunnels need (`tunnelui.engine.tunnel.Host`).
 
     def destination(self, route: Route) -> Destination:
         return resolve_destination(route, self._settings.profile(route.profile))
 
-    def connector(self, route: Route) -> Connector:
+    def connector(self, route: Route, *, retries: RetryRule | None = None) -> Connector:
         profile = self._settings.profile(route.profile)
         destination = resolve_destination(route, profile)
-
         return Connector(
             destination,
             self._identities.get(profile, destination.proxy),
             lambda: self._contexts.get(profile),
             route=route.name,
             deadlines=self._deadlines,
-            retries=self._retries,
+            retries=retries or self._retries,
             resolve=self._resolve,
             warm=self._warm_pool(profile, destination.proxy),
         )
 
     def next_id(self) -> int:
         return next(self._ids)
+
+    def port_of(self, route: str) -> int:
+        return self._ports.port_of(route) if self._ports else 0
+
+    def got_port(self, route: str, port: int) -> None:
+        if self._ports is not None:
+            self._ports.remember(route, port)
+            if self._ports.unsaved:
+                self.group.start_soon(self._save_ports)
 
     def publish(self, event: Event) -> None:
         self._version += 1
@@ -313,6 +349,30 @@ class LocalEngine:
     async def _save(self, routes: Sequence[Route]) -> None:
         if self._file is not None:
             await anyio.to_thread.run_sync(self._file.save, routes)
+
+    async def _take_over(self) -> None:
+        """Make the tunnels those of the file, if somebody else changed it."""
+        if self._file is None or not await anyio.to_thread.run_sync(self._file.is_changed):
+            return
+        routes = await anyio.to_thread.run_sync(self._file.load)
+        before, self._tunnels = self._tunnels, {}
+        for route in routes:
+            if route.name in before:
+                self._tunnels[route.name] = before.pop(route.name)
+            else:
+                self._add(route)
+        self._change()
+        for tunnel in before.values():
+            await tunnel.stop()
+        for route in routes:
+            tunnel = self._tunnels[route.name]
+            if tunnel.route != route:
+                await tunnel.change_route(route)
+        self._change()
+
+    async def _save_ports(self) -> None:
+        if self._ports is not None and self._ports.unsaved:
+            await anyio.to_thread.run_sync(self._ports.save)
 
     async def _stop_all(self, grace: float) -> None:
         self._draining = True

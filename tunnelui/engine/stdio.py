@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tunnelui.transport.endpoint import Endpoint
     from tunnelui.wire.destination import Destination
 
-__all__ = ["run_stdio"]
+__all__ = ["carry", "run_stdio"]
 
 
 async def run_stdio(
@@ -59,7 +59,6 @@ async def run_stdio(
     :raises TunnelError: there was no tunnel, or it broke. Cancelling cuts it.
     """
     near = endpoint or StdioEndpoint()
-    owner = _Owner(publish)
     contexts = contexts or Contexts()
     async with anyio.create_task_group() as group:
         identities = Identities(
@@ -81,10 +80,37 @@ async def run_stdio(
             retries=retries,
             resolve=resolve,
         )
-        connection = Connection(os.getpid(), near, "standard input and output", owner)
-        await connection.serve(connector, linger=linger)
+        connection = await _serve(connector, near, publish, linger, os.getpid())
         # A sign-in that nobody waits for any more ends here; a token that has come is saved first.
         group.cancel_scope.cancel()
+    return _outcome(connection)
+
+
+async def carry(
+    connector: Connector,
+    near: Endpoint,
+    *,
+    publish: Callable[[Event], None],
+    linger: float = 30.0,
+    number: int = 0,
+) -> ConnectionSnapshot:
+    """`run_stdio` with a connector that is there already. *near* is closed in the end.
+
+    :param number: names the connection in events.
+    :raises TunnelError: there was no tunnel, or it broke. Cancelling cuts it.
+    """
+    return _outcome(await _serve(connector, near, publish, linger, number))
+
+
+async def _serve(
+    connector: Connector, near: Endpoint, publish: Callable[[Event], None], linger: float, number: int
+) -> Connection:
+    connection = Connection(number, near, "standard input and output", _Owner(publish))
+    await connection.serve(connector, linger=linger)
+    return connection
+
+
+def _outcome(connection: Connection) -> ConnectionSnapshot:
     error = connection.error or (connection.result.error if connection.result else None)
     if error is not None:
         raise error

@@ -51,6 +51,12 @@ class Host(Protocol):
 
     def next_id(self) -> int: ...
 
+    def port_of(self, route: str) -> int:
+        """Return the local port that *route* had the last time, or 0."""
+
+    def got_port(self, route: str, port: int) -> None:
+        """The system chose *port*."""
+
     def publish(self, event: Event) -> None:
         """Hand an event to every reader; the snapshot has changed."""
 
@@ -181,7 +187,7 @@ class Tunnel:
             destination = self._host.destination(route)
             self.proxy, self._target = destination.proxy, str(destination.authority)
             self._listener = Listener(local_listen(route.listen), self, self._host.group, self._port_backoff)
-            self._listener.last_port = last_port
+            self._listener.last_port = last_port or self._host.port_of(route.name)
         except ConfigError:
             pass
 
@@ -202,6 +208,8 @@ class Tunnel:
     def on_listening(self) -> None:
         self._apply(Trigger.STARTED)
         local = self._listener.local if self._listener else ""
+        if self._listener and self._listener.last_port:
+            self._host.got_port(self.route.name, self._listener.last_port)
         data = {
             "local": local,
             "destination": self.route.destination,

@@ -53,6 +53,7 @@ class TunnelApp(Host):
     :param theme_name: ``dark`` or ``light``; without one ``TUNNELUI_THEME`` decides.
     :param ascii_only: no Unicode signs; without it ``TUNNELUI_ASCII`` and the locale decide.
     :param keymap: binding ids to keys, as `textual.app.App.set_keymap` takes them.
+    :param outlives: the engine goes on when the screen ends, so quitting asks nothing.
     :param now: Unix time, to show; *monotonic*, to measure.
     """
 
@@ -69,6 +70,7 @@ class TunnelApp(Host):
         theme_name: str | None = None,
         ascii_only: bool | None = None,
         keymap: Mapping[str, str] | None = None,
+        outlives: bool = False,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -77,6 +79,7 @@ class TunnelApp(Host):
         self.config_path = config_path
         self.glyphs = choose_glyphs(ascii_only)
         self.events = deque(maxlen=_EVENTS)
+        self._outlives = outlives
         self._feed = Feed(engine, now=now, monotonic=monotonic)
         self._monotonic = monotonic
         self.verbs = Verbs(self)
@@ -177,7 +180,7 @@ class TunnelApp(Host):
 
     def action_ask_quit(self) -> None:
         live = sum(tunnel.live for tunnel in self.view.snapshot.tunnels)
-        if not live:
+        if not live or self._outlives:
             self.exit()
             return
 

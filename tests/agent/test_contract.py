@@ -1,0 +1,257 @@
+"""What every `Engine` does, in this process or behind a socket."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from tests.agent.conftest import find, serving
+from tests.support.connect_proxy import answer
+from tests.support.engine_bench import Local, running
+from tunnelui.agent.client import AgentClient
+from tunnelui.config.route import Route
+from tunnelui.config.routes import RouteFile
+from tunnelui.engine.model import ConnectionState, Event, IdentityStatus, State, to_json
+from tunnelui.errors import AccessDenied, ConfigError, SignInFailed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from tests.support.connect_proxy import ConnectProxy
+    from tests.support.pki import Pki
+    from tunnelui.engine.interface import Engine
+    from tunnelui.engine.model import TunnelSnapshot
+
+
+@dataclass
+class Contract:
+    engine: Engine
+    proxy: ConnectProxy
+    events: list[Event] = field(default_factory=list)
+
+    def tunnel(self, name: str = "db") -> TunnelSnapshot:
+        tunnel = self.engine.snapshot().tunnel(name)
+        assert tunnel is not None
+        return tunnel
+
+    @property
+    def names(self) -> list[str]:
+        return [tunnel.route.name for tunnel in self.engine.snapshot().tunnels]
+
+    def of(self, kind: str) -> list[Event]:
+        return [event for event in self.events if event.kind == kind]
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        with anyio.fail_after(10):
+            while not condition():
+                await anyio.sleep(0.01)
+
+    async def open(self, name: str = "db") -> Local:
+        await self.engine.start(name)
+        program = Local(self.tunnel(name).local)
+        await program.send(b"x")
+        assert await program.read() == b"x"
+        return program
+
+
+@pytest.fixture(params=["local", "agent"])
+async def contract(
+    request: pytest.FixtureRequest, proxy: ConnectProxy, pki: Pki, tmp_path: Path
+) -> AsyncIterator[Contract]:
+    """An engine with one route ``db``, saved in a file."""
+    file = RouteFile(tmp_path / "routes.toml")
+    file.save([Route("db", proxy.destination())])
+    async with running(proxy, pki, routes=RouteFile(file.path)) as bench:
+        if request.param == "local":
+            contract = Contract(bench.engine, proxy, bench.events)
+            yield contract
+            return
+        async with serving(bench), AgentClient(find) as client, anyio.create_task_group() as tasks:
+            contract = Contract(client, proxy)
+            reader = client.events()
+
+            async def collect() -> None:
+                async for event in reader:
+                    contract.events.append(event)
+
+            tasks.start_soon(collect)
+            yield contract
+            tasks.cancel_scope.cancel()
+
+
+async def test_a_started_route_listens_when_the_call_returns(contract: Contract) -> None:
+    assert contract.tunnel().state is State.OFF
+    await contract.engine.start("db")
+    assert contract.tunnel().state is State.READY
+    assert contract.tunnel().local.startswith("127.0.0.1:")
+    await contract.engine.start("db")
+    await contract.engine.stop("db")
+    assert contract.tunnel().state is State.OFF
+    await contract.engine.stop("db")
+    await contract.until(lambda: contract.of("stopped"))
+
+
+async def test_connections_bytes_and_stages_are_in_the_snapshot(contract: Contract) -> None:
+    with await contract.open():
+        await contract.until(lambda: contract.tunnel().bytes_in == 1 == contract.tunnel().bytes_out)
+        (connection,) = contract.tunnel().connections
+        assert (contract.tunnel().state, contract.tunnel().live) == (State.LIVE, 1)
+        assert connection.state is ConnectionState.OPEN
+        assert connection.timings.tls is not None
+        assert connection.timings.tls > 0
+    await contract.until(lambda: contract.tunnel().live == 0)
+    await contract.until(lambda: contract.of("closed"))
+    assert [event.kind for event in contract.events if event.connection] == ["accepted", "open", "closed"]
+
+
+async def test_snapshot_and_events_have_a_json_form(contract: Contract) -> None:
+    with await contract.open():
+        text = json.dumps(to_json(contract.engine.snapshot()))
+    assert json.loads(text)["tunnels"][0]["route"]["name"] == "db"
+    await contract.until(lambda: contract.of("closed"))
+    for event in contract.events:
+        assert json.loads(json.dumps(to_json(event)))["kind"] == event.kind
+
+
+async def test_a_restart_cuts_and_keeps_the_port(contract: Contract) -> None:
+    program = await contract.open()
+    local = contract.tunnel().local
+    await contract.engine.restart("db")
+    assert await program.is_reset()
+    program.close()
+    assert (contract.tunnel().state, contract.tunnel().local) == (State.READY, local)
+
+
+@pytest.mark.parametrize("call", ["start", "stop", "restart", "remove_route", "probe"])
+async def test_unknown_route_is_the_callers_mistake(contract: Contract, call: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        await getattr(contract.engine, call)("no\x1bsuch")
+    assert caught.value.code == "no_such_route"
+    assert "\x1b" not in str(caught.value)
+    assert caught.value.place == "name"
+
+
+async def test_unknown_profile_or_proxy_is_the_callers_mistake(contract: Contract) -> None:
+    for call in ("sign_in", "sign_out", "cancel_sign_in"):
+        with pytest.raises(ConfigError):
+            await getattr(contract.engine, call)("nobody", contract.proxy.origin)
+        with pytest.raises(ConfigError):
+            await getattr(contract.engine, call)("default", "no url")
+
+
+async def test_added_route_can_be_started(contract: Contract) -> None:
+    before = contract.engine.snapshot().version
+    await contract.engine.add_route(Route("web", contract.proxy.destination("web.example.com:80"), tags=("x",)))
+    assert contract.engine.snapshot().version > before
+    assert contract.names == ["db", "web"]
+    await contract.engine.start("web")
+    assert (contract.tunnel("web").state, contract.tunnel("web").target) == (State.READY, "web.example.com:80")
+    assert contract.tunnel("web").route.tags == ("x",)
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        Route("db", "a.example.com:1"),
+        Route("", "a.example.com:1"),
+        Route("x", "no destination"),
+        Route("x", "a.example.com:1", "-"),
+        Route("x", "a.example.com:1", profile="nobody"),
+        Route("x", "a.example.com:1", proxy_url="nothing"),
+    ],
+    ids=["taken", "empty", "destination", "listen", "profile", "proxy"],
+)
+async def test_wrong_route_is_refused_and_nothing_changes(contract: Contract, route: Route) -> None:
+    with pytest.raises(ConfigError) as caught:
+        await contract.engine.add_route(route)
+    assert caught.value.place
+    assert contract.names == ["db"]
+
+
+async def test_renamed_route_keeps_its_place_and_its_connections(contract: Contract) -> None:
+    await contract.engine.add_route(Route("last", "z.example.com:1"))
+    with await contract.open() as program:
+        await contract.engine.update_route("db", replace(contract.tunnel().route, name="base", autostart=True))
+        assert contract.names == ["base", "last"]
+        await program.send(b"y")
+        assert await program.read() == b"y"
+        assert contract.tunnel("base").state is State.LIVE
+
+
+async def test_new_destination_restarts_a_running_tunnel_on_its_port(contract: Contract) -> None:
+    program = await contract.open()
+    local = contract.tunnel().local
+    new = replace(contract.tunnel().route, destination=contract.proxy.destination("new.example.com:1"))
+    await contract.engine.update_route("db", new)
+    assert await program.is_reset()
+    program.close()
+    assert (contract.tunnel().local, contract.tunnel().target) == (local, "new.example.com:1")
+
+
+async def test_removed_route_is_cut_and_gone(contract: Contract) -> None:
+    program = await contract.open()
+    await contract.engine.remove_route("db")
+    assert contract.names == []
+    assert await program.is_reset()
+    program.close()
+
+
+async def test_probe_says_how_long_a_tunnel_took(contract: Contract) -> None:
+    timings = await contract.engine.probe("db")
+    assert timings.connect is not None
+    assert contract.tunnel().state is State.OFF
+    contract.proxy.script.append(answer(403))
+    with pytest.raises(AccessDenied) as caught:
+        await contract.engine.probe("db")
+    assert caught.value.code == "denied"
+    assert caught.value.hint
+
+
+async def test_a_sign_in_shows_and_serves_who_waits(contract: Contract) -> None:
+    contract.proxy.tokens = {"good.token.here"}
+    await contract.engine.start("db")
+    with Local(contract.tunnel().local) as program:
+        await program.send(b"x")
+        await contract.until(
+            lambda: any(one.sign_in and one.sign_in.url for one in contract.engine.snapshot().identities)
+        )
+        assert contract.tunnel().state is State.AUTH
+        (identity,) = contract.engine.snapshot().identities
+        assert identity.sign_in is not None
+        assert identity.sign_in.waiting == ("db",)
+        with pytest.raises(SignInFailed):
+            await contract.engine.paste("default", contract.proxy.origin, "this is no token")
+        await contract.engine.paste("default", contract.proxy.origin, "good.token.here")
+        assert await program.read() == b"x"
+    (identity,) = contract.engine.snapshot().identities
+    assert identity.status is IdentityStatus.SIGNED_IN
+    await contract.engine.sign_out("default", contract.proxy.origin)
+    (identity,) = contract.engine.snapshot().identities
+    assert identity.status is IdentityStatus.SIGNED_OUT
+    await contract.until(lambda: contract.of("signed_in"))
+
+
+async def test_a_cancelled_sign_in_ends_who_waits(contract: Contract) -> None:
+    contract.proxy.tokens = set()
+    await contract.engine.start("db")
+    with Local(contract.tunnel().local) as program:
+        await contract.until(lambda: contract.of("sign_in"))
+        await contract.engine.cancel_sign_in("default", contract.proxy.origin)
+        assert await program.is_reset()
+    await contract.until(lambda: contract.of("failed"))
+    assert contract.tunnel().problem is not None
+
+
+async def test_a_reader_gets_what_happens_from_then_on(contract: Contract) -> None:
+    await contract.engine.start("db")
+    await contract.until(lambda: contract.of("listening"))
+    reader = contract.engine.events()
+    await contract.engine.stop("db")
+    with anyio.fail_after(5):
+        kinds = {(await anext(reader)).kind for _ in range(2)}
+    assert kinds == {"state", "stopped"}

@@ -1,0 +1,200 @@
+"""What a program may ask of the agent, by name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+import anyio
+
+from tunnelui.agent.codec import decode, encode, encode_error
+from tunnelui.config.route import DEFAULT_PROFILE, Route
+from tunnelui.engine.hub import EventHub
+from tunnelui.engine.model import Event, State
+from tunnelui.engine.stdio import carry
+from tunnelui.errors import ConfigError, ProtocolError, TunnelError
+from tunnelui.text import clean
+from tunnelui.transport.stdio import StdioEndpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from anyio.abc import TaskGroup
+
+    from tunnelui.agent.channel import Channel
+    from tunnelui.engine.hub import EventReader
+    from tunnelui.engine.local import LocalEngine
+
+__all__ = ["Calls", "Server"]
+
+T = TypeVar("T")
+
+_OF_IDENTITIES: Final = ("sign_in", "signed_in", "note")
+
+
+class Server(Protocol):
+    """What requests need of their server."""
+
+    engine: LocalEngine
+    started_at: float
+    clients: int
+
+    @property
+    def history(self) -> Iterable[Event]:
+        """The newest events, oldest first."""
+
+    async def changed(self) -> None:
+        """A tunnel may have been started or stopped."""
+
+
+class Calls:
+    """Carries out requests on the server's engine."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._engine = server.engine
+        self._table: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
+            "start": lambda given: self._changing(self._engine.start(_get(str, given, "name"))),
+            "stop": lambda given: self._changing(self._engine.stop(_get(str, given, "name"))),
+            "restart": lambda given: self._changing(self._engine.restart(_get(str, given, "name"))),
+            "probe": lambda given: self._engine.probe(_get(str, given, "name")),
+            "sign_in": lambda given: self._engine.sign_in(*_identity(given)),
+            "cancel_sign_in": lambda given: self._engine.cancel_sign_in(*_identity(given)),
+            "sign_out": lambda given: self._engine.sign_out(*_identity(given)),
+            "paste": lambda given: self._engine.paste(*_identity(given), _get(str, given, "text")),
+            "add_route": lambda given: self._changing(self._engine.add_route(_get(Route, given, "route"))),
+            "update_route": lambda given: self._changing(
+                self._engine.update_route(_get(str, given, "name"), _get(Route, given, "route"))
+            ),
+            "remove_route": lambda given: self._changing(self._engine.remove_route(_get(str, given, "name"))),
+            "reload": lambda given: self._changing(self._engine.reload()),
+            "history": self._history,
+            "status": self._status,
+            "end": self._end,
+            "retire": self._retire,
+        }
+
+    async def run(self, name: str, given: dict[str, Any]) -> Any:
+        """Return what the request *name* gives.
+
+        :raises TunnelError: it can't be carried out, or is none.
+        """
+        call = self._table.get(name)
+        if call is None:
+            raise ProtocolError(f"the agent knows no request “{clean(name, 40)}”", code="unknown_request")
+        return await call(given)
+
+    async def stdio(self, channel: Channel, message: dict[str, Any]) -> None:
+        """Carry the tunnel of a program whose standard input and output came with *message*; it ends with *channel*."""
+        descriptors = channel.take_descriptors()
+        if len(descriptors) != 2:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise ProtocolError("a tunnel over standard input and output needs both of them")
+        near = StdioEndpoint(*descriptors)
+        hub = EventHub()
+        told = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+
+            async def watch() -> None:
+                with contextlib.suppress(OSError, ProtocolError):
+                    while await channel.receive() is not None:
+                        pass
+                tasks.cancel_scope.cancel()
+
+            async def tell(news: EventReader) -> None:
+                with contextlib.suppress(OSError):
+                    async for event in news:
+                        await channel.send({"events": encode([event])})
+                told.set()
+
+            tasks.start_soon(watch)
+            tasks.start_soon(tell, hub.subscribe())
+            answer = await self._carry(near, message, hub, tasks)
+            hub.close()
+            await told.wait()
+            with contextlib.suppress(OSError):
+                await channel.send(answer)
+            tasks.cancel_scope.cancel()
+
+    async def _carry(
+        self, near: StdioEndpoint, message: dict[str, Any], hub: EventHub, tasks: TaskGroup
+    ) -> dict[str, Any]:
+        given = message.get("with")
+        try:
+            route = _route(given if isinstance(given, dict) else {})
+            connector = self._engine.connector(route)
+            tasks.start_soon(self._tell_sign_ins, route.profile, str(connector.destination.proxy), hub)
+            await carry(connector, near, publish=hub.publish, linger=self._engine.linger, number=self._engine.next_id())
+        except TunnelError as error:
+            return {"id": message.get("id"), "failed": encode_error(error)}
+        finally:
+            near.close()
+        return {"id": message.get("id"), "done": None}
+
+    async def _tell_sign_ins(self, profile: str, proxy: str, hub: EventHub) -> None:
+        """Pass on what happens to the identity of a tunnel, and a sign-in that is under way already."""
+        news = self._engine.events()
+        for identity in self._engine.snapshot().identities:
+            if (identity.profile, identity.proxy) == (profile, proxy) and identity.sign_in and identity.sign_in.url:
+                data = {"url": identity.sign_in.url}
+                hub.publish(Event("sign_in", time.time(), f"sign in at {identity.sign_in.url}", data=data))
+        async for event in news:
+            if event.kind in _OF_IDENTITIES and (event.data.get("profile"), event.data.get("proxy")) == (
+                profile,
+                proxy,
+            ):
+                hub.publish(event)
+
+    async def _changing(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        finally:
+            await self._server.changed()
+
+    async def _history(self, given: dict[str, Any]) -> list[Event]:
+        """The events that are remembered, of one route (``route``) or of all."""
+        route = str(given.get("route") or "")
+        return [event for event in self._server.history if not route or event.route == route]
+
+    async def _status(self, _: dict[str, Any]) -> dict[str, Any]:
+        tunnels = self._engine.snapshot().tunnels
+        return {
+            "version": version("tunnelui"),
+            "pid": os.getpid(),
+            "started_at": self._server.started_at,
+            "up": sum(tunnel.state is not State.OFF for tunnel in tunnels),
+            "live": sum(tunnel.live for tunnel in tunnels),
+            "programs": self._server.clients,
+        }
+
+    async def _end(self, _: dict[str, Any]) -> None:
+        """Stop every tunnel; the server ends once this is answered. The next agent does not start them again."""
+        for tunnel in self._engine.snapshot().tunnels:
+            if tunnel.state is not State.OFF:
+                await self._engine.stop(tunnel.route.name)
+        await self._server.changed()
+
+    async def _retire(self, _: dict[str, Any]) -> None:
+        """Nothing yet: once this is answered, the server makes room for another agent."""
+
+
+def _get(kind: type[T], given: dict[str, Any], name: str) -> T:
+    if name not in given:
+        raise ProtocolError(f"a request without “{name}”")
+    return decode(kind, given[name])
+
+
+def _identity(given: dict[str, Any]) -> tuple[str, str]:
+    return _get(str, given, "profile"), _get(str, given, "proxy")
+
+
+def _route(given: dict[str, Any]) -> Route:
+    destination = _get(str, given, "destination")
+    if not destination:
+        raise ConfigError("the destination is empty")
+    profile, proxy_url = given.get("profile"), given.get("proxy_url")
+    return Route(destination, destination, profile=str(profile or DEFAULT_PROFILE), proxy_url=str(proxy_url or ""))

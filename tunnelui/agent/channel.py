@@ -1,0 +1,95 @@
+"""A connected Unix socket that carries lines of the protocol, and descriptors beside them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+
+from tunnelui.agent.protocol import LineParser, render
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Channel"]
+
+_CHUNK: Final = 256 * 1024
+_MOST_DESCRIPTORS: Final = 2
+
+
+class Channel:
+    """Owns *sock*. One task may read; any number may send.
+
+    ``OSError`` comes out of both when the other side is gone.
+    """
+
+    def __init__(self, sock: socket.socket, *, limit: int) -> None:
+        """*limit* bounds a line that is read, in bytes."""
+        sock.setblocking(False)
+        self._sock = sock
+        self._parser = LineParser(limit)
+        self._ready: deque[dict[str, Any]] = deque()
+        self._sending = anyio.Lock()
+        self._descriptors: list[int] = []
+
+    def __enter__(self) -> Channel:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def receive(self) -> dict[str, Any] | None:
+        """Return the next message, or ``None`` at the end.
+
+        :raises tunnelui.errors.ProtocolError: what came is no message.
+        """
+        while not self._ready:
+            data = await self._read()
+            if not data:
+                return None
+            self._ready.extend(self._parser.feed(data))
+        return self._ready.popleft()
+
+    async def send(self, *messages: dict[str, Any]) -> None:
+        """Send *messages*, and nothing between them."""
+        data = memoryview(b"".join(map(render, messages)))
+        async with self._sending:
+            # Half a line would spoil all that follow: once begun it is sent, or the channel is closed.
+            while data:
+                try:
+                    data = data[self._sock.send(data) :]
+                except (BlockingIOError, InterruptedError):
+                    try:
+                        await anyio.wait_writable(self._sock)
+                    except BaseException:
+                        self.close()
+                        raise
+
+    def take_descriptors(self) -> tuple[int, ...]:
+        """Hand over the descriptors that came since the last call."""
+        taken = tuple(self._descriptors)
+        self._descriptors.clear()
+        return taken
+
+    def close(self) -> None:
+        for descriptor in self.take_descriptors():
+            os.close(descriptor)
+        self._sock.close()
+
+    async def _read(self) -> bytes:
+        flags = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+        while True:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self._sock, _CHUNK, _MOST_DESCRIPTORS, flags)
+            except (BlockingIOError, InterruptedError):
+                await anyio.wait_readable(self._sock)
+            else:
+                self._descriptors.extend(descriptors)
+                while len(self._descriptors) > _MOST_DESCRIPTORS:
+                    os.close(self._descriptors.pop())
+                return data

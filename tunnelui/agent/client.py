@@ -1,0 +1,271 @@
+"""`AgentClient`: an engine whose tunnels run in the agent."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+
+from tunnelui.agent.changes import apply
+from tunnelui.agent.channel import Channel
+from tunnelui.agent.codec import decode, decode_error, encode
+from tunnelui.agent.protocol import FROM_AGENT, PROTOCOL
+from tunnelui.agent.runtime import check_peer, open_folder, socket_path
+from tunnelui.engine.hub import EventHub, EventReader
+from tunnelui.engine.model import EngineSnapshot, Event, StageTimings
+from tunnelui.errors import LocalError, ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from anyio.abc import TaskGroup, TaskStatus
+
+    from tunnelui.config.route import Route
+
+__all__ = ["AgentClient", "Hello", "connect"]
+
+_HELLO: Final = 10.0
+_PAUSE: Final = 0.5
+"""Seconds between two tries to reach an agent that has gone."""
+
+
+class Hello:
+    """What an agent says of itself."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.version = str(values.get("version", ""))
+        self.protocol = values.get("protocol")
+        self.pid = int(values.get("pid") or 0)
+        self.config = str(values.get("config", ""))
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether that agent and this program are the same version."""
+        return self.version == version("tunnelui") and self.protocol == PROTOCOL
+
+
+async def connect() -> tuple[Channel, Hello] | None:
+    """Return a channel to the agent that runs, and what it says of itself; ``None`` when there is none.
+
+    :raises LocalError: the runtime folder or the process behind the socket is not ours; the agent does not answer.
+    """
+    folder = open_folder(create=False)
+    if folder is None:
+        return None
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    channel = Channel(sock, limit=FROM_AGENT)
+    try:
+        try:
+            sock.connect(str(socket_path(folder)))
+        except (FileNotFoundError, ConnectionRefusedError):
+            channel.close()
+            return None
+        check_peer(sock)
+        with anyio.fail_after(_HELLO):
+            await channel.send({"hello": {"version": version("tunnelui"), "protocol": PROTOCOL}})
+            answer = await channel.receive()
+    except (OSError, ProtocolError) as error:  # TimeoutError is an OSError
+        channel.close()
+        raise LocalError(
+            f"the agent does not answer: {str(error) or 'it is too busy'}",
+            code="agent_silent",
+            hint="tunnelui agent status shows its process; end that one and try again.",
+        ) from None
+    except BaseException:
+        channel.close()
+        raise
+    hello = answer.get("hello") if answer else None
+    if not isinstance(hello, dict):
+        channel.close()
+        return None  # it ends just now
+    return channel, Hello(hello)
+
+
+class AgentClient:
+    """An `tunnelui.engine.interface.Engine` for as long as it is entered. Leaving it leaves the tunnels alone.
+
+    An agent that goes away is looked for again, and started again, without end; meanwhile `snapshot` and all requests
+    raise `LocalError` with the code ``agent_gone``.
+    """
+
+    def __init__(self, find: Callable[[], Awaitable[tuple[Channel, Hello]]]) -> None:
+        """*find* returns a channel to an agent, starting one if need be."""
+        self.hello = Hello({})
+        self._find = find
+        self._channel: Channel | None = None
+        self._snapshot = EngineSnapshot()
+        self._hub = EventHub()
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, _Answer] = {}
+        self._trouble = _gone()
+        self._group: TaskGroup
+
+    async def __aenter__(self) -> AgentClient:
+        """
+        :raises LocalError: there is no agent, and none can be started.
+        """
+        self._group = anyio.create_task_group()
+        await self._group.__aenter__()
+        try:
+            await self._group.start(self._run)
+        except BaseException as error:
+            self._group.cancel_scope.cancel()
+            await self._group.__aexit__(None, None, None)
+            raise _only(error) from None
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+        self._group.cancel_scope.cancel()
+        await self._group.__aexit__(None, None, None)
+
+    # The interface.
+
+    def snapshot(self) -> EngineSnapshot:
+        if self._channel is None:
+            raise self._trouble
+        return self._snapshot
+
+    def events(self) -> EventReader:
+        return self._hub.subscribe()
+
+    async def start(self, name: str) -> None:
+        await self.call("start", name=name)
+
+    async def stop(self, name: str) -> None:
+        await self.call("stop", name=name)
+
+    async def restart(self, name: str) -> None:
+        await self.call("restart", name=name)
+
+    async def probe(self, name: str) -> StageTimings:
+        return decode(StageTimings, await self.call("probe", name=name))
+
+    async def sign_in(self, profile: str, proxy: str) -> None:
+        await self.call("sign_in", profile=profile, proxy=proxy)
+
+    async def cancel_sign_in(self, profile: str, proxy: str) -> None:
+        await self.call("cancel_sign_in", profile=profile, proxy=proxy)
+
+    async def paste(self, profile: str, proxy: str, text: str) -> None:
+        await self.call("paste", profile=profile, proxy=proxy, text=text)
+
+    async def sign_out(self, profile: str, proxy: str) -> None:
+        await self.call("sign_out", profile=profile, proxy=proxy)
+
+    async def add_route(self, route: Route) -> None:
+        await self.call("add_route", route=encode(route))
+
+    async def update_route(self, name: str, route: Route) -> None:
+        await self.call("update_route", name=name, route=encode(route))
+
+    async def remove_route(self, name: str) -> None:
+        await self.call("remove_route", name=name)
+
+    async def aclose(self) -> None:
+        self._hub.close()
+        self._group.cancel_scope.cancel()
+
+    # Beyond the interface.
+
+    async def history(self, route: str = "") -> tuple[Event, ...]:
+        """Return what the agent remembers of *route*, or of all, oldest first."""
+        return decode(tuple[Event, ...], await self.call("history", route=route))
+
+    async def call(self, request: str, /, **given: Any) -> Any:
+        """Ask the agent and return its answer.
+
+        :raises tunnelui.errors.TunnelError: it refused, or went away before it answered.
+        """
+        channel, number = self._channel, next(self._ids)
+        if channel is None:
+            raise self._trouble
+        answer = self._waiting[number] = _Answer()
+        try:
+            await channel.send({"id": number, "call": request, "with": given})
+            await answer.done.wait()
+        except (OSError, ValueError):
+            raise _gone() from None
+        finally:
+            del self._waiting[number]
+        message = answer.message
+        if message is None:
+            raise _gone()
+        if "failed" in message:
+            raise decode_error(message["failed"])
+        return message.get("done")
+
+    # Inside.
+
+    async def _run(self, *, task_status: TaskStatus[None]) -> None:
+        first = True
+        while True:
+            try:
+                channel, self.hello = await self._find()
+            except LocalError as error:
+                if first:
+                    raise
+                self._trouble = error
+                await anyio.sleep(_PAUSE)
+                continue
+            with channel:
+                try:
+                    await self._follow(channel, task_status if first else None)
+                except (OSError, ProtocolError) as error:
+                    self._trouble = _gone(str(error))
+                finally:
+                    self._leave()
+            first = False
+            await anyio.sleep(_PAUSE)
+
+    async def _follow(self, channel: Channel, task_status: TaskStatus[None] | None) -> None:
+        self._snapshot = EngineSnapshot()
+        number = next(self._ids)
+        await channel.send({"id": number, "call": "watch"})
+        while (message := await channel.receive()) is not None:
+            if "changes" in message:
+                self._snapshot = apply(self._snapshot, message["changes"])
+            elif "events" in message:
+                for event in decode(tuple[Event, ...], message["events"]):
+                    self._hub.publish(event)
+            elif message.get("id") == number:
+                self._channel = channel
+                if task_status is not None:
+                    task_status.started()
+                    task_status = None
+            elif answer := self._waiting.get(message.get("id", 0)):
+                answer.message = message
+                answer.done.set()
+        if task_status is not None:
+            raise _gone()
+
+    def _leave(self) -> None:
+        self._channel = None
+        for answer in self._waiting.values():
+            answer.done.set()
+
+
+class _Answer:
+    def __init__(self) -> None:
+        self.done = anyio.Event()
+        self.message: dict[str, Any] | None = None
+
+
+def _gone(detail: str = "") -> LocalError:
+    return LocalError(
+        f"the agent has gone{f': {detail}' if detail else ''}",
+        code="agent_gone",
+        hint="It is started again by itself; the tunnels come up on the same ports.",
+    )
+
+
+def _only(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

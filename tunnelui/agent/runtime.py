@@ -1,0 +1,148 @@
+"""Where the agent's socket is, and who may be at either end of it.
+
+The socket lies in a folder that is ours and closed to others; and both ends ask the kernel who the other one is. So
+another user can neither use our tunnels nor stand in for our agent. A lock on a file beside it, which the kernel takes
+back from a process that dies in any way, keeps a second agent out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import socket
+import stat
+import struct
+import sys
+from typing import TYPE_CHECKING, Final
+
+from tunnelui.config.paths import config_file, runtime_dir
+from tunnelui.errors import LocalError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "AgentLock",
+    "check_peer",
+    "config_digest",
+    "environment_digest",
+    "open_folder",
+    "peer_uid",
+    "socket_path",
+]
+
+_HINT: Final = "Set TUNNELUI_RUNTIME_DIR to a folder of your own that nobody else can enter."
+_LONGEST_PATH: Final = 103  # sun_path is 104 bytes on macOS and 108 on Linux, with a NUL
+# Variables that say how something looks or how a command runs; no tunnel depends on them.
+_NO_MATTER: Final = frozenset(
+    {"TUNNELUI_THEME", "TUNNELUI_ASCII", "TUNNELUI_JSON", "TUNNELUI_LISTEN", "TUNNELUI_GRACE"}
+)
+_XUCRED: Final = "IIh16I"  # struct xucred: version, uid, number of groups, groups
+
+
+def socket_path(folder: Path) -> Path:
+    """Return the path of the socket in *folder*.
+
+    :raises LocalError: it is longer than a Unix socket's address may be.
+    """
+    path = folder / "agent.sock"
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        raise LocalError(f"{path} is too long for a socket's address", code="runtime_dir", hint=_HINT)
+    return path
+
+
+def open_folder(*, create: bool) -> Path | None:
+    """Return the runtime folder once it is sure that it is ours alone; made if *create*, else ``None`` if missing.
+
+    :raises LocalError: it can't be made, belongs to somebody else, or is no folder (code ``runtime_dir``).
+    """
+    folder = runtime_dir()
+    try:
+        if create:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode):
+            raise LocalError(f"{folder} is no folder", code="runtime_dir", hint=_HINT)
+        if status.st_uid != os.geteuid():
+            raise LocalError(f"{folder} belongs to another user", code="runtime_dir", hint=_HINT)
+        if status.st_mode & 0o077:
+            folder.chmod(0o700)
+    except FileNotFoundError:
+        if not create:
+            return None
+        raise LocalError(f"{folder} can't be made", code="runtime_dir", hint=_HINT) from None
+    except OSError as error:
+        raise LocalError(f"{folder}: {error.strerror or error}", code="runtime_dir", hint=_HINT) from None
+    return folder
+
+
+def peer_uid(sock: socket.socket) -> int | None:
+    """Return the user id at the other end of a Unix socket; ``None`` where the system can't tell."""
+    if hasattr(socket, "SO_PEERCRED"):
+        size = struct.calcsize("3i")
+        return int(struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))[1])
+    if sys.platform == "darwin":
+        size = struct.calcsize(_XUCRED)
+        return int(struct.unpack(_XUCRED, sock.getsockopt(0, 1, size))[1])  # SOL_LOCAL, LOCAL_PEERCRED
+    return None
+
+
+def check_peer(sock: socket.socket) -> None:
+    """
+    :raises LocalError: the other end of *sock* is another user's, or can't be told (code ``agent_peer``).
+    """
+    with contextlib.suppress(OSError):
+        if peer_uid(sock) == os.geteuid():
+            return
+    raise LocalError("the process at the agent's socket is not yours", code="agent_peer", hint=_HINT)
+
+
+def environment_digest() -> str:
+    """Return a digest of the variables that tunnels depend on: two processes with the same one want the same."""
+    kept = sorted(
+        (name, value)
+        for name, value in os.environ.items()
+        if name.startswith("TUNNELUI_") and not name.endswith("_DIR") and name not in _NO_MATTER
+    )
+    return hashlib.sha256(repr(kept).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def config_digest() -> str:
+    """Return a digest of ``config.toml`` as it is now; empty where there is none."""
+    try:
+        return hashlib.sha256(config_file().read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+class AgentLock:
+    """The right to be the agent of *folder*, for as long as this process lives or until `release`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "agent.lock"
+        self._descriptor = -1
+
+    def take(self) -> bool:
+        """Return whether we have it now; at once.
+
+        :raises LocalError: the file can't be opened.
+        """
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LocalError(f"{self._path}: {error.strerror}", code="runtime_dir", hint=_HINT) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Let another agent begin."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

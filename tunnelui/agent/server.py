@@ -1,0 +1,201 @@
+"""The agent's side of the socket: every connected program gets answers, and the news if it watches."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections import deque
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+
+from tunnelui.agent.calls import Calls
+from tunnelui.agent.changes import difference
+from tunnelui.agent.channel import Channel
+from tunnelui.agent.codec import encode, encode_error
+from tunnelui.agent.protocol import FROM_CLIENT, PROTOCOL
+from tunnelui.agent.runtime import check_peer, environment_digest
+from tunnelui.errors import LocalError, ProtocolError, TunnelError
+from tunnelui.transport.listen import accept_loop
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from anyio.abc import TaskGroup
+
+    from tunnelui.engine.hub import EventReader
+    from tunnelui.engine.local import LocalEngine
+    from tunnelui.engine.model import EngineSnapshot, Event
+
+__all__ = ["AgentServer"]
+
+logger = logging.getLogger(__name__)
+
+_TICK: Final = 0.5
+"""Seconds between two looks for byte counters that have moved."""
+_GATHER: Final = 0.02
+"""Seconds in which events that come close together are gathered, so that a burst costs one look."""
+_KEPT: Final = 5000
+_HELLO: Final = 10.0
+_LAST: Final = ("end", "retire")
+
+
+class AgentServer:
+    """Serves *engine* to the programs that connect.
+
+    :ivar history: the newest events of all routes, oldest first.
+    """
+
+    def __init__(
+        self, engine: LocalEngine, group: TaskGroup, *, config: str, on_change: Callable[[], Awaitable[None]]
+    ) -> None:
+        """
+        :param group: owns the requests, which go on when the program that asked has gone.
+        :param config: the digest of the ``config.toml`` that the engine was made from.
+        :param on_change: is called after each request that may have started or stopped a tunnel.
+        """
+        self.engine = engine
+        self.group = group
+        self.started_at = time.time()
+        self.history: deque[Event] = deque(maxlen=_KEPT)
+        self.ending = anyio.Event()
+        self.retiring = False
+        self.clients = 0
+        self._hello = {
+            "version": version("tunnelui"),
+            "protocol": PROTOCOL,
+            "pid": os.getpid(),
+            "environment": environment_digest(),
+            "config": config,
+        }
+        self._on_change = on_change
+        self._calls = Calls(self)
+
+    async def serve(self, listeners: Sequence[socket.socket]) -> None:
+        """Accept until cancelled."""
+        async with anyio.create_task_group() as clients:
+
+            def take(sock: socket.socket, _: str) -> None:
+                clients.start_soon(self._serve, sock)
+
+            await accept_loop(listeners, take)
+
+    async def keep_history(self) -> None:
+        """Remember what happens, until the engine ends."""
+        async for event in self.engine.events():
+            self.history.append(event)
+
+    def end(self, *, retiring: bool = False) -> None:
+        """Ask for the end of the agent; *retiring* lets open connections go on without it."""
+        self.retiring = retiring
+        self.ending.set()
+
+    async def changed(self) -> None:
+        """A tunnel may have been started or stopped."""
+        await self._on_change()
+
+    async def _serve(self, sock: socket.socket) -> None:
+        with Channel(sock, limit=FROM_CLIENT) as channel:
+            try:
+                check_peer(sock)
+                self.clients += 1
+                try:
+                    await self._talk(channel)
+                finally:
+                    self.clients -= 1
+            except (OSError, ProtocolError, LocalError) as error:
+                logger.info("a program at the agent's socket was dropped: %s", error)
+            except Exception:
+                logger.exception("a program at the agent's socket")
+
+    async def _talk(self, channel: Channel) -> None:
+        with anyio.fail_after(_HELLO):
+            if "hello" not in (await channel.receive() or {}):
+                raise ProtocolError("no hello")
+        await channel.send({"hello": self._hello})
+        async with anyio.create_task_group() as tasks:
+            watcher = _Watcher(self.engine, channel)
+            while (message := await channel.receive()) is not None:
+                call = message.get("call")
+                if call == "watch":
+                    await self._answer(watcher, message.get("id"), watcher.begin)
+                    tasks.start_soon(watcher.run)
+                elif call == "stdio":
+                    await self._calls.stdio(channel, message)
+                    break
+                else:
+                    # Not in *tasks*: a program that goes away must not leave half of what it asked for.
+                    self.group.start_soon(self._carry_out, watcher, message)
+            tasks.cancel_scope.cancel()
+
+    async def _carry_out(self, watcher: _Watcher, message: dict[str, Any]) -> None:
+        arguments = message.get("with")
+        table = arguments if isinstance(arguments, dict) else {}
+        call = str(message.get("call"))
+        await self._answer(watcher, message.get("id"), lambda: self._calls.run(call, table))
+        if call in _LAST:
+            self.end(retiring=call == "retire")
+
+    async def _answer(self, watcher: _Watcher, number: object, work: Callable[[], Any]) -> None:
+        try:
+            answer = {"id": number, "done": encode(await work())}
+        except TunnelError as error:
+            answer = {"id": number, "failed": encode_error(error)}
+        except Exception as error:
+            logger.exception("a request to the agent")
+            words = LocalError(f"the agent failed: {type(error).__name__}", hint="tunnelui agent logs says more.")
+            answer = {"id": number, "failed": encode_error(words)}
+        with contextlib.suppress(OSError):  # it has gone; what it asked for is done
+            await watcher.tell(answer)
+
+
+class _Watcher:
+    """What one program has been told."""
+
+    def __init__(self, engine: LocalEngine, channel: Channel) -> None:
+        self._engine = engine
+        self._channel = channel
+        self._reader: EventReader | None = None
+        self._told: EngineSnapshot | None = None
+        self._lock = anyio.Lock()
+
+    async def begin(self) -> None:
+        """Watch from now on."""
+        if self._reader is None:
+            self._reader = self._engine.events()
+
+    async def run(self) -> None:
+        """Tell the news until the channel or the engine ends."""
+        reader = self._reader
+        if reader is None:
+            return
+        try:
+            while not reader.closed:
+                with anyio.move_on_after(_TICK):
+                    await reader.wait()
+                    await anyio.sleep(_GATHER)
+                await self.tell()
+        except OSError:
+            pass  # it has gone; who reads from it sees that too
+
+    async def tell(self, *answers: dict[str, Any]) -> None:
+        """Send what is new, then *answers*."""
+        async with self._lock:
+            messages: list[dict[str, Any]] = []
+            if self._reader is not None:
+                # The events first, then the snapshot: it must not be older than what they speak of.
+                events = self._reader.take()
+                now = self._engine.snapshot()
+                changes = difference(self._told, now)
+                self._told = now
+                if changes:
+                    messages.append({"changes": changes})
+                if events:
+                    messages.append({"events": encode(events)})
+            messages.extend(answers)
+            if messages:
+                await self._channel.send(*messages)

@@ -1,0 +1,161 @@
+"""The life of an agent: from the lock to the last connection."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import anyio.to_thread
+
+from tunnelui.agent.runtime import AgentLock, open_folder, socket_path
+from tunnelui.agent.server import AgentServer
+from tunnelui.engine.model import State
+from tunnelui.errors import TunnelError
+from tunnelui.transport.listen import close_listeners, open_listener
+from tunnelui.wire.address import UnixListen
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from tunnelui.config.state_file import StateFile
+    from tunnelui.engine.local import LocalEngine
+
+__all__ = ["serve", "take_lock"]
+
+logger = logging.getLogger(__name__)
+
+_LOOK: Final = 1.0
+"""Seconds between two looks at the file of routes."""
+_CLOSING: Final = 2.0
+
+
+def take_lock() -> AgentLock | None:
+    """Return the right to be this user's agent, or ``None`` when there is one already.
+
+    :raises tunnelui.errors.LocalError: the runtime folder can't be used.
+    """
+    folder = open_folder(create=True)
+    assert folder is not None  # noqa: S101  (it was to be made)
+    lock = AgentLock(folder)
+    return lock if lock.take() else None
+
+
+async def serve(
+    engine: LocalEngine,
+    lock: AgentLock,
+    *,
+    config: str,
+    up: StateFile,
+    on_ready: Callable[[], None],
+    signals: AsyncIterator[object],
+) -> None:
+    """Be the agent until it is told to end, or a signal comes.
+
+    The routes that were up when the last agent died come up again. A second signal cuts what a retired agent waits for.
+
+    :param config: the digest of the ``config.toml`` that *engine* was made from.
+    :param up: remembers them.
+    :param on_ready: is called once the socket answers.
+    :raises tunnelui.errors.TunnelError: the saved routes can't be read, or the socket can't be made.
+    """
+    folder = open_folder(create=True)
+    assert folder is not None  # noqa: S101
+    async with engine, anyio.create_task_group() as tasks:
+        keeper = _Keeper(engine, up)
+        server = AgentServer(engine, tasks, config=config, on_change=keeper.keep)
+        tasks.start_soon(server.keep_history)
+        await keeper.restore()
+        path = socket_path(folder)
+        listeners = open_listener(UnixListen(str(path)))
+        accepting = anyio.CancelScope()
+
+        async def accept() -> None:
+            with accepting:
+                await server.serve(listeners)
+
+        async def end_at_signal() -> None:
+            await anext(signals)
+            server.end()
+
+        tasks.start_soon(accept)
+        tasks.start_soon(_follow_file, engine, keeper)
+        tasks.start_soon(_end_when_out_of_reach, server, path)
+        tasks.start_soon(end_at_signal)
+        on_ready()
+        await server.ending.wait()
+        keeper.done = True
+        close_listeners(listeners)
+        if server.retiring:
+            await _retire(engine, lock, accepting)
+        accepting.cancel()
+        tasks.cancel_scope.cancel()
+
+
+async def _retire(engine: LocalEngine, lock: AgentLock, accepting: anyio.CancelScope) -> None:
+    """Free the ports, let another agent begin, and return with the last open connection."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(engine.drain, math.inf)
+        with anyio.move_on_after(_CLOSING):
+            await _ports_are_free(engine)
+        lock.release()
+        accepting.cancel()
+
+
+async def _ports_are_free(engine: LocalEngine) -> None:
+    news = engine.events()
+    while any(tunnel.state is not State.OFF for tunnel in engine.snapshot().tunnels):
+        await anext(news)
+
+
+class _Keeper:
+    """Remembers which routes are up, beyond the end of this process."""
+
+    def __init__(self, engine: LocalEngine, file: StateFile) -> None:
+        self.done = False
+        """Whether the engine comes down now, which is no reason to forget."""
+        self._engine = engine
+        self._file = file
+        self._kept: list[str] | None = None
+        self._lock = anyio.Lock()
+
+    async def restore(self) -> None:
+        """Start the routes that were up."""
+        names = (await anyio.to_thread.run_sync(self._file.load)).get("up")
+        for name in names if isinstance(names, list) else ():
+            if isinstance(name, str) and self._engine.snapshot().tunnel(name) is not None:
+                await self._engine.start(name)
+        await self.keep()
+
+    async def keep(self) -> None:
+        async with self._lock:
+            up = [tunnel.route.name for tunnel in self._engine.snapshot().tunnels if tunnel.started_at is not None]
+            if up != self._kept and not self.done:
+                await anyio.to_thread.run_sync(self._file.save, {"up": up})
+                self._kept = up
+
+
+async def _end_when_out_of_reach(server: AgentServer, path: Path) -> None:
+    """Retire when the socket's file has gone, as at the end of a login session: nobody could stop us any more."""
+    while True:
+        await anyio.sleep(_LOOK)
+        if not await anyio.Path(path).exists():
+            server.end(retiring=True)
+            return
+
+
+async def _follow_file(engine: LocalEngine, keeper: _Keeper) -> None:
+    """Take the file of routes over whenever somebody has changed it."""
+    told = ""
+    while True:
+        await anyio.sleep(_LOOK)
+        try:
+            await engine.reload()
+            await keeper.keep()
+            told = ""
+        except TunnelError as error:
+            if str(error) != told:
+                told = str(error)
+                engine.note(f"The saved routes are as before: {error}", level="error")

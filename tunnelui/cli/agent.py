@@ -1,0 +1,200 @@
+"""``tunnelui agent``: the process that keeps tunnels up without a window."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from tunnelui.cli.context import profile_from, saved_routes, service_account_from, settings_from
+from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
+from tunnelui.cli.output import Exit, print_json, print_line, print_note
+from tunnelui.cli.stopping import SIGNALS
+from tunnelui.cli.times import remaining
+from tunnelui.config.paths import state_dir
+from tunnelui.errors import ConfigError, LocalError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tunnelui.agent.runtime import AgentLock
+    from tunnelui.cli.options import Parser
+
+__all__ = ["add_arguments", "run"]
+
+_LAST_LINES = 200
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "what",
+        nargs="?",
+        default="status",
+        choices=("start", "stop", "status", "logs", "unit", "run"),
+        help="start or stop it; status (the default) shows whether it runs; logs shows its troubles; "
+        "unit prints a service for systemd or launchd; run is the agent itself, in the foreground",
+    )
+    parser.add_switch("--detached", help="with run: say “ready” and go on without a terminal")
+    add_json_flag(parser)
+    add_proxy_flags(parser)
+    add_identity_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if os.name != "posix":
+        raise LocalError("the agent needs Unix sockets", hint="Use tunnelui --in-process, or tunnelui tcp.")
+    if arguments.what == "unit":
+        return _print_unit()
+    if arguments.what == "logs":
+        return _print_log()
+    if arguments.what == "run":
+        return anyio.run(_serve, arguments)
+    return anyio.run({"start": _start, "stop": _stop, "status": _status}[arguments.what], arguments)
+
+
+async def _serve(arguments: argparse.Namespace) -> int:
+    from tunnelui.agent.service import take_lock
+
+    lock = take_lock()
+    if lock is None:
+        if arguments.detached:
+            _say_ready(detached=True)  # another one was quicker, and answers
+            return Exit.DONE
+        raise LocalError("an agent runs already", code="agent_runs", hint="tunnelui agent status shows it.")
+    try:
+        return await _serve_with(lock, arguments)
+    finally:
+        lock.release()
+
+
+async def _serve_with(lock: AgentLock, arguments: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from tunnelui.agent.runtime import config_digest
+    from tunnelui.agent.service import serve
+    from tunnelui.auth.stores import open_store
+    from tunnelui.config.state_file import PortMemory, StateFile
+    from tunnelui.engine.local import LocalEngine
+
+    config = config_digest()
+    settings = settings_from(arguments)
+    if arguments.proxy_url:
+        profile = replace(profile_from(arguments, settings), proxy_url=arguments.proxy_url)
+        settings = replace(settings, profiles={**settings.profiles, profile.name: profile})
+    store, note = await open_store(configured=settings.token_store)
+    engine = LocalEngine(
+        settings=settings,
+        store=store,
+        routes=saved_routes(),
+        service_account=service_account_from(arguments),
+        notes=[note] if note else [],
+        look_up_identities=True,
+        autostart=True,
+        ports=PortMemory(state_dir() / "ports.json"),
+    )
+    with anyio.open_signal_receiver(*SIGNALS) as signals:
+        await serve(
+            engine,
+            lock,
+            config=config,
+            up=StateFile(state_dir() / "up.json"),
+            on_ready=lambda: _say_ready(detached=arguments.detached),
+            signals=signals,
+        )
+    return Exit.DONE
+
+
+def _say_ready(*, detached: bool) -> None:
+    if not detached:
+        print_note(f"The agent (pid {os.getpid()}) is ready. Ctrl-C ends it and cuts its tunnels.")
+        return
+    from tunnelui.agent.lifecycle import READY
+
+    print_line(READY)
+    # Whoever started us reads no further, and may end.
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    os.close(null)
+
+
+async def _start(arguments: argparse.Namespace) -> int:
+    from tunnelui.agent.lifecycle import find_or_start
+
+    channel, hello = await find_or_start()
+    channel.close()
+    print_line(f"The agent runs (pid {hello.pid}).")
+    return Exit.DONE
+
+
+async def _stop(arguments: argparse.Namespace) -> int:
+    from tunnelui.agent.lifecycle import find_agent, request
+
+    found = await find_agent()
+    if found is None:
+        print_note("No agent runs.")
+        return Exit.DONE
+    channel, hello = found
+    with channel:
+        await request(channel, "end")
+        while await channel.receive() is not None:
+            pass
+    print_line(f"The agent (pid {hello.pid}) has ended, and its tunnels with it.")
+    return Exit.DONE
+
+
+async def _status(arguments: argparse.Namespace) -> int:
+    """Exit code 1 says that no agent runs."""
+    from tunnelui.agent.lifecycle import find_agent, request
+
+    found = await find_agent()
+    if found is None:
+        if arguments.json:
+            print_json({"running": False})
+        else:
+            print_note("No agent runs. It starts with tunnelui, tunnelui up, or tunnelui agent start.")
+        return Exit.FAILED
+    channel, _ = found
+    with channel:
+        status = await request(channel, "status")
+    if arguments.json:
+        print_json({"running": True, **status})
+    else:
+        age = remaining(max(0.0, time.time() - status["started_at"]))
+        print_line(
+            f"The agent runs: pid {status['pid']}, version {status['version']}, for {age}; "
+            f"{status['up']} tunnels up, {status['live']} connections open."
+        )
+    return Exit.DONE
+
+
+def _print_log() -> int:
+    path = state_dir() / "tunnelui.log"
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        print_note(f"Nothing went wrong so far: {path} does not exist.")
+        return Exit.DONE
+    except OSError as error:
+        raise LocalError(f"{path}: {error.strerror}") from None
+    for line in lines[-_LAST_LINES:]:
+        print_line(line)
+    print_note(f"These are the last lines of {path}. tunnelui logs ROUTE shows what a tunnel did.")
+    return Exit.DONE
+
+
+def _print_unit() -> int:
+    from tunnelui.agent.units import launchd_plist, systemd_unit
+
+    program = shutil.which(sys.argv[0]) if Path(sys.argv[0]).name == "tunnelui" else None
+    command = [str(Path(program).absolute())] if program else [sys.executable, "-m", "tunnelui"]
+    if not Path(command[0]).is_absolute():
+        raise ConfigError("the path of this program is not known", hint="Run it by its full path.")
+    unit = launchd_plist if sys.platform == "darwin" else systemd_unit
+    print_line(unit([*command, "agent", "run"]).rstrip("\n"))
+    return Exit.DONE

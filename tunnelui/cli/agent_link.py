@@ -1,0 +1,61 @@
+"""How commands reach the agent."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tunnelui.cli.context import saved_routes
+from tunnelui.config.paths import config_file
+from tunnelui.config.settings import load_settings
+from tunnelui.errors import LocalError
+
+if TYPE_CHECKING:
+    from tunnelui.agent.channel import Channel
+    from tunnelui.agent.client import AgentClient, Hello
+
+__all__ = ["agent", "has_agents", "running_agent"]
+
+
+def has_agents() -> bool:
+    """Whether this system has what an agent needs: Unix sockets and their peers' user ids."""
+    return os.name == "posix"
+
+
+def agent() -> AgentClient:
+    """Return the way to the agent; entering it starts one if none runs."""
+    from tunnelui.agent.client import AgentClient
+    from tunnelui.agent.lifecycle import find_or_start
+
+    async def find() -> tuple[Channel, Hello]:
+        try:
+            return await find_or_start()
+        except LocalError as error:
+            if error.code == "agent_start":
+                # What stopped the agent is told better by who asked for it: as its own error, with its own exit code.
+                load_settings(config_file())
+                saved_routes().load()
+            raise
+
+    _need_agents()
+    return AgentClient(find)
+
+
+def running_agent() -> AgentClient:
+    """Return the way to the agent that runs; entering it raises `LocalError` (code ``no_agent``) if there is none."""
+    from tunnelui.agent.client import AgentClient
+    from tunnelui.agent.lifecycle import find_agent
+
+    async def find() -> tuple[Channel, Hello]:
+        found = await find_agent()
+        if found is None:
+            raise LocalError("no agent runs, so no tunnel is up", code="no_agent", hint="tunnelui up starts both.")
+        return found
+
+    _need_agents()
+    return AgentClient(find)
+
+
+def _need_agents() -> None:
+    if not has_agents():
+        raise LocalError("the agent needs Unix sockets", code="no_agent", hint="Use tunnelui tcp instead.")
