@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.halves.half import Onward
-from benchmarks.halves.ours import client_command, environment
+from benchmarks.halves.ours import agent, agent_command, client_command, environment
 from benchmarks.halves.registry import label_of
 from benchmarks.lab import ECHO
 from benchmarks.processes import CommandFailed, on_cores
@@ -17,10 +17,11 @@ from benchmarks.processes import CommandFailed, on_cores
 if TYPE_CHECKING:
     from benchmarks.cases.run import Run
 
-__all__ = ["CASE", "IMPORTS", "measure_start"]
+__all__ = ["CASE", "IMPORTS", "WITH_AGENT", "measure_start"]
 
 CASE: Final = "start of tcp --listen -"
 IMPORTS: Final = 'python -c "import asyncio, ssl"'
+WITH_AGENT: Final = "ours, handed to a running agent"
 _NOTHING: Final = 'python -c ""'
 _PATIENCE: Final = 20.0
 
@@ -30,23 +31,28 @@ def measure_start(run: Run) -> None:
     first = run.plan.pythons[0]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(run.lab.cert_file, run.lab.key_file)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0)) as listener, agent(run.lab, first) as beside_agent:
         listener.settimeout(_PATIENCE)
         for number in range(-1, run.plan.starts):  # the first one writes byte code
             for python in run.plan.pythons:
                 suffix = "" if python == first else f" ({label_of(python, first)})"
+                alone = client_command(run.lab, python, Onward(listener.getsockname()[1], ECHO), "-")
                 values = {
-                    label_of(python, first): _first_byte(run, python, listener, context),
+                    label_of(python, first): _first_byte(run, alone, environment(run.lab.folder), listener, context),
                     IMPORTS + suffix: _script(run, python, "import asyncio, ssl"),
                     _NOTHING + suffix: _script(run, python, ""),
                 }
+                if python == first:
+                    handed_over = agent_command(python, Onward(listener.getsockname()[1], ECHO))
+                    values[WITH_AGENT] = _first_byte(run, handed_over, beside_agent, listener, context)
                 for name, seconds in values.items():
                     if number >= 0:
                         run.add(CASE, "time", "ms", "lower", name, number, seconds * 1000)
 
 
-def _first_byte(run: Run, python: str, listener: socket.socket, context: ssl.SSLContext) -> float:
-    command = client_command(run.lab, python, Onward(listener.getsockname()[1], ECHO), "-")
+def _first_byte(
+    run: Run, command: list[str], env: dict[str, str], listener: socket.socket, context: ssl.SSLContext
+) -> float:
     with on_cores(run.lab.cores.relay | run.lab.cores.load):
         began = time.monotonic()
         process = subprocess.Popen(
@@ -54,7 +60,7 @@ def _first_byte(run: Run, python: str, listener: socket.socket, context: ssl.SSL
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(run.lab.folder),
+            env=env,
             cwd=run.lab.folder,
         )
     with process:

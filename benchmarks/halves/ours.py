@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["client", "client_command", "environment", "server"]
+__all__ = ["agent", "agent_command", "client", "client_command", "environment", "server"]
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -26,6 +27,34 @@ def environment(folder: Path) -> dict[str, str]:
         "TUNNELUI_STATE_DIR": str(folder),
         "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'server'}",
     }
+
+
+@contextmanager
+def agent(lab: Lab, python: str) -> Iterator[dict[str, str]]:
+    """Run an agent and give the environment of the programs that reach it. Without warm connections: what is measured
+    has its TLS handshake in it.
+    """
+    folder = lab.folder / "agent"
+    folder.mkdir(exist_ok=True)
+    (folder / "config.toml").write_text("warm = 0\n")
+    env = environment(folder) | {
+        "TUNNELUI_RUNTIME_DIR": str(folder / "run"),
+        "TUNNELUI_ALTERNATE_CA_PATH": str(lab.ca_file),
+        "TUNNELUI_TOKEN_STORE": "memory",
+        "TUNNELUI_NO_BROWSER": "true",
+    }
+    command = [python, "-m", "tunnelui", "agent"]
+    subprocess.run([*command, "start"], env=env, cwd=folder, check=True, capture_output=True, timeout=30)
+    try:
+        yield env
+    finally:
+        subprocess.run([*command, "stop"], env=env, cwd=folder, check=True, capture_output=True, timeout=30)
+
+
+def agent_command(python: str, onward: Onward) -> list[str]:
+    """Return a command line of ``tunnelui tcp`` that an agent takes over."""
+    proxy = f"https://localhost:{onward.port}"
+    return [python, "-m", "tunnelui", "tcp", "--listen", "-", "--proxy-url", proxy, onward.authority]
 
 
 def client_command(lab: Lab, python: str, onward: Onward, listen: str) -> list[str]:

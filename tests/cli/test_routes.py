@@ -13,6 +13,7 @@ from tunnelui.config.routes import RouteFile
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.cli.program import Program
     from tunnelui.config.route import Route
 
 DB = "db.corp.example.com:5432"
@@ -63,6 +64,12 @@ def test_the_list_as_json(capsys: pytest.CaptureFixture[str], arguments: list[st
         "proxy_url": "",
         "tags": ["prod"],
         "autostart": False,
+        "note": "",
+        "command": "",
+        "max_connections": 0,
+        "idle_timeout": 0.0,
+        "connect_timeout": 0.0,
+        "source": "",
     }
     assert second["name"] == "日本"
 
@@ -147,3 +154,74 @@ def test_a_route_of_a_profile_that_is_gone_can_be_removed(file: Path, tmp_path: 
     (tmp_path / "config" / "config.toml").unlink()
     assert main(["routes", "remove", "db"]) == 0
     assert saved(file) == ()
+
+
+# Import and export.
+
+
+def test_what_was_exported_is_imported_once(program: Program, tmp_path: Path) -> None:
+    program.run(
+        "routes", "add", "db", "db.example.com:5432", "--tag", "prod", "--note", "the orders", "--listen", ":15432"
+    )
+    program.run("routes", "add", "web", "web.example.com:443", "--command", "curl http://{host}:{port}/")
+    for form in ("toml", "desktop"):
+        done = program.run("routes", "export", "--format", form)
+        assert done.returncode == 0, done.stderr
+        file = tmp_path / f"routes.{form}"
+        file.write_bytes(done.stdout)
+        again = program.run("routes", "import", str(file))
+        assert again.returncode == 0, again.stderr
+        assert again.stdout == b""
+        assert again.stderr.count(b"is saved already") == 2
+    program.run("routes", "remove", "db")
+    assert program.run("routes", "import", str(tmp_path / "routes.toml"), "--dry-run").stdout.startswith(
+        b"Would save db"
+    )
+    taken = program.run("routes", "import", "-", "--tag", "new", input=(tmp_path / "routes.toml").read_bytes())
+    assert taken.stdout == b"Saved db: db.example.com:5432\n"
+    shown = json.loads(program.run("routes", "show", "db", "--json").stdout)
+    assert (shown["tags"], shown["note"], shown["listen"]) == (["prod", "new"], "the orders", ":15432")
+
+
+def test_an_export_of_one_tag(program: Program) -> None:
+    program.run("routes", "add", "db", "db.example.com:5432", "--tag", "prod")
+    program.run("routes", "add", "web", "web.example.com:443")
+    done = program.run("routes", "export", "#prod", "--format", "desktop")
+    assert [record["conn"]["name"] for record in json.loads(done.stdout)["records"]] == ["db"]
+
+
+def test_a_taken_name_gets_a_number(program: Program) -> None:
+    program.run("routes", "add", "db", "db.example.com:5432")
+    text = b'[[routes]]\nname = "db"\ndestination = "other.example.com:5432"\n'
+    assert program.run("routes", "import", "-", input=text).stdout == b"Saved db-2: other.example.com:5432\n"
+
+
+@pytest.mark.parametrize("text", [b"[[routes]]\nname = 1\n", b"{", b"\xff", b"[[routes]]\nname = 'x'\n"])
+def test_a_file_that_is_wrong_changes_nothing(program: Program, text: bytes, tmp_path: Path) -> None:
+    program.run("routes", "add", "db", "db.example.com:5432")
+    before = (program.config / "routes.toml").read_bytes()
+    file = tmp_path / "wrong"
+    file.write_bytes(text)
+    done = program.run("routes", "import", str(file))
+    assert done.returncode == 2
+    assert str(file).encode() in done.stderr
+    assert (program.config / "routes.toml").read_bytes() == before
+    assert program.run("routes", "import", str(tmp_path / "missing")).returncode == 2
+
+
+def test_show_and_clone(program: Program) -> None:
+    program.run("routes", "add", "db", "db.example.com:5432", "--listen", ":15432", "--max-connections", "3")
+    shown = program.run("routes", "show", "db").stdout.decode()
+    assert "tunnelui tcp db.example.com:5432 --listen :15432" in shown
+    done = program.run("routes", "clone", "db", "db-b", "--destination", "b.example.com:5432")
+    assert done.returncode == 0, done.stderr
+    clone = json.loads(program.run("routes", "show", "db-b", "--json").stdout)
+    assert (clone["destination"], clone["listen"], clone["max_connections"]) == ("b.example.com:5432", "", 3)
+    assert program.run("routes", "clone", "db", "db-b").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["psql -h {hots}", "psql '", "a\x1bb"])
+def test_a_command_that_can_not_work_is_refused(program: Program, command: str) -> None:
+    done = program.run("routes", "add", "db", "db.example.com:5432", "--command", command)
+    assert done.returncode == 2
+    assert b"command" in done.stderr

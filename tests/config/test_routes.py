@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunnelui.config.route import Route
-from tunnelui.config.routes import RouteFile, _read_routes, _render
+from tunnelui.config.routes import RouteFile, _read_routes, render_routes
 from tunnelui.config.toml_text import parse_toml
 from tunnelui.errors import ConfigError, LocalError
 
@@ -68,7 +68,7 @@ printable = st.text(
 def test_every_route_comes_back_as_it_was(route: Route) -> None:
     from pathlib import Path as P
 
-    assert _read_routes(parse_toml(P("routes.toml"), _render([route]).encode())) == (route,)
+    assert _read_routes(parse_toml(P("routes.toml"), render_routes([route]).encode())) == (route,)
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.timeout(90)
 
 
 @pytest.fixture
-def screen_client(tmp_path: Path, server: Server) -> Client:
-    """A client with three saved routes and nobody signed in; no browser is opened."""
+def screen_client(tmp_path: Path, server: Server) -> Iterator[Client]:
+    """A client with three saved routes and nobody signed in; no browser is opened. Its agent ends with the test."""
     client = Client(tmp_path / "client", server, store="memory")
     client.config.mkdir(parents=True)
     del client.env["TUNNELUI_PROXY_URL"]
@@ -38,7 +38,8 @@ def screen_client(tmp_path: Path, server: Server) -> Client:
     for name, port in (("billing", 5432), ("down", 5432), ("echo", 7)):
         done = client.run("routes", "add", name, f"{name}.{DOMAIN}:{port}")
         assert done.returncode == 0, done.stderr
-    return client
+    yield client
+    client.run("agent", "stop")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.connect_proxy import ConnectProxy, answer_at_end, echo, greet_then, render
+from tests.support.connect_proxy import ConnectProxy, answer_at_end, echo, greet_then, render, say_nothing
 from tests.support.engine_bench import Local, running
 from tunnelui.config.route import Route
 from tunnelui.engine.model import ConnectionState, State, to_json
@@ -259,3 +259,33 @@ async def test_50_connections_at_once(bench: Bench) -> None:
     for program in programs:
         program.close()
     await bench.until_state(State.READY)
+
+
+async def test_a_silent_connection_ends_after_the_idle_time_of_its_route(proxy: ConnectProxy, pki: Pki) -> None:
+    async with running(proxy, pki, Route("db", proxy.destination(), idle_timeout=0.3)) as bench:
+        with Local(await bench.start()) as program:
+            await program.send(b"x")
+            assert await program.read() == b"x"
+            await bench.until_closed(1)
+        assert bench.of("closed")[0].data["cause"] == "no byte for 0.3 s"
+
+
+async def test_a_route_takes_no_more_connections_than_it_says(proxy: ConnectProxy, pki: Pki) -> None:
+    async with running(proxy, pki, Route("db", proxy.destination(), max_connections=1)) as bench:
+        local = await bench.start()
+        with Local(local) as first:
+            await first.send(b"x")
+            assert await first.read() == b"x"
+            with Local(local) as second:
+                assert await second.is_reset()
+            await first.send(b"y")
+            assert await first.read() == b"y"
+
+
+async def test_a_connect_timeout_bounds_each_stage(proxy: ConnectProxy, pki: Pki) -> None:
+    proxy.script.append(say_nothing)
+    async with running(proxy, pki, Route("db", proxy.destination(), connect_timeout=0.3)) as bench:
+        with Local(await bench.start()) as program:
+            await bench.until(lambda: bench.of("failed") or bench.of("retry"))
+            await program.end()
+    assert "within 0.3 s" in str([*bench.of("failed"), *bench.of("retry")][0].data)

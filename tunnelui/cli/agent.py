@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from tunnelui.cli.context import profile_from, saved_routes, service_account_from, settings_from
+from tunnelui.cli.context import saved_routes, service_account_from, settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
 from tunnelui.cli.output import Exit, print_json, print_line, print_note
 from tunnelui.cli.stopping import SIGNALS
@@ -73,8 +73,6 @@ async def _serve(arguments: argparse.Namespace) -> int:
 
 
 async def _serve_with(lock: AgentLock, arguments: argparse.Namespace) -> int:
-    from dataclasses import replace
-
     from tunnelui.agent.runtime import config_digest
     from tunnelui.agent.service import serve
     from tunnelui.auth.stores import open_store
@@ -82,10 +80,7 @@ async def _serve_with(lock: AgentLock, arguments: argparse.Namespace) -> int:
     from tunnelui.engine.local import LocalEngine
 
     config = config_digest()
-    settings = settings_from(arguments)
-    if arguments.proxy_url:
-        profile = replace(profile_from(arguments, settings), proxy_url=arguments.proxy_url)
-        settings = replace(settings, profiles={**settings.profiles, profile.name: profile})
+    settings = settings_for_saved(arguments)
     store, note = await open_store(configured=settings.token_store)
     engine = LocalEngine(
         settings=settings,

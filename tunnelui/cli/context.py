@@ -29,6 +29,7 @@ __all__ = [
     "profile_from",
     "saved_routes",
     "service_account_from",
+    "settings_for_saved",
     "settings_from",
 ]
 
@@ -48,6 +49,19 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         profiles={**settings.profiles, profile.name: profile},
         token_store=arguments.token_store or settings.token_store,
     )
+
+
+def settings_for_saved(arguments: argparse.Namespace) -> Settings:
+    """`settings_from` for commands that work on saved routes: there ``--proxy-url`` is the proxy of every route of the
+    profile that names none itself.
+
+    :raises ConfigError: the file is wrong, or there is no such profile.
+    """
+    settings = settings_from(arguments)
+    if not arguments.proxy_url:
+        return settings
+    profile = replace(profile_from(arguments, settings), proxy_url=arguments.proxy_url)
+    return replace(settings, profiles={**settings.profiles, profile.name: profile})
 
 
 def profile_from(arguments: argparse.Namespace, settings: Settings) -> Profile:

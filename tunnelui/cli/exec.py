@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 
 from tunnelui.auth.stores import open_store
-from tunnelui.cli.context import check_tls_of, profile_from, saved_routes, service_account_from, settings_from
+from tunnelui.cli.context import check_tls_of, profile_from, saved_routes, service_account_from, settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_proxy_flags
 from tunnelui.cli.output import fail
 from tunnelui.cli.selection import find_route
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             code="no_command",
             hint="For example: tunnelui exec orders-db -- sh -c 'psql -h $TUNNELUI_HOST -p $TUNNELUI_PORT'",
         )
-    settings = settings_from(arguments)
+    settings = settings_for_saved(arguments)
     routes = _routes(arguments.names, arguments, settings)
     return anyio.run(_exec, arguments, settings, routes, arguments.rest)
 

@@ -29,6 +29,7 @@ _FLAGS: Final = {
     "--listen": "listen",
 }
 _UNUSUAL: Final = ("TUNNELUI_JSON", "TUNNELUI_LISTEN", "TUNNELUI_GRACE", "TUNNELUI_PROFILE", "TUNNELUI_PROXY_URL")
+_TOLD: Final = ("sign_in", "retry", "note")
 _PATIENCE: Final = 2.0
 """Seconds for the agent to say hello: one that hangs must not hang ssh."""
 
@@ -139,6 +140,8 @@ def _let_go() -> None:
 
 
 def _tell(data: dict[str, Any]) -> None:
+    if data.get("kind") not in _TOLD:
+        return  # most are; what tells them is not even loaded
     from tunnelui.agent.codec import decode
     from tunnelui.cli.telling import announce, tell_stdio
     from tunnelui.engine.model import Event
@@ -146,5 +149,5 @@ def _tell(data: dict[str, Any]) -> None:
     event = decode(Event, data)
     if event.kind == "sign_in":
         announce(str(event.data.get("url", "")))
-    elif event.kind in ("retry", "note"):
+    else:
         tell_stdio(event, as_json=False)

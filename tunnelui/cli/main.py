@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "logs": "show what happened to a route; -f goes on",
     "wait": "return once a route really takes connections",
     "exec": "run a program with tunnels that live as long as it does",
+    "proxy": "SOCKS5 and HTTP CONNECT on one port: reach every route by its real name",
     "login": "sign in at a proxy",
     "logout": "forget the token of a proxy",
     "whoami": "show who is signed in where, and until when",
@@ -85,11 +86,9 @@ def _first(group: BaseExceptionGroup[TunnelError]) -> TunnelError:
 
 def _command(arguments: Sequence[str]) -> Callable[[], int]:
     """Return what the command line asks for, ready to run."""
-    from tunnelui.cli.options import Parser, nearest
-    from tunnelui.text import clean
-
     name = arguments[0] if arguments and arguments[0] in _COMMANDS else ""
     if name == "tcp":
+        # Before anything else is loaded: with an agent, nothing else is needed.
         from tunnelui.cli.handoff import agent_for
 
         handed_over = agent_for(arguments[1:])
@@ -99,6 +98,9 @@ def _command(arguments: Sequence[str]) -> Callable[[], int]:
         from tunnelui.transport.authorities import load_ahead
 
         load_ahead()
+    from tunnelui.cli.options import Parser, nearest
+    from tunnelui.text import clean
+
     if name:
         words = _COMMANDS[name]
         parser = Parser(f"tunnelui {name}", words[0].upper() + words[1:] + ".")

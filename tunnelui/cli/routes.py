@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.cli.context import saved_routes
 from tunnelui.cli.options import add_json_flag
 from tunnelui.cli.output import Exit, print_json, print_line, print_note, print_table
+from tunnelui.cli.routes_exchange import export_routes, import_routes
+from tunnelui.cli.selection import find_route
 from tunnelui.config.paths import config_file
-from tunnelui.config.route import Route
+from tunnelui.config.route import DEFAULT_PROFILE, Route
 from tunnelui.config.route_rules import check_route
 from tunnelui.config.settings import load_settings
 from tunnelui.engine.destinations import resolve_destination
-from tunnelui.errors import ConfigError
-from tunnelui.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tunnelui.cli.options import Parser
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "run", "same_command"]
+
+_FIELDS: Final = (
+    "listen",
+    "proxy_url",
+    "profile",
+    "note",
+    "command",
+    "max_connections",
+    "idle_timeout",
+    "connect_timeout",
+)
 
 
 def add_arguments(parser: Parser) -> None:
     add_json_flag(parser)
-    actions = parser.add_actions("list|add|edit|remove")
+    actions = parser.add_actions("list|show|add|edit|clone|remove|export|import")
     parser.set_defaults(action="list")
-    show = actions.add_parser("list", prog="tunnelui routes list", help="show them; the default")
-    # Absent, it must not undo what stood before “list”.
-    show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object a line")
+    for name, text in (("list", "show them; the default"), ("show", "show all of one, and the same as a command")):
+        one = actions.add_parser(name, prog=f"tunnelui routes {name}", help=text)
+        if name == "show":
+            one.add_argument("name")
+        # Absent, it must not undo what stood before the action.
+        one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object a line")
     add = actions.add_parser("add", prog="tunnelui routes add", help="save a route")
     add.add_argument("name")
     add.add_argument("destination", help="HOST:PORT, tcp+https://HOST:PORT or tcp+https://PROXY/HOST:PORT")
@@ -39,18 +54,44 @@ def add_arguments(parser: Parser) -> None:
     edit.add_argument("name")
     edit.add_argument("--name", dest="new_name", metavar="NAME", help="a new name")
     edit.add_argument("--destination", metavar="DESTINATION")
-    for action in (add, edit):
+    clone = actions.add_parser("clone", prog="tunnelui routes clone", help="save a route that is like another one")
+    clone.add_argument("name")
+    clone.add_argument("new_name", metavar="new-name")
+    clone.add_argument("--destination", metavar="DESTINATION")
+    for action in (add, edit, clone):
         action.add_argument("--listen", metavar="ADDRESS", help="local address; empty for any free port")
         action.add_argument("--proxy-url", "--pomerium-url", metavar="URL", help="the proxy; empty for none of its own")
         action.add_argument("--profile", metavar="NAME", help="the profile of config.toml")
         action.add_argument("--tag", action="append", metavar="TAG", help="repeatable; an empty one clears them")
-        action.add_argument("--autostart", choices=("yes", "no"), help="start with the screen")
+        action.add_argument("--autostart", choices=("yes", "no"), help="start with the agent")
+        action.add_argument("--note", metavar="TEXT", help="one line for people")
+        action.add_argument("--command", metavar="COMMAND", help="what uses it: psql -h {host} -p {port}")
+        action.add_argument("--max-connections", metavar="N", type=int, help="at the same time; 0 for no limit")
+        action.add_argument("--idle-timeout", metavar="SECONDS", type=float, help="end silent connections; 0 for never")
+        action.add_argument("--connect-timeout", metavar="SECONDS", type=float, help="for each stage of a new tunnel")
     remove = actions.add_parser("remove", prog="tunnelui routes remove", help="forget routes")
     remove.add_argument("names", nargs="+", metavar="name")
+    export = actions.add_parser("export", prog="tunnelui routes export", help="print routes, to be imported elsewhere")
+    export.add_argument("which", nargs="*", metavar="ROUTE|#TAG", help="which routes; by default all")
+    export.add_argument("--format", choices=("toml", "desktop"), default="toml", help="desktop: for Pomerium Desktop")
+    take = actions.add_parser("import", prog="tunnelui routes import", help="save routes of a file")
+    take.add_argument("file", help="our TOML or Pomerium Desktop's JSON; - for standard input")
+    take.add_argument("--tag", action="append", metavar="TAG", help="give every one this tag; repeatable")
+    take.add_argument("--profile", metavar="NAME", help="give every one this profile")
+    take.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    actions = {"list": _list, "add": _add, "edit": _edit, "remove": _remove}
+    actions = {
+        "list": _list,
+        "show": _show,
+        "add": _add,
+        "edit": _edit,
+        "clone": _clone,
+        "remove": _remove,
+        "export": export_routes,
+        "import": import_routes,
+    }
     actions[arguments.action](arguments)
     return Exit.DONE
 
@@ -70,6 +111,42 @@ def _list(arguments: argparse.Namespace) -> None:
         print_table(["NAME", "DESTINATION", "LOCAL", "PROFILE", "TAGS"], rows)
 
 
+def _show(arguments: argparse.Namespace) -> None:
+    route = find_route(saved_routes().load(), arguments.name)
+    if arguments.json:
+        print_json(asdict(route))
+        return
+    destination = resolve_destination(route, load_settings(config_file()).profile(route.profile))
+    facts = {
+        "name": route.name,
+        "destination": route.destination,
+        "target": str(destination.authority),
+        "proxy": str(destination.proxy),
+        "local": route.listen or "auto",
+        "profile": route.profile,
+        "tags": " ".join(route.tags) or "-",
+        "autostart": "yes" if route.autostart else "no",
+        "note": route.note or "-",
+        "command": route.command or "-",
+        "connections": f"at most {route.max_connections}" if route.max_connections else "no limit",
+        "idle": f"ended after {route.idle_timeout:g} s" if route.idle_timeout else "kept",
+        "source": route.source or "-",
+        "the same": same_command(route),
+    }
+    for name, value in facts.items():
+        print_line(f"{name:12} {value}")
+
+
+def same_command(route: Route) -> str:
+    """Return the command line that opens a tunnel as *route* does."""
+    words = ["tunnelui", "tcp", route.destination]
+    for flag, value in (("--listen", route.listen), ("--proxy-url", route.proxy_url)):
+        words += [flag, value] if value else []
+    if route.profile != DEFAULT_PROFILE:
+        words += ["--profile", route.profile]
+    return shlex.join(words)
+
+
 def _add(arguments: argparse.Namespace) -> None:
     file = saved_routes()
     routes = file.load()
@@ -82,7 +159,7 @@ def _add(arguments: argparse.Namespace) -> None:
 def _edit(arguments: argparse.Namespace) -> None:
     file = saved_routes()
     routes = file.load()
-    old = _find(routes, arguments.name)
+    old = find_route(routes, arguments.name)
     new = _changed(old, arguments)
     if arguments.new_name is not None:
         new = replace(new, name=arguments.new_name)
@@ -93,10 +170,24 @@ def _edit(arguments: argparse.Namespace) -> None:
     _say_saved(new)
 
 
+def _clone(arguments: argparse.Namespace) -> None:
+    file = saved_routes()
+    routes = file.load()
+    old = find_route(routes, arguments.name)
+    # Two routes can't share an address; where it came from is true of the first one only.
+    new = _changed(replace(old, name=arguments.new_name, listen="", source=""), arguments)
+    if arguments.destination is not None:
+        new = replace(new, destination=arguments.destination)
+    _check(new, routes)
+    place = routes.index(old) + 1
+    file.save([*routes[:place], new, *routes[place:]])
+    _say_saved(new)
+
+
 def _remove(arguments: argparse.Namespace) -> None:
     file = saved_routes()
     routes = file.load()
-    gone = [_find(routes, name) for name in dict.fromkeys(arguments.names)]
+    gone = [find_route(routes, name) for name in dict.fromkeys(arguments.names)]
     file.save([route for route in routes if route not in gone])
     for route in gone:
         print_line(f"Removed {route.name}")
@@ -105,7 +196,16 @@ def _remove(arguments: argparse.Namespace) -> None:
 def _changed(route: Route, arguments: argparse.Namespace) -> Route:
     changes: dict[str, Any] = {
         name: getattr(arguments, name)
-        for name in ("listen", "proxy_url", "profile")
+        for name in (
+            "listen",
+            "proxy_url",
+            "profile",
+            "note",
+            "command",
+            "max_connections",
+            "idle_timeout",
+            "connect_timeout",
+        )
         if getattr(arguments, name) is not None
     }
     if arguments.tag is not None:
@@ -118,15 +218,6 @@ def _changed(route: Route, arguments: argparse.Namespace) -> Route:
 def _check(route: Route, others: Sequence[Route]) -> None:
     settings = load_settings(config_file())
     check_route(route, profiles=settings.profile_names, taken={other.name for other in others})
-
-
-def _find(routes: Sequence[Route], name: str) -> Route:
-    for route in routes:
-        if route.name == name:
-            return route
-    raise ConfigError(
-        f"there is no route “{clean(name)}”", code="no_route", hint="tunnelui routes list shows the saved ones."
-    )
 
 
 def _say_saved(route: Route) -> None:

@@ -8,7 +8,6 @@ import select
 import sys
 import threading
 import time
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +15,7 @@ import anyio
 
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.agent_link import agent, has_agents
-from tunnelui.cli.context import check_tls_files, profile_from, saved_routes, service_account_from, settings_from
+from tunnelui.cli.context import check_tls_files, profile_from, saved_routes, service_account_from, settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_proxy_flags
 from tunnelui.cli.output import Exit, print_note
 from tunnelui.cli.stopping import until_signal
@@ -47,14 +46,10 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     need_terminal("Without one, use: tunnelui tcp DESTINATION")
-    settings = settings_from(arguments)
+    settings = settings_for_saved(arguments)
     # Flags are for this run alone, and the agent's tunnels are everybody's.
     if not arguments.in_process and not arguments.given and has_agents():
         return _leave_words(anyio.run(until_signal, _show_agent))
-    if arguments.proxy_url:
-        # Here it is the proxy of every route of the profile that names none itself.
-        profile = replace(profile_from(arguments, settings), proxy_url=arguments.proxy_url)
-        settings = replace(settings, profiles={**settings.profiles, profile.name: profile})
     return anyio.run(until_signal, partial(_show_routes, arguments, settings))
 
 
@@ -97,7 +92,7 @@ async def _show_agent() -> int:
 def _leave_words(up: int) -> int:
     if up:
         tunnels = "1 tunnel stays" if up == 1 else f"{up} tunnels stay"
-        print_note(f"{tunnels} up. tunnelui status shows what is up; tunnelui down --all stops it.")
+        print_note(f"{tunnels} up.\n  tunnelui status shows what is up; tunnelui down --all stops it.")
     return Exit.DONE
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.route import DEFAULT_PROFILE
@@ -15,11 +17,15 @@ if TYPE_CHECKING:
 
     from tunnelui.config.route import Route
 
-__all__ = ["check_name", "check_route"]
+__all__ = ["COMMAND_FIELDS", "check_name", "check_route"]
 
 _LONGEST_NAME: Final = 64
 _LONGEST_TAG: Final = 32
 _MOST_TAGS: Final = 16
+_MOST_CONNECTIONS: Final = 8192
+_LONGEST_TIME: Final = 86400.0
+COMMAND_FIELDS: Final = ("host", "port", "name")
+"""What ``{…}`` in the command of a route may be."""
 _LONGEST_TEXT: Final = 1024
 
 
@@ -47,6 +53,15 @@ def check_route(route: Route, *, profiles: Collection[str] | None = None, taken:
             hint=f"config.toml has: {', '.join(clean(name, 64) for name in profiles)}." if profiles else "",
         )
     _check_tags(route.tags)
+    for place, text in (("note", route.note), ("source", route.source)):
+        if not _is_plain(text):
+            raise ConfigError(f"“{clean(text)}” has a character that can't be shown", place=place)
+    _check_command(route.command)
+    if not 0 <= route.max_connections <= _MOST_CONNECTIONS:
+        raise ConfigError(f"this is not 0 (no limit of its own) to {_MOST_CONNECTIONS}", place="max_connections")
+    for place, seconds in (("idle_timeout", route.idle_timeout), ("connect_timeout", route.connect_timeout)):
+        if not 0 <= seconds <= _LONGEST_TIME:
+            raise ConfigError(f"this is not 0 (none of its own) to {_LONGEST_TIME:.0f} seconds", place=place)
 
 
 def check_name(name: str, *, what: str = "route", place: str = "") -> None:
@@ -72,6 +87,9 @@ def _check_length(route: Route) -> None:
         ("listen", route.listen),
         ("profile", route.profile),
         ("proxy_url", route.proxy_url),
+        ("note", route.note),
+        ("command", route.command),
+        ("source", route.source),
     ):
         if len(text) > _LONGEST_TEXT:
             raise ConfigError(f"this is longer than {_LONGEST_TEXT} characters", place=place)
@@ -101,6 +119,21 @@ def _check_listen(text: str) -> None:
         )
     if not _is_plain(text):
         raise ConfigError(f"“{clean(text)}” has a character that can't be shown", place="listen")
+
+
+def _check_command(text: str) -> None:
+    """A command is words for no shell; of braces only those of `COMMAND_FIELDS` mean something."""
+    if not _is_plain(text):
+        raise ConfigError(f"“{clean(text)}” has a character that can't be shown", place="command")
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"“{clean(text, 80)}” is no command: {error}", place="command") from None
+    for word in words:
+        for field in re.findall(r"\{(\w*)\}", word):
+            if field not in COMMAND_FIELDS:
+                known = ", ".join(f"{{{name}}}" for name in COMMAND_FIELDS)
+                raise ConfigError(f"{{{field}}} means nothing here", place="command", hint=f"There are: {known}.")
 
 
 def _check_tags(tags: tuple[str, ...]) -> None:

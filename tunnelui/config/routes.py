@@ -7,20 +7,20 @@ overwritten.
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.atomic_file import make_private_folder, replace_file
 from tunnelui.config.route import Route
 from tunnelui.config.route_rules import check_route
-from tunnelui.config.toml_text import KeyPath, Problems, TomlFile, read_toml
+from tunnelui.config.toml_text import KeyPath, Problems, TomlFile, parse_toml, read_toml
 from tunnelui.errors import ConfigError, LocalError
 from tunnelui.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-__all__ = ["RouteFile"]
+__all__ = ["RouteFile", "parse_routes", "render_routes"]
 
 _HEADER: Final = "# written by tunnelui; what you change here is taken over, comments are not kept\n\n"
 _DEFAULTS: Final[dict[str, Any]] = {
@@ -34,6 +34,12 @@ _KINDS: Final[dict[str, type]] = {
     "proxy_url": str,
     "tags": list,
     "autostart": bool,
+    "note": str,
+    "command": str,
+    "max_connections": int,
+    "idle_timeout": float,
+    "connect_timeout": float,
+    "source": str,
 }
 _REQUIRED: Final = ("name", "destination")
 
@@ -79,7 +85,7 @@ class RouteFile:
             check_route(route, taken=names)
             names.add(route.name)
         self._check_present_file()
-        text = _render(routes)
+        text = render_routes(routes)
         target = self.path.resolve()  # a link to a folder under version control stays a link
         try:
             make_private_folder(target.parent)
@@ -108,6 +114,14 @@ class RouteFile:
     def _remember(self, text: str | None) -> None:
         self._seen = text
         self._was_read = True
+
+
+def parse_routes(text: str, place: str) -> tuple[Route, ...]:
+    """Return the routes of a file's *text*.
+
+    :raises ConfigError: everything that is wrong in it, each with ``PLACE:LINE``.
+    """
+    return _read_routes(parse_toml(Path(place), text.encode()))
 
 
 def _read_routes(file: TomlFile) -> tuple[Route, ...]:
@@ -163,7 +177,8 @@ def _which(error: ConfigError, route: Route) -> str:
     return "" if error.place == "name" else f" (route “{clean(route.name, 64)}”)"
 
 
-def _render(routes: Sequence[Route]) -> str:
+def render_routes(routes: Sequence[Route]) -> str:
+    """Return the text of a file with *routes*."""
     import tomli_w  # here: reading needs no writer, and start-up time counts
 
     tables: list[dict[str, Any]] = []

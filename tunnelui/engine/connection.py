@@ -15,12 +15,12 @@ from tunnelui.errors import LocalError, TunnelError
 from tunnelui.transport.relay import Relay
 
 if TYPE_CHECKING:
-    from tunnelui.engine.connector import Connector, Opened
+    from tunnelui.engine.connector import Observer, Opened
     from tunnelui.errors import PeerError
     from tunnelui.transport.endpoint import Endpoint
     from tunnelui.transport.relay import RelayResult
 
-__all__ = ["Connection", "Owner"]
+__all__ = ["Connection", "Opener", "Owner"]
 
 
 class Owner(Protocol):
@@ -34,6 +34,13 @@ class Owner(Protocol):
 
     def failed(self, connection: Connection, error: TunnelError) -> None:
         """There will be no tunnel for this connection."""
+
+
+class Opener(Protocol):
+    """What opens tunnels: a `tunnelui.engine.connector.Connector`, or what stands in for one."""
+
+    async def open(self, observer: Observer) -> Opened:
+        """:raises tunnelui.errors.TunnelError: why there is no tunnel."""
 
 
 class Connection:
@@ -64,13 +71,16 @@ class Connection:
         self._waiting: anyio.CancelScope | None = None
         self._look: asyncio.TimerHandle | None = None
 
-    async def serve(self, connector: Connector, *, linger: float) -> None:
-        """Run to the end. Raises nothing but cancellation: what went wrong is in `error` or `result`."""
+    async def serve(self, connector: Opener, *, linger: float, idle_timeout: float | None = None) -> None:
+        """Run to the end. Raises nothing but cancellation: what went wrong is in `error` or `result`.
+
+        :param linger: and *idle_timeout*: see `tunnelui.transport.relay.Relay`.
+        """
         try:
             with anyio.CancelScope() as self._scope:
                 if self.cause:  # cut before it began
                     self._scope.cancel()
-                await self._serve(connector, linger)
+                await self._serve(connector, linger, idle_timeout)
         except TunnelError as error:
             self.error = error
             self.cause = str(error)
@@ -134,15 +144,17 @@ class Connection:
         self._look_later()
         self._owner.retrying(self, error, delay)
 
-    async def _serve(self, connector: Connector, linger: float) -> None:
+    async def _serve(self, connector: Opener, linger: float, idle_timeout: float | None) -> None:
         opened = await self._open(connector)
         self._answered_at = opened.at
-        self._relay = Relay(self._near, opened.far, half_close_far=opened.half_close, linger=linger)
+        self._relay = Relay(
+            self._near, opened.far, half_close_far=opened.half_close, linger=linger, idle_timeout=idle_timeout
+        )
         self._move(ConnectionState.OPEN)
         self.result = await self._relay.run()
         self.cause = self.result.detail or str(self.result.cause)
 
-    async def _open(self, connector: Connector) -> Opened:
+    async def _open(self, connector: Opener) -> Opened:
         """Open the tunnel, unless the local program leaves first."""
         opened: Opened | None = None
         with anyio.CancelScope() as self._waiting:

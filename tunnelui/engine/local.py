@@ -276,7 +276,7 @@ class LocalEngine:
             self._identities.get(profile, destination.proxy),
             lambda: self._contexts.get(profile),
             route=route.name,
-            deadlines=self._deadlines,
+            deadlines=self._deadlines.with_each(route.connect_timeout),
             retries=retries or self._retries,
             resolve=self._resolve,
             warm=self._warm_pool(profile, destination.proxy),

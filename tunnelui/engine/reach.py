@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tunnelui.engine.model import StageTimings
@@ -31,6 +31,10 @@ class Deadlines:
     tls: float = 10.0
     connect: float = 30.0
     body: float = 1.0
+
+    def with_each(self, seconds: float) -> Deadlines:
+        """Return these with *seconds* for each stage of a new tunnel; the same ones for 0."""
+        return replace(self, dns=seconds, tcp=seconds, tls=seconds, connect=seconds) if seconds else self
 
 
 DEADLINES: Final = Deadlines()

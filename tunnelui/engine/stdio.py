@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tunnelui.auth.service_account import ServiceAccount
     from tunnelui.auth.token_store import TokenStore
     from tunnelui.config.profile import Profile
+    from tunnelui.engine.connection import Opener
     from tunnelui.engine.model import ConnectionSnapshot
     from tunnelui.errors import PeerError
     from tunnelui.transport.dial import Resolver
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from tunnelui.wire.destination import Destination
 
 __all__ = ["carry", "run_stdio"]
+
+_PEER: Final = "standard input and output"
 
 
 async def run_stdio(
@@ -87,25 +90,26 @@ async def run_stdio(
 
 
 async def carry(
-    connector: Connector,
+    connector: Opener,
     near: Endpoint,
     *,
     publish: Callable[[Event], None],
     linger: float = 30.0,
     number: int = 0,
+    peer: str = _PEER,
 ) -> ConnectionSnapshot:
     """`run_stdio` with a connector that is there already. *near* is closed in the end.
 
-    :param number: names the connection in events.
+    :param number: names the connection in events, and *peer* the local side.
     :raises TunnelError: there was no tunnel, or it broke. Cancelling cuts it.
     """
-    return _outcome(await _serve(connector, near, publish, linger, number))
+    return _outcome(await _serve(connector, near, publish, linger, number, peer))
 
 
 async def _serve(
-    connector: Connector, near: Endpoint, publish: Callable[[Event], None], linger: float, number: int
+    connector: Opener, near: Endpoint, publish: Callable[[Event], None], linger: float, number: int, peer: str = _PEER
 ) -> Connection:
-    connection = Connection(number, near, "standard input and output", _Owner(publish))
+    connection = Connection(number, near, peer, _Owner(publish))
     await connection.serve(connector, linger=linger)
     return connection
 

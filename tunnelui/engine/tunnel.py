@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import anyio
@@ -158,8 +157,7 @@ class Tunnel:
 
     async def change_route(self, route: Route) -> None:
         """Take *route* over. A running tunnel starts again when an address, the profile or the proxy is another."""
-        same = replace(route, name=self.route.name, tags=self.route.tags, autostart=self.route.autostart)
-        if same == self.route:
+        if _way(route) == _way(self.route):
             self.route = route
             if self.state.listening:
                 self._connector = self._host.connector(route)  # it knows the name
@@ -232,7 +230,8 @@ class Tunnel:
 
     def on_accept(self, sock: socket.socket, peer: str) -> None:
         near = PlainEndpoint(sock, address=peer or "the local program", error=PeerError)
-        if len(self._connections) >= self._host.max_connections or self._connector is None:
+        most = min(self.route.max_connections or self._host.max_connections, self._host.max_connections)
+        if len(self._connections) >= most or self._connector is None:
             near.abort()
             self.on_warning(f"turned away {peer}: {len(self._connections)} connections are open already")
             return
@@ -243,7 +242,7 @@ class Tunnel:
 
     async def _serve(self, connection: Connection, connector: Connector) -> None:
         try:
-            await connection.serve(connector, linger=self._host.linger)
+            await connection.serve(connector, linger=self._host.linger, idle_timeout=self.route.idle_timeout or None)
         except Exception as error:
             # A fault of ours in one connection must not end the tunnels of everybody else.
             logger.exception("connection %d of %s", connection.id, self.route.name)
@@ -341,6 +340,11 @@ class Tunnel:
     ) -> None:
         number = connection.id if connection else None
         self._host.publish(Event(kind, time.time(), message, level, self.route.name, number, data or {}))
+
+
+def _way(route: Route) -> tuple[object, ...]:
+    """What of *route* its listener and its connector are made from."""
+    return route.destination, route.listen, route.profile, route.proxy_url, route.connect_timeout
 
 
 def _trigger(error: TunnelError) -> Trigger:

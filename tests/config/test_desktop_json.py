@@ -1,0 +1,130 @@
+"""Pomerium Desktop's exports, good and bad."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tunnelui.config.desktop_json import read_desktop_json, write_desktop_json
+from tunnelui.config.route import Route
+from tunnelui.config.route_rules import check_route
+from tunnelui.errors import ConfigError
+
+TYPE = "type.googleapis.com/pomerium.cli.Records"
+EXPORT = """{
+  "@type": "type.googleapis.com/pomerium.cli.Records",
+  "records": [
+    {"tags": ["prod", "db"],
+     "conn": {"name": "Orders", "protocol": "TCP", "remoteAddr": "orders.corp.example.com:5432",
+              "listenAddr": "127.0.0.1:5432", "pomeriumUrl": "https://proxy.corp.example.com:8443", "autostart": true}},
+    {"conn": {"name": "Cache", "remote_addr": "redis.corp.example.com:6379", "listen_addr": ":6379",
+              "client_cert": {"cert": "LS0=", "key": "c2VjcmV0LWtleQ=="}}},
+    {"conn": {"name": "DNS", "protocol": "UDP", "remoteAddr": "dns.corp.example.com:53"}},
+    {"source": "portal-route-abc", "conn": {"name": "Again", "remoteAddr": "redis.corp.example.com:6379",
+              "listenAddr": ":6379"}}
+  ]
+}
+"""
+
+
+def export(*records: dict[str, Any]) -> str:
+    return json.dumps({"@type": TYPE, "records": list(records)})
+
+
+def one(**connection: Any) -> str:
+    return export({"conn": {"name": "x", "remoteAddr": "x.example.com:1", **connection}})
+
+
+def test_an_export_is_taken_over() -> None:
+    found = read_desktop_json(EXPORT)
+    assert found.routes == (
+        Route(
+            "Orders",
+            "orders.corp.example.com:5432",
+            "127.0.0.1:5432",
+            proxy_url="https://proxy.corp.example.com:8443",
+            tags=("prod", "db"),
+            autostart=True,
+        ),
+        Route("Cache", "redis.corp.example.com:6379", ":6379"),
+    )
+    notes = "\n".join(found.notes)
+    assert "clientCert was left out" in notes
+    assert "UDP is not carried" in notes
+    assert "says the same" in notes
+    assert "secret" not in repr(found)
+    assert "c2VjcmV0" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("", "f:1"),
+        ("[]", "f"),
+        ("{}", "f"),
+        ('{"@type": "other", "records": []}', "f"),
+        ('{"records": {}}', "f, records"),
+        ("[" * 100_000, "f"),
+        (export({"conn": {"name": "x"}}), "f, record 1, conn.remoteAddr"),
+        (one(remoteAddr="no destination"), "f, record 1, conn.remoteAddr"),
+        (one(remoteAddr=7), "f, record 1, conn.remoteAddr"),
+        (one(pomeriumUrl="nothing"), "f, record 1, conn.pomeriumUrl"),
+        (one(autostart="yes"), "f, record 1, conn.autostart"),
+        (export({"conn": []}), "f, record 1, conn"),
+        (export({"tags": "x", "conn": {"remoteAddr": "a.example.com:1"}}), "f, record 1, tags"),
+        ('{"records": [1]}', "f, record 1"),
+    ],
+)
+def test_what_is_none_is_refused_with_its_place(text: str, place: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_desktop_json(text, "f")
+    assert caught.value.place == place
+
+
+@pytest.mark.parametrize(
+    ("listen", "kept"), [("", ""), (":5000", ":5000"), ("127.0.0.1", "127.0.0.1:0"), ("what", ""), ("-", "")]
+)
+def test_local_addresses(listen: str, kept: str) -> None:
+    assert read_desktop_json(one(listenAddr=listen)).routes[0].listen == kept
+
+
+def test_names_and_tags_become_such_as_can_be_kept() -> None:
+    records = [
+        {"conn": {"name": name, "remoteAddr": f"h{number}.example.com:1"}}
+        for number, name in enumerate(["a/b", "a/b", "", "\x1b[31mred", "-x", "n" * 10_000, "/", "\u202eabc"])
+    ]
+    routes = read_desktop_json(
+        export(*records, {"tags": ["a", "a", "\x1b", "b,c"], "conn": {"remoteAddr": "z:1"}})
+    ).routes
+    assert [route.name for route in routes[:3]] == ["a-b", "a-b-2", "h2.example.com:1"]
+    assert len({route.name for route in routes}) == len(routes) == 9
+    assert routes[-1].tags == ("a",)
+    for route in routes:
+        check_route(route)
+
+
+def test_unknown_keys_are_named() -> None:
+    found = read_desktop_json(one(colour="red"))
+    assert found.notes == ("record 1, conn: “colour” is not known and was left out",)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Route,
+            st.text("abc ", min_size=1, max_size=8).filter(lambda name: name == name.strip()),
+            st.integers(1, 65535).map(lambda port: f"h.example.com:{port}"),
+            st.sampled_from(["", ":1", "127.0.0.1:2"]),
+            tags=st.sampled_from([(), ("x",), ("x", "y")]),
+            autostart=st.booleans(),
+        ),
+        unique_by=(lambda route: route.name, lambda route: route.destination),
+        max_size=5,
+    )
+)
+def test_what_was_written_reads_the_same(routes: list[Route]) -> None:
+    assert read_desktop_json(write_desktop_json(routes, proxy_of=lambda route: "")).routes == tuple(routes)

@@ -1,0 +1,134 @@
+"""The agent between real programs and real services."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tests.e2e.harness import DOMAIN, Client, route_to, run_server, sign_in
+from tests.peers.parts import require
+from tests.peers.process import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
+
+    from tests.peers.shell import SSHServer
+    from tests.support.pki import Pki
+
+
+@contextmanager
+def serve(folder: Path, pki: Pki, name: str, port: int, to: int) -> Iterator[Client]:
+    """A server with one route, and a client who is signed in and has saved it. Its agent ends with the block."""
+    with run_server(folder / "server", pki, [route_to(name, port, to)]) as server:
+        client = Client(folder / "c", server)
+        client.paste(sign_in(server))
+        done = client.run("routes", "add", name, f"{name}.{DOMAIN}:{port}")
+        assert done.returncode == 0, done.stderr
+        try:
+            yield client
+        finally:
+            client.run("agent", "stop")
+
+
+def up(client: Client, name: str) -> tuple[str, str]:
+    done = client.run("up", name, "--json")
+    assert done.returncode == 0, done.stderr
+    host, _, port = str(json.loads(done.stdout)["local"]).rpartition(":")
+    return host, port
+
+
+def state(client: Client, name: str) -> dict[str, Any]:
+    found = [json.loads(line) for line in client.run("status", name, "--json").stdout.splitlines()]
+    return dict(found[0])
+
+
+def echo(address: tuple[str, str]) -> socket.socket:
+    sock = socket.create_connection((address[0], int(address[1])), timeout=10)
+    sock.sendall(b"x")
+    assert sock.recv(1) == b"x"
+    return sock
+
+
+def test_redis_through_up(tmp_path: Path, pki: Pki, redis: int) -> None:
+    (redis_cli,) = require("redis-cli")
+    with serve(tmp_path, pki, "redis", 6379, redis) as client:
+        host, port = up(client, "redis")
+        done = subprocess.run([redis_cli, "-h", host, "-p", port, "ping"], capture_output=True, timeout=20, check=False)
+        assert done.stdout == b"PONG\n"
+        assert eventually(lambda: state(client, "redis")["bytes_in"] > 0, 5)
+
+
+def test_postgres_through_exec(tmp_path: Path, pki: Pki, postgres: int) -> None:
+    (psql,) = require("psql")
+    words = f'{psql} -X -h "$TUNNELUI_HOST" -p "$TUNNELUI_PORT" -U app -d postgres -Atc "select 6 * 7"'
+    with serve(tmp_path, pki, "db", 5432, postgres) as client:
+        done = client.run("exec", "db", "--", "sh", "-c", words)
+        assert (done.returncode, done.stdout) == (0, b"42\n"), done.stderr
+
+
+def test_mariadb_through_wait(tmp_path: Path, pki: Pki, mariadb: int) -> None:
+    (mysql,) = require("mariadb")
+    with serve(tmp_path, pki, "shop", 3306, mariadb) as client:
+        waited = client.run("wait", "shop", "--timeout", "20")
+        assert waited.returncode == 0, waited.stderr
+        host, _, port = waited.stdout.decode().strip().rpartition(":")
+        done = subprocess.run(
+            [mysql, "--no-defaults", "-h", host, "-P", port, "-u", "app", "-Ne", "select 6 * 7", "app"],
+            env={**os.environ, "MYSQL_PWD": "secret"},
+            capture_output=True,
+            timeout=20,
+            check=False,
+        )
+        assert done.stdout == b"42\n", done.stderr
+
+
+def test_ssh_is_handed_to_the_agent(tmp_path: Path, pki: Pki, sshd: SSHServer) -> None:
+    (ssh,) = require("ssh")
+    host = f"shell.{DOMAIN}"
+    data = os.urandom(2_000_000)
+    with serve(tmp_path, pki, "shell", 22, sshd.port) as client:
+        # The address of the proxy is in the environment of the other programs here, which an agent does not look at.
+        proxy = client.env.pop("TUNNELUI_PROXY_URL")
+        assert client.run("agent", "start").returncode == 0
+        command = f"{shlex.join(client.argv('tcp', '--listen', '-', '--proxy-url', proxy))} %h:%p"
+        options = [*sshd.options(host, tmp_path), "-o", f"ProxyCommand={command}", f"{sshd.user}@{host}"]
+        done = subprocess.run(
+            [ssh, *options, "cat"], input=data, env=client.env, capture_output=True, timeout=40, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == data
+
+
+def test_everything_stands_still_and_goes_on(tmp_path: Path, pki: Pki, services: dict[str, int]) -> None:
+    """A closed lid, as far as a process sees it: the connection and the port are as they were."""
+    with serve(tmp_path, pki, "echo", 7, services["echo"]) as client:
+        address = up(client, "echo")
+        pid = int(json.loads(client.run("agent", "--json").stdout)["pid"])
+        with echo(address) as live:
+            os.kill(pid, signal.SIGSTOP)
+            live.sendall(b"while asleep")
+            time.sleep(3)
+            os.kill(pid, signal.SIGCONT)
+            assert live.recv(100) == b"while asleep"
+        echo(address).close()
+
+
+def test_several_commands_see_the_same(tmp_path: Path, pki: Pki, services: dict[str, int]) -> None:
+    with serve(tmp_path, pki, "echo", 7, services["echo"]) as client:
+        address = up(client, "echo")
+        with client.spawn("status", "--watch", "--json") as first, client.spawn("logs", "-f", "--json") as second:
+            assert eventually(lambda: '"ready"' in first.stdout, 10)
+            with echo(address):
+                assert eventually(lambda: '"live"' in first.stdout, 10)
+                assert eventually(lambda: '"kind":"open"' in second.stdout, 10)
+            client.run("down", "echo")
+            assert eventually(lambda: '"kind":"stopped"' in second.stdout, 10)

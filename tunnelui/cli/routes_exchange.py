@@ -1,0 +1,85 @@
+"""``tunnelui routes import`` and ``export``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunnelui.cli.context import saved_routes
+from tunnelui.cli.output import print_line, print_note
+from tunnelui.cli.selection import select
+from tunnelui.config.desktop_json import write_desktop_json
+from tunnelui.config.exchange import MAX_SIZE, merge, read_routes
+from tunnelui.config.paths import config_file
+from tunnelui.config.profile import Profile
+from tunnelui.config.route import DEFAULT_PROFILE
+from tunnelui.config.route_rules import check_route
+from tunnelui.config.routes import render_routes
+from tunnelui.config.settings import load_settings
+from tunnelui.engine.destinations import resolve_destination
+from tunnelui.errors import ConfigError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tunnelui.config.route import Route
+
+__all__ = ["export_routes", "import_routes"]
+
+
+def export_routes(arguments: argparse.Namespace) -> None:
+    """Print the chosen routes. Nothing secret is in a route."""
+    routes = select(saved_routes().load(), arguments.which, everything=not arguments.which)
+    if arguments.format == "toml":
+        print_line(render_routes(routes).rstrip("\n"))
+        return
+    settings = load_settings(config_file())
+
+    def proxy_of(route: Route) -> str:
+        destination = resolve_destination(route, settings.profile(route.profile))
+        follows = resolve_destination(replace(route, proxy_url="", profile=DEFAULT_PROFILE), Profile())
+        return "" if destination.proxy == follows.proxy else str(destination.proxy)
+
+    print_line(write_desktop_json(routes, proxy_of=proxy_of).rstrip("\n"))
+
+
+def import_routes(arguments: argparse.Namespace) -> None:
+    """Save what a file has and we have not.
+
+    :raises ConfigError: the file can't be read, or one of its routes is wrong. Nothing is saved then.
+    """
+    place = "standard input" if arguments.file == "-" else arguments.file
+    new, notes = read_routes(_read(arguments.file, place), place)
+    file = saved_routes()
+    present = file.load()
+    merged = merge(present, new, tags=arguments.tag or (), profile=arguments.profile or "")
+    profiles = load_settings(config_file()).profile_names
+    for route in merged.added:
+        check_route(route, profiles=profiles)
+    if merged.added and not arguments.dry_run:
+        file.save(merged.routes)
+    for note in (*notes, *merged.notes):
+        print_note(note)
+    verb = "Would save" if arguments.dry_run else "Saved"
+    for route in merged.added:
+        print_line(f"{verb} {route.name}: {route.destination}")
+    for route in merged.known:
+        print_note(f"{route.name}: {route.destination} is saved already")
+    if not new:
+        print_note(f"{place} has no routes.")
+
+
+def _read(name: str, place: str) -> str:
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(MAX_SIZE + 1)
+        else:
+            with Path(name).open("rb") as file:
+                data = file.read(MAX_SIZE + 1)
+        return data.decode()
+    except OSError as error:
+        raise ConfigError(error.strerror or str(error), place=place, code="import") from None
+    except UnicodeDecodeError:
+        raise ConfigError("is no text in UTF-8", place=place, code="import") from None

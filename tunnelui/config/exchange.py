@@ -1,0 +1,77 @@
+"""Routes that go to another machine and come from one: our own TOML, and Pomerium Desktop's JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from tunnelui.config.desktop_json import read_desktop_json
+from tunnelui.config.routes import parse_routes
+from tunnelui.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tunnelui.config.route import Route
+
+__all__ = ["MAX_SIZE", "Merge", "merge", "read_routes"]
+
+MAX_SIZE: Final = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What an import does. *notes* are lines for people on what was left out or changed."""
+
+    routes: tuple[Route, ...]
+    added: tuple[Route, ...] = ()
+    known: tuple[Route, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_routes(text: str, place: str) -> tuple[tuple[Route, ...], tuple[str, ...]]:
+    """Return the routes in *text*, which is one of the two formats, and notes on what can't be taken over.
+
+    :raises ConfigError: it is neither; ``place`` names the line or the record.
+    """
+    if len(text) > MAX_SIZE:
+        raise ConfigError(f"is larger than {MAX_SIZE // 1024 // 1024} MiB", place=place)
+    if text.lstrip("\ufeff \t\r\n").startswith("{"):
+        found = read_desktop_json(text, place)
+        return found.routes, found.notes
+    return parse_routes(text, place), ()
+
+
+def merge(present: Sequence[Route], new: Sequence[Route], *, tags: Sequence[str] = (), profile: str = "") -> Merge:
+    """Return *present* with those of *new* that lead somewhere else than each of them.
+
+    A name that is taken by another destination gets a number.
+    """
+    routes = list(present)
+    added: list[Route] = []
+    known: list[Route] = []
+    notes: list[str] = []
+    for route in new:
+        wanted = replace(route, profile=profile or route.profile, tags=tuple(dict.fromkeys((*route.tags, *tags))))
+        if any(_way(wanted) == _way(other) for other in routes):
+            known.append(wanted)
+            continue
+        name = _free_name(wanted.name, {other.name for other in routes})
+        if name != wanted.name:
+            notes.append(f"“{wanted.name}” is saved as “{name}”: the name was taken")
+        routes.append(replace(wanted, name=name))
+        added.append(routes[-1])
+    return Merge(tuple(routes), tuple(added), tuple(known), tuple(notes))
+
+
+def _way(route: Route) -> tuple[str, str, str]:
+    return route.destination, route.proxy_url, route.profile
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        ending = f"-{number}"
+        candidate = name[: 64 - len(ending)] + ending
+    return candidate
