@@ -284,8 +284,8 @@ def test_a_foreign_runtime_folder_is_refused(program: Program) -> None:
 def test_an_agent_that_can_not_begin_says_why(up: Program) -> None:
     (up.config / "routes.toml").write_text("[[routes]]\nname = 1\n")
     done = up.run("up", "db")
-    assert done.returncode == 1
-    assert b"routes.toml" in done.stderr
+    assert done.returncode == 2
+    assert b"routes.toml:1" in done.stderr
     up.write_config("colour = 1\n")
     done = up.run("agent", "start")
     assert b"config.toml:1" in done.stderr

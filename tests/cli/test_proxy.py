@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 import threading
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.peers.parts import require
 from tests.peers.process import eventually, free_port
 from tests.support.connect_proxy import answer
 
@@ -140,9 +140,7 @@ def test_direct_is_for_this_machine_alone(program: Program) -> None:
 
 
 def test_curl_goes_through_both(program: Program, proxy: ConnectProxy) -> None:
-    curl = shutil.which("curl")
-    if curl is None:
-        pytest.skip("needs curl")
+    (curl,) = require("curl")
     words = ["-sS", "--max-time", "10", "--data-binary", "x", "--http0.9", "-o", "-"]
     with serving(program, proxy) as (port, _):
         for scheme, flag in (("socks5h", "--silent"), ("http", "--proxytunnel")):

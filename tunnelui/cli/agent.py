@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,10 +12,11 @@ import anyio
 from tunnelui.cli.context import saved_routes, service_account_from, settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
 from tunnelui.cli.output import Exit, print_json, print_line, print_note
+from tunnelui.cli.ssh_config import program_path
 from tunnelui.cli.stopping import SIGNALS
 from tunnelui.cli.times import remaining
 from tunnelui.config.paths import state_dir
-from tunnelui.errors import ConfigError, LocalError
+from tunnelui.errors import LocalError
 
 if TYPE_CHECKING:
     import argparse
@@ -186,10 +185,7 @@ def _print_log() -> int:
 def _print_unit() -> int:
     from tunnelui.agent.units import launchd_plist, systemd_unit
 
-    program = shutil.which(sys.argv[0]) if Path(sys.argv[0]).name == "tunnelui" else None
-    command = [str(Path(program).absolute())] if program else [sys.executable, "-m", "tunnelui"]
-    if not Path(command[0]).is_absolute():
-        raise ConfigError("the path of this program is not known", hint="Run it by its full path.")
+    command = program_path()
     unit = launchd_plist if sys.platform == "darwin" else systemd_unit
     print_line(unit([*command, "agent", "run"]).rstrip("\n"))
     return Exit.DONE

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from tunnelui.errors import TunnelError
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "main"]
 
-_COMMANDS: Final = {
+COMMANDS: Final = {
     "tcp": "open tunnels and stay in the foreground; with --listen -, one tunnel over standard input and output",
     "up": "start tunnels that stay up: routes, #tags, or --all",
     "down": "stop them",
@@ -30,6 +30,10 @@ _COMMANDS: Final = {
     "logout": "forget the token of a proxy",
     "whoami": "show who is signed in where, and until when",
     "routes": "list, add, edit or remove saved routes",
+    "diagnose": "where the way to a service ends, and what to do; --bundle for whoever helps",
+    "ssh-config": "print or write the lines that send ssh through tunnels",
+    "completion": "completion for bash, zsh and fish",
+    "man": "the manual page of tunnelui, or of one command",
     "agent": "the process that keeps tunnels up: start, stop, status, logs, unit",
     "demo": "try everything on this machine, with a bundled server and throw-away keys",
 }
@@ -86,7 +90,7 @@ def _first(group: BaseExceptionGroup[TunnelError]) -> TunnelError:
 
 def _command(arguments: Sequence[str]) -> Callable[[], int]:
     """Return what the command line asks for, ready to run."""
-    name = arguments[0] if arguments and arguments[0] in _COMMANDS else ""
+    name = arguments[0] if arguments and arguments[0] in COMMANDS else ""
     if name == "tcp":
         # Before anything else is loaded: with an agent, nothing else is needed.
         from tunnelui.cli.handoff import agent_for
@@ -102,18 +106,18 @@ def _command(arguments: Sequence[str]) -> Callable[[], int]:
     from tunnelui.text import clean
 
     if name:
-        words = _COMMANDS[name]
+        words = COMMANDS[name]
         parser = Parser(f"tunnelui {name}", words[0].upper() + words[1:] + ".")
     else:
         parser = Parser(
             "tunnelui",
             "Private TCP services behind an identity-aware proxy. Without a command, the terminal screen opens.",
-            "\n".join(["commands:", *(f"  {command:8} {text}" for command, text in _COMMANDS.items())]),
+            "\n".join(["commands:", *(f"  {command:10} {text}" for command, text in COMMANDS.items())]),
         )
         parser.add_version()
         if arguments and not arguments[0].startswith("-"):
-            parser.error(f"there is no command “{clean(arguments[0], 60)}”{nearest(arguments[0], _COMMANDS)}")
-    module = importlib.import_module(f"tunnelui.cli.{name or 'ui'}")
+            parser.error(f"there is no command “{clean(arguments[0], 60)}”{nearest(arguments[0], COMMANDS)}")
+    module = importlib.import_module(f"tunnelui.cli.{name.replace('-', '_') or 'ui'}")
     module.add_arguments(parser)
     options = parser.read(arguments[1:] if name else arguments)
     return lambda: int(module.run(options))

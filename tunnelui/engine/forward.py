@@ -6,6 +6,7 @@ that was asked for. The program gets its answer only when the tunnel is open, so
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,7 @@ from tunnelui.engine.report import error_facts
 from tunnelui.engine.stdio import carry
 from tunnelui.errors import AccessDenied, AuthError, LocalError, PeerError, ProtocolError, TunnelError, UpstreamError
 from tunnelui.transport.dial import dial
-from tunnelui.transport.endpoint import CHUNK, PlainEndpoint
+from tunnelui.transport.endpoint import PlainEndpoint
 from tunnelui.transport.exchange import read_request_head
 from tunnelui.wire.head import render_response
 from tunnelui.wire.socks import NO_AUTHENTICATION, SocksError, SocksGreeting, SocksParser, SocksReply
@@ -39,7 +40,6 @@ __all__ = ["ForwardProxy", "NotCovered"]
 _SOCKS: Final = 5
 _PATIENCE: Final = 30.0
 """Seconds for a program to say what it wants."""
-_LAST_WORDS: Final = 2.0
 _CONNECT_ONLY: Final = "This proxy takes CONNECT (curl: --proxytunnel) and SOCKS5 (socks5h://), and no other request."
 
 
@@ -120,14 +120,9 @@ class ForwardProxy:
 
 
 async def _say_last(near: PlainEndpoint, data: bytes) -> None:
-    """Send *data* and the end, and read until the program has ended too: what it has sent meanwhile must not turn our
-    last words into a reset.
-    """
-    with anyio.move_on_after(_LAST_WORDS):
+    with contextlib.suppress(PeerError):
         await near.send_all(data)
-        near.send_eof()
-        while await near.receive(CHUNK):
-            pass
+    await near.finish()
 
 
 class _Asked:

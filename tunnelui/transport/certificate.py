@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["certificate_names", "first_certificate", "matches"]
+__all__ = ["certificate_names", "certificate_validity", "first_certificate", "matches"]
 
 # X.690 tags.
 _SEQUENCE: Final = 0x30
@@ -23,6 +24,9 @@ _OCTET_STRING: Final = 0x04
 _EXTENSIONS: Final = 0xA3  # [3] EXPLICIT in TBSCertificate, RFC 5280 section 4.1
 _DNS_NAME: Final = 0x82  # GeneralName, RFC 5280 section 4.2.1.6
 _IP_ADDRESS: Final = 0x87
+_VERSION: Final = 0xA0  # [0] EXPLICIT in TBSCertificate
+_UTC_TIME: Final = 0x17
+_GENERALIZED_TIME: Final = 0x18
 _SUBJECT_ALT_NAME: Final = bytes.fromhex("551d11")  # 2.5.29.17
 
 
@@ -35,6 +39,17 @@ def certificate_names(der: bytes) -> tuple[str, ...]:
         return tuple(_names(der))
     except (ValueError, IndexError):
         return ()
+
+
+def certificate_validity(der: bytes) -> tuple[float, float] | None:
+    """The Unix times from which and until which the certificate counts (RFC 5280 section 4.1.2.5), for messages."""
+    try:
+        fields = [value for tag, value in _elements(_value(_value(der, _SEQUENCE), _SEQUENCE)) if tag != _VERSION]
+        # serialNumber, signature, issuer, validity
+        begin, end = (_time(tag, value) for tag, value in _elements(fields[3]))
+    except (ValueError, IndexError):
+        return None
+    return begin, end
 
 
 def first_certificate(path: str) -> bytes:
@@ -55,6 +70,15 @@ def matches(name: str, patterns: tuple[str, ...]) -> bool:
     name = name.lower().removesuffix(".")
     _, _, parent = name.partition(".")
     return name in patterns or (bool(parent) and f"*.{parent}" in patterns)
+
+
+def _time(tag: int, value: bytes) -> float:
+    text = value.decode("ascii")
+    if tag == _UTC_TIME:  # two digits: 1950 to 2049
+        text = ("19" if text[:2] >= "50" else "20") + text
+    elif tag != _GENERALIZED_TIME:
+        raise ValueError("not a time")
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
 def _names(der: bytes) -> Iterator[str]:

@@ -1,0 +1,45 @@
+"""The manual pages."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tunnelui.cli.main import COMMANDS
+from tunnelui.cli.man import page
+
+if TYPE_CHECKING:
+    from tests.cli.program import Program
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_command_has_a_page(command: str) -> None:
+    text = page(command, COMMANDS)
+    assert text.startswith('.TH "TUNNELUI')
+    for section in ("NAME", "SYNOPSIS", "EXIT STATUS", "ENVIRONMENT", "SEE ALSO"):
+        assert f"\n.SH {section}\n" in text
+    assert not [line for line in text.splitlines() if line.startswith("'") or not line]
+
+
+def test_flags_and_variables_are_on_the_page(program: Program) -> None:
+    text = program.run("man", "tcp").stdout.decode()
+    assert "\\-\\-listen ADDRESS" in text
+    assert "TUNNELUI_LISTEN" in text
+    assert program.run("man", "nothing").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["", "routes", "exec"])
+def test_groff_has_nothing_to_say(command: str) -> None:
+    groff = shutil.which("groff") or shutil.which("nroff")
+    if groff is None:
+        pytest.skip("needs groff, which is part of no test environment by itself")
+    done = subprocess.run(
+        [groff, "-man", "-Tascii", "-ww", "-z"],
+        input=page(command, COMMANDS).encode(),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

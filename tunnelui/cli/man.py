@@ -1,0 +1,124 @@
+"""``tunnelui man``: manual pages, made from the same definitions as ``--help`` and completion."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from tunnelui.cli.options import Parser
+from tunnelui.cli.output import Exit, print_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["add_arguments", "page", "run"]
+
+_EXITS = (
+    ("0", "Done."),
+    ("1", "Failed: a local port is taken, a file can't be written, a signal ended the work."),
+    ("2", "Wrong usage or configuration."),
+    ("3", "A sign-in is needed, or it failed."),
+    ("4", "Denied: signed in, and not allowed."),
+    ("5", "The proxy or the service behind it is unavailable."),
+)
+_FILES = (
+    ("config.toml", "Settings and profiles; read, never written."),
+    ("routes.toml", "The saved routes."),
+    ("tunnelui.log", "Warnings and faults, without tokens."),
+)
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument("subject", nargs="?", default="", metavar="COMMAND", help="which command; by default all of it")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tunnelui.cli.main import COMMANDS
+
+    if arguments.subject and arguments.subject not in COMMANDS:
+        Parser("tunnelui man").error(f"there is no command “{arguments.subject}”")
+    print_line(page(arguments.subject, COMMANDS))
+    return Exit.DONE
+
+
+def page(command: str, commands: dict[str, str]) -> str:
+    """Return the roff of the page of *command*, or of the whole program (empty)."""
+    name = f"tunnelui-{command}" if command else "tunnelui"
+    purpose = commands.get(command, "private TCP services behind an identity-aware proxy")
+    lines = [
+        f'.TH "{_text(name.upper())}" 1 "" "tunnelui {version("tunnelui")}" "User Commands"',
+        ".SH NAME",
+        f"{_text(name)} \\- {_text(purpose)}",
+        ".SH SYNOPSIS",
+    ]
+    if command:
+        parser = _parser(command)
+        lines += [f".B tunnelui {_text(command)}", _text(_usage(parser)), *_options(parser)]
+    else:
+        lines += [".B tunnelui", "[flags]", ".br", ".B tunnelui", ".I command", "[arguments]", ".SH COMMANDS"]
+        for each, text in commands.items():
+            lines += [".TP", f".B {_text(each)}", _text(text[0].upper() + text[1:] + ".")]
+        lines += _options(_parser(""))
+    lines.append(".SH EXIT STATUS")
+    for code, text in _EXITS:
+        lines += [".TP", f".B {code}", _text(text)]
+    lines += [
+        ".SH ENVIRONMENT",
+        "Every flag has a variable, named beside it; a flag wins over its variable.",
+        ".SH FILES",
+    ]
+    for file, text in _FILES:
+        lines += [".TP", f".I {_text(file)}", _text(text)]
+    others = [each for each in commands if each != command]
+    lines += [".SH SEE ALSO", _text(", ".join(f"tunnelui-{each}(1)" for each in others))]
+    return "\n".join(lines)
+
+
+def _parser(command: str) -> Parser:
+    parser = Parser(f"tunnelui {command}".strip())
+    importlib.import_module(f"tunnelui.cli.{command.replace('-', '_') or 'ui'}").add_arguments(parser)
+    return parser
+
+
+def _usage(parser: Parser) -> str:
+    words = " ".join(parser.format_usage().split())
+    return words.removeprefix("usage: ").removeprefix(parser.prog).strip()
+
+
+def _options(parser: Parser) -> list[str]:
+    lines: list[str] = []
+    actions = [action for action in parser._actions if action.help != argparse.SUPPRESS]
+    for title, wanted in (("ARGUMENTS", False), ("OPTIONS", True)):
+        chosen = [action for action in actions if bool(action.option_strings) is wanted]
+        if chosen:
+            lines.append(f".SH {title}")
+        for action in chosen:
+            lines += _entry(action)
+    return lines
+
+
+def _entry(action: Any) -> Iterator[str]:
+    if isinstance(action.choices, dict):
+        for name, inner in action.choices.items():
+            yield ".TP"
+            yield f".B {_text(name)} {_text(_usage(inner))}"
+            yield _text(_help_of(action, name))
+        return
+    names: Sequence[str] = action.option_strings or [str(action.metavar or action.dest)]
+    value = f" {action.metavar}" if action.option_strings and action.metavar and action.nargs != 0 else ""
+    yield ".TP"
+    yield f".B {_text(', '.join(names) + value)}"
+    yield _text(str(action.help or "").replace("%%", "%"))
+
+
+def _help_of(action: Any, name: str) -> str:
+    return next((str(each.help or "") for each in action._choices_actions if each.dest == name), "")
+
+
+def _text(text: str) -> str:
+    """Return *text* as roff shows it: backslash, hyphen and a leading dot mean something there."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("“", "\\(lq").replace("”", "\\(rq")
+    escaped = escaped.replace("…", "...").replace("→", "\\(->")
+    return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
