@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.peers.parts import require
 from tunnelui.cli.main import COMMANDS
 from tunnelui.cli.man import page
 
@@ -33,9 +33,7 @@ def test_flags_and_variables_are_on_the_page(program: Program) -> None:
 
 @pytest.mark.parametrize("command", ["", "routes", "exec"])
 def test_groff_has_nothing_to_say(command: str) -> None:
-    groff = shutil.which("groff") or shutil.which("nroff")
-    if groff is None:
-        pytest.skip("needs groff, which is part of no test environment by itself")
+    (groff,) = require("groff")
     done = subprocess.run(
         [groff, "-man", "-Tascii", "-ww", "-z"],
         input=page(command, COMMANDS).encode(),

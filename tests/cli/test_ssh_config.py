@@ -46,10 +46,11 @@ def test_a_moved_block_stays_where_it_is() -> None:
     ],
 )
 def test_markers_that_do_not_fit_are_refused_with_their_line(text: str) -> None:
-    for change in (lambda: put_block(f"\n{text}", BLOCK, "config"), lambda: remove_block(f"\n{text}", "config")):
-        with pytest.raises(ConfigError) as caught:
-            change()
-        assert caught.value.place == "config:2"
+    with pytest.raises(ConfigError) as put:
+        put_block(f"\n{text}", BLOCK, "config")
+    with pytest.raises(ConfigError) as removed:
+        remove_block(f"\n{text}", "config")
+    assert put.value.place == removed.value.place == "config:2"
 
 
 @pytest.mark.parametrize("pattern", ["*", "*.corp.example.com", "!x.example.com", "host-1", "10.0.0.?"])
