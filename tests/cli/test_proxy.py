@@ -152,3 +152,20 @@ def test_curl_goes_through_both(program: Program, proxy: ConnectProxy) -> None:
             )
             assert b"POST / HTTP/1.1" in done.stdout, done.stderr
     assert [one.target for one in proxy.connects] == ["db.example.com:5432"] * 2
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_a_tunnel_goes_out_through_a_proxy_of_the_environment(
+    program: Program, proxy: ConnectProxy, scheme: str
+) -> None:
+    """Ours stands in for the company's: the name of the identity-aware proxy is looked up there."""
+    origin = f"tcp+http://ip6-loopback-of-corp.localhost.invalid:{proxy.origin.rpartition(':')[2]}"
+    with serving(program, proxy, "--direct") as (port, _):
+        program.env["HTTP_PROXY"] = f"{scheme}://127.0.0.1:{port}"
+        done = program.run("tcp", "--listen", "-", f"{origin}/db.example.com:5432", input=b"hello")
+        # It came as far as the look-up beyond the outgoing proxy.
+        assert done.returncode == 5
+        assert b"outgoing proxy" in done.stderr
+        program.env["NO_PROXY"] = "*"
+        done = program.run("tcp", "--listen", "-", f"{origin}/db.example.com:5432", input=b"hello")
+        assert b"does not resolve" in done.stderr

@@ -39,6 +39,7 @@ _LONGEST_PATH: Final = 103  # sun_path is 104 bytes on macOS and 108 on Linux, w
 _NO_MATTER: Final = frozenset(
     {"TUNNELUI_THEME", "TUNNELUI_ASCII", "TUNNELUI_JSON", "TUNNELUI_LISTEN", "TUNNELUI_GRACE"}
 )
+_OUTGOING: Final = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 _XUCRED: Final = "IIh16I"  # struct xucred: version, uid, number of groups, groups
 
 
@@ -104,7 +105,8 @@ def environment_digest() -> str:
     kept = sorted(
         (name, value)
         for name, value in os.environ.items()
-        if name.startswith("TUNNELUI_") and not name.endswith("_DIR") and name not in _NO_MATTER
+        if (name.startswith("TUNNELUI_") and not name.endswith("_DIR") and name not in _NO_MATTER)
+        or name.upper() in _OUTGOING
     )
     return hashlib.sha256(repr(kept).encode("utf-8", "surrogateescape")).hexdigest()
 

@@ -10,6 +10,7 @@ from tunnelui.engine.model import StageTimings
 from tunnelui.errors import ProxyError
 from tunnelui.transport.dial import DialTimeouts, dial
 from tunnelui.transport.endpoint import PlainEndpoint
+from tunnelui.transport.outgoing import dial_out, outgoing_proxy
 from tunnelui.transport.tls import start_tls
 
 if TYPE_CHECKING:
@@ -56,17 +57,18 @@ async def reach(
     resolve: Resolver,
     ask_at_once: bool = False,
 ) -> SocketEndpoint:
-    """Dial *proxy*, with TLS where there is a *context*.
+    """Dial *proxy*, with TLS where there is a *context*; through the outgoing proxy that the environment names, if any.
 
     :param ask_at_once: the caller writes a request now; the end of the handshake travels with it.
     :raises tunnelui.errors.ProxyError: it can't be reached, or is not the one that it should be.
+    :raises tunnelui.errors.ConfigError: the environment names an outgoing proxy that can't be used.
     """
-    dialed = await dial(
-        proxy.address,
-        timeouts=DialTimeouts(dns=deadlines.dns, tcp=deadlines.tcp),
-        error=ProxyError,
-        resolve=resolve,
-    )
+    timeouts = DialTimeouts(dns=deadlines.dns, tcp=deadlines.tcp)
+    way = outgoing_proxy(proxy.scheme, proxy.host)
+    if way is None:
+        dialed = await dial(proxy.address, timeouts=timeouts, error=ProxyError, resolve=resolve)
+    else:
+        dialed = await dial_out(proxy.address, way, timeouts=timeouts, resolve=resolve)
     queue = stages.timings.queue
     stages.timings = StageTimings(queue, dialed.dns, dialed.tcp)
     address = str(proxy.address)

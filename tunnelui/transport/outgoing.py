@@ -1,0 +1,189 @@
+"""The way out of a network that has no other: a company's HTTP or SOCKS proxy, as the environment names it.
+
+The rules are those that httpx has for a sign-in, so that both go the same way: ``HTTPS_PROXY`` (for an ``http`` origin
+``HTTP_PROXY``), else ``ALL_PROXY``, small letters first; ``NO_PROXY`` lists hosts, domains (``.corp.example.com``) or
+``*``. The loopback is always reached directly.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+import anyio
+
+from tunnelui.errors import ConfigError, ProtocolError, ProxyError
+from tunnelui.text import clean
+from tunnelui.transport.dial import Dialed, DialTimeouts, dial
+from tunnelui.transport.endpoint import PlainEndpoint
+from tunnelui.transport.exchange import read_response_head
+from tunnelui.transport.resolver import system_resolver
+from tunnelui.wire.address import AddressError, HostPort, parse_host
+from tunnelui.wire.head import connect_request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tunnelui.transport.dial import Resolver
+
+__all__ = ["OutgoingError", "OutgoingProxy", "dial_out", "outgoing_proxy"]
+
+_PORTS: Final = {"http": 80, "socks5": 1080, "socks5h": 1080}
+_REPLIES: Final = {
+    1: "it failed",
+    2: "it does not allow that",
+    3: "it can't reach the network",
+    4: "it can't reach the host",
+    5: "the host refused the connection",
+    6: "it gave up waiting",
+    7: "it knows no CONNECT",
+    8: "it does not know this kind of address",
+}
+_PASSWORD: Final = 2
+_WHO: Final = "Put user and password into the variable: http://USER:PASSWORD@HOST:PORT."
+
+
+class OutgoingError(ProxyError):
+    """The outgoing proxy itself, or what it says of the way beyond it."""
+
+    role = "outgoing proxy"
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingProxy:
+    """*scheme* is ``http``, ``socks5`` or ``socks5h``; the name beyond it is always looked up there."""
+
+    scheme: str
+    address: HostPort
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+def outgoing_proxy(scheme: str, host: str, environ: Mapping[str, str] = os.environ) -> OutgoingProxy | None:
+    """Return what stands between us and *host*, which is reached by *scheme* (``https`` or ``http``).
+
+    :raises ConfigError: the variable that counts names no proxy that can be used.
+    """
+    name, value = _variable(scheme, environ)
+    if not value or _is_loopback(host) or _is_excepted(host, _get("NO_PROXY", environ)):
+        return None
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        port = parts.port
+        if parts.scheme not in _PORTS:
+            raise ConfigError(
+                f"a tunnel can't go through a proxy by {clean(parts.scheme, 20)}://",
+                place=name,
+                hint="Name an http:// or socks5:// proxy, or put the host into NO_PROXY.",
+            )
+        address = HostPort(parse_host(parts.hostname or ""), _PORTS[parts.scheme] if port is None else port)
+    except (ValueError, AddressError):
+        # Not the value: it may hold a password.
+        raise ConfigError("this is no address of a proxy", place=name, hint="Write http://HOST:PORT.") from None
+    return OutgoingProxy(parts.scheme, address, unquote(parts.username or ""), unquote(parts.password or ""))
+
+
+async def dial_out(
+    address: HostPort, way: OutgoingProxy, *, timeouts: DialTimeouts, resolve: Resolver = system_resolver
+) -> Dialed:
+    """Connect to *address* through *way*; the time of the exchange with it counts as ``tcp``.
+
+    :raises OutgoingError: it can't be reached, or does not let us through.
+    """
+    dialed = await dial(way.address, timeouts=timeouts, error=OutgoingError, resolve=resolve)
+    near = PlainEndpoint(dialed.sock, address=str(way.address), error=OutgoingError)
+    near.stage = "tcp"
+    began = anyio.current_time()
+    try:
+        with anyio.fail_after(timeouts.tcp):
+            await (_connect(near, address, way, timeouts.tcp) if way.scheme == "http" else _socks(near, address, way))
+    except TimeoutError:
+        near.close()
+        raise near.failure("timeout", f"no way through within {timeouts.tcp:g} s") from None
+    except ProtocolError as error:
+        near.close()
+        raise near.failure("answer", error.message) from error
+    except BaseException:
+        near.close()
+        raise
+    return Dialed(dialed.sock, dialed.peer, dialed.dns, dialed.tcp + anyio.current_time() - began)
+
+
+async def _connect(near: PlainEndpoint, address: HostPort, way: OutgoingProxy, timeout: float) -> None:
+    headers: tuple[tuple[str, str], ...] = ()
+    if way.user or way.password:
+        secret = base64.b64encode(f"{way.user}:{way.password}".encode()).decode("ascii")
+        headers = (("Proxy-Authorization", f"Basic {secret}"),)
+    await near.send_all(connect_request(address, token=None, headers=headers))
+    head = await read_response_head(near, timeout=timeout)
+    if not 200 <= head.status < 300:
+        words = f"it answered {head.status} to CONNECT {address}"
+        hint = _WHO if head.status == 407 else None
+        raise OutgoingError(
+            "answer", address=str(way.address), stage="tcp", detail=words, hint=hint, status=head.status
+        )
+    if near.buffered:
+        raise near.failure("answer", "it spoke before the other side could")
+
+
+async def _socks(near: PlainEndpoint, address: HostPort, way: OutgoingProxy) -> None:
+    """RFC 1928, with a name for the other side to look up, and RFC 1929 where there is a user."""
+    with_user = bool(way.user)
+    await near.send_all(bytes([5, 1, _PASSWORD if with_user else 0]))
+    version, method = await _exactly(near, 2)
+    if version != 5 or method != (_PASSWORD if with_user else 0):
+        raise near.failure("answer", "it wants another way to say who we are")
+    if with_user:
+        user, password = way.user.encode()[:255], way.password.encode()[:255]
+        await near.send_all(bytes([1, len(user)]) + user + bytes([len(password)]) + password)
+        if (await _exactly(near, 2))[1] != 0:
+            raise near.failure("answer", "it does not take the user and password")
+    host = address.host.encode("ascii")
+    await near.send_all(bytes([5, 1, 0, 3, len(host)]) + host + address.port.to_bytes(2, "big"))
+    _, reply, _, kind = await _exactly(near, 4)
+    if reply:
+        raise near.failure("unreachable", _REPLIES.get(reply, f"it answered {reply}"))
+    length = {1: 4, 4: 16}.get(kind)
+    await _exactly(near, (length if length else (await _exactly(near, 1))[0]) + 2)
+
+
+async def _exactly(near: PlainEndpoint, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = await near.receive(size - len(data))
+        if not more:
+            raise near.failure("closed", "in the middle of its answer")
+        data += more
+    return data
+
+
+def _variable(scheme: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    own = f"{scheme.upper()}_PROXY"
+    if own == "HTTP_PROXY" and "REQUEST_METHOD" in environ:
+        own = "ALL_PROXY"  # in a CGI program that variable comes from a stranger's Proxy header
+    return next(((name, value) for name in (own, "ALL_PROXY") if (value := _get(name, environ))), (own, ""))
+
+
+def _get(name: str, environ: Mapping[str, str]) -> str:
+    return environ.get(name.lower(), environ.get(name, "")).strip()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _is_excepted(host: str, exceptions: str) -> bool:
+    for entry in exceptions.lower().split(","):
+        name = entry.strip()
+        if name == "*":
+            return True
+        if name and (host == name or host.endswith(name if name.startswith(".") else f".{name}")):
+            return True
+    return False
