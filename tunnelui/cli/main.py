@@ -38,6 +38,9 @@ COMMANDS: Final = {
     "demo": "try everything on this machine, with a bundled server and throw-away keys",
 }
 
+# Actions with flags of their own kind: elsewhere in “routes”, --proxy-url is a field of a route.
+_ACTIONS: Final = {("routes", "discover"): "routes_discover"}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line *arguments* and return the exit code.
@@ -107,8 +110,10 @@ def _command(arguments: Sequence[str]) -> Callable[[], int]:
 
     if name:
         words = COMMANDS[name]
+        rest = arguments[2:] if tuple(arguments[:2]) in _ACTIONS else arguments[1:]
         parser = Parser(f"tunnelui {name}", words[0].upper() + words[1:] + ".")
     else:
+        rest = arguments
         parser = Parser(
             "tunnelui",
             "Private TCP services behind an identity-aware proxy. Without a command, the terminal screen opens.",
@@ -117,7 +122,12 @@ def _command(arguments: Sequence[str]) -> Callable[[], int]:
         parser.add_version()
         if arguments and not arguments[0].startswith("-"):
             parser.error(f"there is no command “{clean(arguments[0], 60)}”{nearest(arguments[0], COMMANDS)}")
-    module = importlib.import_module(f"tunnelui.cli.{name.replace('-', '_') or 'ui'}")
+    module = importlib.import_module(_module(name, arguments))
     module.add_arguments(parser)
-    options = parser.read(arguments[1:] if name else arguments)
+    options = parser.read(rest)
     return lambda: int(module.run(options))
+
+
+def _module(name: str, arguments: Sequence[str]) -> str:
+    own = _ACTIONS.get((name, arguments[1])) if len(arguments) > 1 else None
+    return f"tunnelui.cli.{own or name.replace('-', '_') or 'ui'}"

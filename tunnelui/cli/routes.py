@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tunnelui.cli.context import saved_routes
 from tunnelui.cli.options import add_json_flag
 from tunnelui.cli.output import Exit, print_json, print_line, print_note, print_table
+from tunnelui.cli.routes_discover import undo_discovery
 from tunnelui.cli.routes_exchange import export_routes, import_routes
 from tunnelui.cli.selection import find_route
 from tunnelui.config.paths import config_file
@@ -39,7 +40,7 @@ _FIELDS: Final = (
 
 def add_arguments(parser: Parser) -> None:
     add_json_flag(parser)
-    actions = parser.add_actions("list|show|add|edit|clone|remove|export|import")
+    actions = parser.add_actions("list|show|add|edit|clone|remove|discover|undo|export|import")
     parser.set_defaults(action="list")
     for name, text in (("list", "show them; the default"), ("show", "show all of one, and the same as a command")):
         one = actions.add_parser(name, prog=f"tunnelui routes {name}", help=text)
@@ -71,6 +72,8 @@ def add_arguments(parser: Parser) -> None:
         action.add_argument("--connect-timeout", metavar="SECONDS", type=float, help="for each stage of a new tunnel")
     remove = actions.add_parser("remove", prog="tunnelui routes remove", help="forget routes")
     remove.add_argument("names", nargs="+", metavar="name")
+    actions.add_parser("discover", prog="tunnelui routes discover", help="take the routes over that a proxy offers")
+    actions.add_parser("undo", prog="tunnelui routes undo", help="take back what discover did")
     export = actions.add_parser("export", prog="tunnelui routes export", help="print routes, to be imported elsewhere")
     export.add_argument("which", nargs="*", metavar="ROUTE|#TAG", help="which routes; by default all")
     export.add_argument("--format", choices=("toml", "desktop"), default="toml", help="desktop: for Pomerium Desktop")
@@ -91,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         "remove": _remove,
         "export": export_routes,
         "import": import_routes,
+        "undo": undo_discovery,
     }
     actions[arguments.action](arguments)
     return Exit.DONE

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.config.route import Route
-from tunnelui.config.route_rules import check_route
+from tunnelui.config.route_rules import check_route, free_name, usable_name
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
 
@@ -28,7 +28,6 @@ __all__ = ["DesktopImport", "read_desktop_json", "write_desktop_json"]
 
 _TYPE: Final = "type.googleapis.com/pomerium.cli.Records"
 _MAX_SIZE: Final = 8 * 1024 * 1024
-_LONGEST_NAME: Final = 64
 _MOST_TAGS: Final = 16
 _RECORD: Final = ("id", "tags", "source", "conn")
 _CONNECTION: Final = (
@@ -167,15 +166,7 @@ class _Reader:
 
     def _name(self, text: str, where: str) -> str:
         """Return a name that a route can have and none has yet."""
-        wanted = clean(text, 10 * _LONGEST_NAME).replace("/", "-").strip().lstrip("-")[:_LONGEST_NAME].strip()
-        wanted = wanted or where
-        taken = {route.name for route in self.routes}
-        name, number = wanted, 1
-        while name in taken:
-            number += 1
-            ending = f"-{number}"
-            name = wanted[: _LONGEST_NAME - len(ending)] + ending
-        return name
+        return free_name(usable_name(text) or where, {route.name for route in self.routes})
 
     def _tags(self, value: Any, name: str, where: str) -> tuple[str, ...]:
         tags: list[str] = []

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.desktop_json import read_desktop_json
+from tunnelui.config.route_rules import free_name
 from tunnelui.config.routes import parse_routes
 from tunnelui.errors import ConfigError
 
@@ -56,7 +57,7 @@ def merge(present: Sequence[Route], new: Sequence[Route], *, tags: Sequence[str]
         if any(_way(wanted) == _way(other) for other in routes):
             known.append(wanted)
             continue
-        name = _free_name(wanted.name, {other.name for other in routes})
+        name = free_name(wanted.name, {other.name for other in routes})
         if name != wanted.name:
             notes.append(f"“{wanted.name}” is saved as “{name}”: the name was taken")
         routes.append(replace(wanted, name=name))
@@ -66,12 +67,3 @@ def merge(present: Sequence[Route], new: Sequence[Route], *, tags: Sequence[str]
 
 def _way(route: Route) -> tuple[str, str, str]:
     return route.destination, route.proxy_url, route.profile
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        ending = f"-{number}"
-        candidate = name[: 64 - len(ending)] + ending
-    return candidate

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tunnelui.config.route import Route
 
-__all__ = ["COMMAND_FIELDS", "check_name", "check_route"]
+__all__ = ["COMMAND_FIELDS", "check_name", "check_route", "free_name", "usable_name"]
 
 _LONGEST_NAME: Final = 64
 _LONGEST_TAG: Final = 32
@@ -62,6 +62,21 @@ def check_route(route: Route, *, profiles: Collection[str] | None = None, taken:
     for place, seconds in (("idle_timeout", route.idle_timeout), ("connect_timeout", route.connect_timeout)):
         if not 0 <= seconds <= _LONGEST_TIME:
             raise ConfigError(f"this is not 0 (none of its own) to {_LONGEST_TIME:.0f} seconds", place=place)
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return *name*, or with a number behind it the first one that is not *taken*."""
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        ending = f"-{number}"
+        candidate = name[: _LONGEST_NAME - len(ending)] + ending
+    return candidate
+
+
+def usable_name(text: str) -> str:
+    """Return what of *text*, from elsewhere, can be the name of a route; perhaps nothing."""
+    return clean(text, 10 * _LONGEST_NAME).replace("/", "-").strip().lstrip("-")[:_LONGEST_NAME].strip()
 
 
 def check_name(name: str, *, what: str = "route", place: str = "") -> None:
