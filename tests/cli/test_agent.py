@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.program import jwt
 from tests.peers.process import eventually, free_port
 
 if TYPE_CHECKING:
@@ -298,3 +299,15 @@ def test_units_run_this_program(program: Program) -> None:
     else:
         assert b"agent run\n" in done.stdout
         assert b"ExecStart=/" in done.stdout
+
+
+def test_signing_in_and_out_elsewhere_reaches_the_agent(up: Program, proxy: ConnectProxy) -> None:
+    token = jwt(email="alice@example.com")
+    proxy.tokens = {token}
+    up.run("agent", "start")
+    up.sign_in(proxy, token)
+    assert b"as alice@example.com" in up.run("status").stderr
+    assert up.run("wait", "db").returncode == 0
+    done = up.run("logout", proxy.origin)
+    assert b"Signed out" in done.stdout
+    assert b"alice" not in up.run("status").stderr

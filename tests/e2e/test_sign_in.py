@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.e2e.harness import ALICE, BOB, DOMAIN, Client, Server, events_of, password_of, route_to, run_server
+from tests.e2e.harness import ALICE, BOB, DOMAIN, Client, Server, events_of, password_of, route_to, run_server, sign_in
 from tests.e2e.visitor import VisitorCommand, visit
 from tests.peers.browser import BrowserCommand, run_browser
 from tests.peers.parts import require
@@ -292,3 +292,19 @@ def login_url(server: Server, redirect: str) -> str:
     )
     assert answer.status_code == 200, answer.text
     return answer.text
+
+
+def test_logout_ends_the_session_at_the_server(server: Server, tmp_path: Path) -> None:
+    token = sign_in(server)
+    first, second = Client(tmp_path / "one", server), Client(tmp_path / "two", server)
+    for client in (first, second):
+        client.paste(token)
+    done = first.run("logout", server.url)
+    assert done.returncode == 0
+    assert b"Signed out" in done.stdout
+    assert done.stderr == b""
+    assert first.stored_tokens() == []
+    # The same token in another place is worth nothing any more.
+    assert second.run("routes", "discover").returncode == 3
+    again = second.run("logout", server.url)
+    assert b"goes on until" in again.stderr or again.stderr == b""

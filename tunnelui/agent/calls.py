@@ -63,6 +63,7 @@ class Calls:
             "probe": lambda given: self._engine.probe(_get(str, given, "name")),
             "sign_in": lambda given: self._engine.sign_in(*_identity(given)),
             "cancel_sign_in": lambda given: self._engine.cancel_sign_in(*_identity(given)),
+            "refresh_identity": lambda given: self._engine.refresh_identity(*_identity(given)),
             "sign_out": lambda given: self._engine.sign_out(*_identity(given)),
             "paste": lambda given: self._engine.paste(*_identity(given), _get(str, given, "text")),
             "add_route": lambda given: self._changing(self._engine.add_route(_get(Route, given, "route"))),

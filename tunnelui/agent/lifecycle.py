@@ -68,14 +68,14 @@ async def find_or_start() -> tuple[Channel, Hello]:
     raise LocalError("the agent ends as soon as it is started", code="agent_start", hint=_LOGS)
 
 
-async def request(channel: Channel, call: str) -> Any:
+async def request(channel: Channel, call: str, /, **given: Any) -> Any:
     """Ask one thing over *channel*, where nothing else is under way.
 
     :raises TunnelError: the agent refused or went away.
     """
     from tunnelui.agent.codec import decode_error
 
-    await channel.send({"id": 0, "call": call, "with": {}})
+    await channel.send({"id": 0, "call": call, "with": given})
     while (message := await channel.receive()) is not None:
         if message.get("id") == 0:
             if "failed" in message:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
 
+from tunnelui.agent.notifications import remind, show_notifications
 from tunnelui.agent.runtime import AgentLock, open_folder, socket_path
 from tunnelui.agent.server import AgentServer
-from tunnelui.engine.model import State
+from tunnelui.engine.model import Event, State
 from tunnelui.errors import TunnelError
 from tunnelui.transport.listen import close_listeners, open_listener
 from tunnelui.wire.address import UnixListen
@@ -51,6 +53,7 @@ async def serve(
     up: StateFile,
     on_ready: Callable[[], None],
     signals: AsyncIterator[object],
+    notify: bool = False,
 ) -> None:
     """Be the agent until it is told to end, or a signal comes.
 
@@ -58,6 +61,7 @@ async def serve(
 
     :param config: the digest of the ``config.toml`` that *engine* was made from.
     :param up: remembers them.
+    :param notify: show what needs a person on the desktop.
     :param on_ready: is called once the socket answers.
     :raises tunnelui.errors.TunnelError: the saved routes can't be read, or the socket can't be made.
     """
@@ -83,6 +87,9 @@ async def serve(
         tasks.start_soon(accept)
         tasks.start_soon(_follow_file, engine, keeper)
         tasks.start_soon(_end_when_out_of_reach, server, path)
+        tasks.start_soon(remind, engine)
+        if notify:
+            tasks.start_soon(show_notifications, engine)
         tasks.start_soon(end_at_signal)
         on_ready()
         await server.ending.wait()
@@ -158,4 +165,4 @@ async def _follow_file(engine: LocalEngine, keeper: _Keeper) -> None:
         except TunnelError as error:
             if str(error) != told:
                 told = str(error)
-                engine.note(f"The saved routes are as before: {error}", level="error")
+                engine.publish(Event("note", time.time(), f"The saved routes are as before: {error}", "error"))

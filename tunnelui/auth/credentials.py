@@ -219,6 +219,12 @@ class Credentials:
         await self._save(token)
         return token
 
+    async def refresh(self) -> None:
+        """Ask the store again: another process has signed in or out. No effect while a sign-in is under way."""
+        if self._service_account is None and self._flight is None:
+            self._token, self._loaded = await self._vault.load(), True
+            self._on_change()
+
     async def sign_out(self) -> None:
         """Forget the token, here and in the store, and end a sign-in under way.
 

@@ -99,6 +99,7 @@ async def _serve_with(lock: AgentLock, arguments: argparse.Namespace) -> int:
             up=StateFile(state_dir() / "up.json"),
             on_ready=lambda: _say_ready(detached=arguments.detached),
             signals=signals,
+            notify=settings.notifications,
         )
     return Exit.DONE
 

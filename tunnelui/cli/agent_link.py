@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tunnelui.cli.context import saved_routes
 from tunnelui.config.paths import config_file
 from tunnelui.config.settings import load_settings
-from tunnelui.errors import LocalError
+from tunnelui.errors import LocalError, TunnelError
 
 if TYPE_CHECKING:
     from tunnelui.agent.channel import Channel
     from tunnelui.agent.client import AgentClient, Hello
 
-__all__ = ["agent", "has_agents", "running_agent"]
+__all__ = ["agent", "has_agents", "running_agent", "tell_agent"]
 
 
 def has_agents() -> bool:
@@ -54,6 +55,19 @@ def running_agent() -> AgentClient:
 
     _need_agents()
     return AgentClient(find)
+
+
+async def tell_agent(call: str, **given: Any) -> None:
+    """Ask the agent that runs, if one does; what goes wrong is no concern of the command that was given."""
+    if not has_agents():
+        return
+    from tunnelui.agent.lifecycle import find_agent, request
+
+    with contextlib.suppress(TunnelError, OSError):
+        found = await find_agent()
+        if found is not None:
+            with found[0] as channel:
+                await request(channel, call, **given)
 
 
 def _need_agents() -> None:

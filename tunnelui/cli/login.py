@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from tunnelui.auth.stores import open_store
+from tunnelui.cli.agent_link import tell_agent
 from tunnelui.cli.context import chosen_proxy, profile_from, service_account_from, settings_from
 from tunnelui.cli.identity import open_credentials
 from tunnelui.cli.options import add_identity_flags, add_proxy_flags
@@ -66,6 +67,7 @@ async def _login(arguments: argparse.Namespace, settings: Settings) -> int:
             token = await credentials.sign_in()
         # Waits until it is kept, and fails when it can't be: a token that is gone with this command is worth nothing.
         await store.save(credentials.key, token)
+    await tell_agent("refresh_identity", profile=profile.name, proxy=str(proxy))
     name = token.name or "a session without a name"
     print_line(f"Signed in at {proxy} as {name}{until(token.expires_at, time.time())}.")
     return Exit.DONE

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING
 import anyio
 
 from tunnelui.auth.stores import open_store
+from tunnelui.cli.agent_link import tell_agent
 from tunnelui.cli.context import chosen_proxy, known_proxies, profile_from, saved_routes, settings_from
 from tunnelui.cli.identity import open_credentials
 from tunnelui.cli.options import add_identity_flags, add_proxy_flags
 from tunnelui.cli.output import Exit, print_line, print_note
-from tunnelui.errors import ConfigError
+from tunnelui.engine.identities import Contexts
+from tunnelui.errors import ConfigError, TunnelError
 
 if TYPE_CHECKING:
     import argparse
 
+    from tunnelui.auth.tokens import Token
     from tunnelui.cli.options import Parser
+    from tunnelui.config.profile import Profile
     from tunnelui.config.settings import Settings
+    from tunnelui.wire.destination import ProxyOrigin
 
 __all__ = ["add_arguments", "run"]
 
@@ -47,7 +52,26 @@ async def _logout(arguments: argparse.Namespace, settings: Settings) -> int:
     for profile, proxy in pairs:
         # Without a service account, even where one is set: it is not kept, so there is nothing to forget of it.
         async with open_credentials(store, profile, proxy) as credentials:
-            had_one = await credentials.current() is not None
+            token = await credentials.current()
             await credentials.sign_out()
-        print_line(f"Signed out at {proxy}." if had_one else f"There was no token for {proxy}.")
+        await tell_agent("refresh_identity", profile=profile.name, proxy=str(proxy))
+        if token is None:
+            print_line(f"There was no token for {proxy}.")
+            continue
+        print_line(f"Signed out at {proxy}.")
+        await _end_session(profile, proxy, token)
     return Exit.DONE
+
+
+async def _end_session(profile: Profile, proxy: ProxyOrigin, token: Token) -> None:
+    """End the session at the proxy, too. It is not ours to insist: the token is gone from here either way."""
+    from tunnelui.auth.portal import end_session
+
+    contexts = Contexts()
+    try:
+        ended = await end_session(proxy, token, ssl_context=lambda: contexts.make(profile))
+    except TunnelError as error:
+        print_note(f"The session there could not be ended: {error}")
+        return
+    if not ended:
+        print_note("The session there goes on until it expires: this proxy can't be told to end it.")

@@ -36,9 +36,7 @@ _BEFORE: Final = "routes.before.toml"
 
 def add_arguments(parser: Parser) -> None:
     parser.prog = "tunnelui routes discover"
-    parser.description = (
-        "Show what the proxy offers beyond the saved routes, and take it over."
-    )
+    parser.description = "Show what the proxy offers beyond the saved routes, and take it over."
     parser.add_argument("where", nargs="?", metavar="PROXY|DESTINATION", help="the proxy, where it is not the only one")
     parser.add_switch("--yes", help="take it over without asking")
     parser.add_switch("--keep", help="keep routes that the proxy does not offer any more")

@@ -3,6 +3,7 @@
 ::
 
     token_store = "keyring"            # or "file", "memory"
+    notifications = false              # tell on the desktop what needs a person
     warm = 1                           # connections kept ready for each proxy in use; 0: none
 
     [profiles.corp]
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["TOKEN_STORES", "Settings", "load_settings"]
 
 TOKEN_STORES: Final = ("keyring", "file", "memory")
-_TOP_LEVEL: Final = ("token_store", "warm", "profiles")
+_TOP_LEVEL: Final = ("token_store", "notifications", "warm", "profiles")
 _MOST_WARM: Final = 4  # a proxy counts connections that ask for nothing against their address
 _KINDS: Final[Mapping[str, type]] = {
     entry.name: {"str": str, "bool": bool, "float": float}[str(entry.type)]
@@ -52,6 +53,7 @@ class Settings:
     """What ``config.toml`` says; without a file, the defaults.
 
     :param token_store: ``keyring``, ``file``, ``memory``, or ``None`` where nothing was said.
+    :param notifications: whether the agent tells on the desktop what needs a person.
     :param warm: connections that are kept ready for each proxy in use: 0 to 4.
     """
 
@@ -59,6 +61,7 @@ class Settings:
     token_store: str | None = None
     path: Path | None = None
     warm: int = 1
+    notifications: bool = False
 
     def profile(self, name: str = DEFAULT_PROFILE) -> Profile:
         """Return the profile *name*; the default one exists even where no file speaks of it.
@@ -103,6 +106,8 @@ def load_settings(path: Path) -> Settings:
     warm = file.values.get("warm", 1)
     if problems.value(("warm",), warm, int) and not 0 <= warm <= _MOST_WARM:
         problems.add(("warm",), f"“warm” must be 0 (off) to {_MOST_WARM}")
+    notifications = file.values.get("notifications", False)
+    problems.value(("notifications",), notifications, bool)
     tables = file.values.get("profiles", {})
     profiles: dict[str, Profile] = {}
     if problems.value(("profiles",), tables, dict):
@@ -112,7 +117,7 @@ def load_settings(path: Path) -> Settings:
                 profiles[name] = _read_profile(name, table, place, problems)
     problems.raise_if_any()
     _refuse_open_secrets(file, profiles)
-    return Settings(MappingProxyType(profiles), store, path, warm)
+    return Settings(MappingProxyType(profiles), store, path, warm, notifications)
 
 
 def _read_profile(name: str, table: dict[str, Any], key: KeyPath, problems: Problems) -> Profile:

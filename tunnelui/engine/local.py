@@ -259,9 +259,9 @@ class LocalEngine:
         async with self._routes_lock:
             await self._take_over()
 
-    def note(self, message: str, *, level: str = "warning") -> None:
-        """Publish one line for people."""
-        self.publish(Event("note", time.time(), message, level))
+    async def refresh_identity(self, profile: str, proxy: str) -> None:
+        """See `tunnelui.auth.credentials.Credentials.refresh`."""
+        await self._credentials(profile, proxy).refresh()
 
     # What tunnels need (`tunnelui.engine.tunnel.Host`).
 

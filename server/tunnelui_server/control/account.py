@@ -113,6 +113,16 @@ class AccountPages:
         config = self._services.config
         return reachable_routes(config.routes, session.person, config.groups)
 
+    async def program_signed_out(self, request: Request) -> Response:
+        """End the session of a program's token. A cookie counts for nothing here: a page can send that by itself."""
+        token = bearer_token(request)
+        session = await self._services.token_session(token) if token is not None else None
+        if session is None:
+            return self._sign_in_first(request)
+        await self._services.store.revoke(session.id)
+        audit(request, "signed out", session)
+        return JSONResponse({"signed_out": True})
+
     async def _session(self, request: Request) -> Session | None:
         """The session of a program's token, or of the browser's cookie when there is no token."""
         token = bearer_token(request)

@@ -45,6 +45,7 @@ def make_app(services: Services) -> ASGIApp:
     routes = [
         _get("/.pomerium/api/v1/login", sign_in.login),
         _get("/.pomerium/api/v1/routes", account.routes),
+        _post("/.pomerium/api/v1/sign_out", account.program_signed_out),
         _get(SIGN_IN, sign_in.sign_in),
         _post(SIGN_IN, sign_in.password),
         _get(OIDC_CALLBACK, sign_in.oidc_callback),
