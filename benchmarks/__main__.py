@@ -44,6 +44,7 @@ _QUICK = Plan(
     starts=3,
     sessions=2_000,
     routes=500,
+    sequence=200,
     timeout=40.0,
 )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.cases.engines import measure_engines
 from benchmarks.cases.floor import measure_floor
+from benchmarks.cases.growth import measure_growth
 from benchmarks.cases.idle import measure_idle
 from benchmarks.cases.lookup import measure_look_ups
 from benchmarks.cases.round_trip import measure_round_trips
@@ -26,6 +27,7 @@ CASES: Final = {f"{kind}-{word}": f"{kind}, {topology}" for kind in KINDS for wo
     "idle-client": "memory and CPU of idle tunnels, client half",
     "idle-server": "memory and CPU of idle tunnels, server half",
     "round-trip": "new connections when the proxy is far away",
+    "growth": "what 10,000 connections one after the other leave behind",
     "start": "start of tunnelui tcp --listen -",
     "engines": "the TLS engines that there are for Python",
     "floor": "what OpenSSL and the kernel alone take",
@@ -60,6 +62,8 @@ def go_through(run: Run, cases: Iterable[str]) -> None:
             measure_idle(run, _TOPOLOGIES[word])
     if "round-trip" in cases:
         measure_round_trips(run)
+    if "growth" in cases:
+        measure_growth(run)
     if "start" in cases:
         measure_start(run)
     if "engines" in cases:

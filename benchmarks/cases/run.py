@@ -31,8 +31,8 @@ class Plan:
     """How much is done. Sizes in bytes, times in seconds.
 
     ``size``: one stream; ``many_size``: 64 streams together. ``idle``: the numbers of idle tunnels, ``idle_seconds``
-    how long they are watched. ``sessions`` and ``routes``: what the look-ups look among. ``round_trips`` in
-    milliseconds. ``only``: names of peers to keep; all without.
+    how long they are watched. ``sessions`` and ``routes``: what the look-ups look among. ``sequence``: connections
+    one after the other. ``round_trips`` in milliseconds. ``only``: names of peers to keep; all without.
     """
 
     rounds: int = 5
@@ -48,6 +48,7 @@ class Plan:
     starts: int = 10
     sessions: int = 100_000
     routes: int = 10_000
+    sequence: int = 10_000
     timeout: float = 120.0
     pythons: tuple[str, ...] = (sys.executable,)
     other: OtherHalf = OtherHalf.LOAD

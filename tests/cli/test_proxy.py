@@ -77,7 +77,7 @@ def test_what_no_route_covers_is_refused(program: Program, proxy: ConnectProxy) 
             text = read_exactly(sock, 10_000).decode()
         assert text.startswith("HTTP/1.1 403 ")
         assert "no route covers other.example.com:80" in text
-        assert "--direct" in text
+        assert "tunnelui routes add" in text
         assert proxy.connects == []
         assert eventually(lambda: process.stdout.count("not_covered") >= 2, 5)
 

@@ -40,7 +40,7 @@ __all__ = ["ForwardProxy", "NotCovered"]
 _SOCKS: Final = 5
 _PATIENCE: Final = 30.0
 """Seconds for a program to say what it wants."""
-_CONNECT_ONLY: Final = "This proxy takes CONNECT (curl: --proxytunnel) and SOCKS5 (socks5h://), and no other request."
+_CONNECT_ONLY: Final = "This proxy takes CONNECT (curl: -p) and SOCKS5 (socks5h://), and no other request."
 
 
 class NotCovered(LocalError):
@@ -51,7 +51,7 @@ class NotCovered(LocalError):
     def __init__(self, authority: HostPort) -> None:
         super().__init__(
             f"no route covers {authority}",
-            hint="Save one (tunnelui routes add), or let the proxy dial from here with --direct.",
+            hint="Save one: tunnelui routes add. To dial from here instead, see: tunnelui proxy -h",
         )
 
 
