@@ -105,7 +105,7 @@ def _spawn() -> None:
     :raises LocalError: it could not begin; the message is what it said.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "tunnelui", "agent", "run", "--detached"],
+        [sys.executable, "-P", "-m", "tunnelui", "agent", "run", "--detached"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
