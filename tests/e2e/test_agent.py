@@ -116,9 +116,13 @@ def test_everything_stands_still_and_goes_on(tmp_path: Path, pki: Pki, services:
         with echo(address) as live:
             os.kill(pid, signal.SIGSTOP)
             live.sendall(b"while asleep")
-            time.sleep(3)
+            time.sleep(9)
             os.kill(pid, signal.SIGCONT)
             assert live.recv(100) == b"while asleep"
+            assert eventually(lambda: b"everything stood still for" in client.run("logs").stdout, 10)
+            time.sleep(1)
+            live.sendall(b"still there")
+            assert live.recv(100) == b"still there"
         echo(address).close()
 
 

@@ -11,13 +11,17 @@ import anyio
 
 from tunnelui.engine.held import LOOK_INTERVAL, has_left
 from tunnelui.engine.model import ConnectionSnapshot, ConnectionState, StageTimings
+from tunnelui.engine.vigil import way_of
 from tunnelui.errors import LocalError, TunnelError
 from tunnelui.transport.relay import Relay
 
 if TYPE_CHECKING:
+    import socket
+
     from tunnelui.engine.connector import Observer, Opened
+    from tunnelui.engine.vigil import Way
     from tunnelui.errors import PeerError
-    from tunnelui.transport.endpoint import Endpoint
+    from tunnelui.transport.endpoint import Endpoint, SocketEndpoint
     from tunnelui.transport.relay import RelayResult
 
 __all__ = ["Connection", "Opener", "Owner"]
@@ -66,6 +70,8 @@ class Connection:
         self._near = near
         self._owner = owner
         self._relay: Relay | None = None
+        self._far: SocketEndpoint | None = None
+        self.way: Way | None = None
         self._answered_at = 0.0
         self._scope: anyio.CancelScope | None = None
         self._waiting: anyio.CancelScope | None = None
@@ -86,6 +92,7 @@ class Connection:
             self.cause = str(error)
             self._owner.failed(self, error)
         finally:
+            self._far = self.way = None
             self._near.abort()  # nothing is left to abort after a relay; before one, the local program sees a reset
             self.closed_at = time.time()
             self.cause = self.cause or "stopped"
@@ -98,6 +105,11 @@ class Connection:
             self.cause = self.cause or cause
             if self._scope is not None:
                 self._scope.cancel()
+
+    @property
+    def far_socket(self) -> socket.socket | None:
+        """The socket to the proxy while the connection is open."""
+        return self._far.sock if self._far is not None else None
 
     @property
     def bytes_in(self) -> int:
@@ -150,6 +162,7 @@ class Connection:
         self._relay = Relay(
             self._near, opened.far, half_close_far=opened.half_close, linger=linger, idle_timeout=idle_timeout
         )
+        self._far, self.way = opened.far, way_of(opened.far.sock)
         self._move(ConnectionState.OPEN)
         self.result = await self._relay.run()
         self.cause = self.result.detail or str(self.result.cause)

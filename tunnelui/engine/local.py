@@ -20,6 +20,7 @@ from tunnelui.engine.model import EngineSnapshot, Event, ProfileSnapshot
 from tunnelui.engine.probe import probe
 from tunnelui.engine.reach import DEADLINES, Deadlines, Stages, reach
 from tunnelui.engine.tunnel import Tunnel
+from tunnelui.engine.vigil import Vigil
 from tunnelui.engine.warm import WarmPool
 from tunnelui.errors import ConfigError, TunnelError
 from tunnelui.text import clean
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from tunnelui.config.route import Route
     from tunnelui.config.settings import Settings
     from tunnelui.config.state_file import PortMemory
+    from tunnelui.engine.connection import Connection
     from tunnelui.engine.hub import EventReader
     from tunnelui.engine.model import StageTimings
     from tunnelui.transport.dial import Resolver
@@ -147,6 +149,7 @@ class LocalEngine:
             interactive=self._interactive,
             announce=self._announce,
         )
+        self.group.start_soon(Vigil(self._connections, self._on_wake).run)
         for route in routes:
             self._add(route)
         if self._autostart:
@@ -333,6 +336,15 @@ class LocalEngine:
         for tunnel in self._tunnels.values():
             if tunnel.route.profile == key.profile and tunnel.proxy == key.proxy:
                 tunnel.signed_in()
+
+    def _connections(self) -> list[Connection]:
+        return [connection for tunnel in self._tunnels.values() for connection in tunnel.connections]
+
+    def _on_wake(self, lost: float) -> None:
+        for pool in self._warm.values():
+            pool.clear()
+        message = f"everything stood still for {lost:.0f} s; open connections are checked"
+        self.publish(Event("note", time.time(), message, data={"code": "woke", "seconds": round(lost, 1)}))
 
     def _tunnel(self, name: str) -> Tunnel:
         try:

@@ -89,6 +89,11 @@ class Tunnel:
         return self.state.resting is not State.OFF
 
     @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Those that are not over."""
+        return tuple(self._connections.values())
+
+    @property
     def bytes_in(self) -> int:
         return self._closed_in + sum(connection.bytes_in for connection in self._connections.values())
 

@@ -8,12 +8,14 @@ import socket
 import sys
 from typing import Final
 
-__all__ = ["prepare", "unacknowledged"]
+__all__ = ["hurry", "prepare", "relax", "unacknowledged"]
 
 # Seconds. A peer that has vanished from an idle connection is noticed within 15 + 4 * 15.
 _KEEPALIVE_IDLE: Final = 15
 _KEEPALIVE_INTERVAL: Final = 15
 _KEEPALIVE_COUNT: Final = 4
+_HURRIED: Final = (1, 1, 5)  # seconds idle, seconds between probes, probes
+_HURRIED_TIMEOUT: Final = 10_000  # milliseconds
 _SO_NWRITE: Final = 0x1024  # macOS: sys/socket.h
 
 
@@ -31,15 +33,39 @@ def prepare(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        # macOS has TCP_KEEPALIVE for what others call TCP_KEEPIDLE.
-        for names, value in (
-            (("TCP_KEEPIDLE", "TCP_KEEPALIVE"), _KEEPALIVE_IDLE),
-            (("TCP_KEEPINTVL",), _KEEPALIVE_INTERVAL),
-            (("TCP_KEEPCNT",), _KEEPALIVE_COUNT),
-        ):
-            option = next((getattr(socket, name) for name in names if hasattr(socket, name)), None)
-            if option is not None:
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        _set_keepalive(sock, _KEEPALIVE_IDLE, _KEEPALIVE_INTERVAL, _KEEPALIVE_COUNT)
+
+
+def hurry(sock: socket.socket) -> None:
+    """Have the peer asked within seconds whether it is there, until `relax`: it may have gone without a word.
+
+    Where data is under way, which keepalive leaves to retransmission, a time-out is set as well: such a peer answers
+    or is gone.
+    """
+    with contextlib.suppress(OSError, ValueError):  # closed meanwhile, or no TCP
+        _set_keepalive(sock, *_HURRIED)
+        if unacknowledged(sock) and hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _HURRIED_TIMEOUT)
+
+
+def relax(sock: socket.socket) -> None:
+    """Take `hurry` back."""
+    with contextlib.suppress(OSError, ValueError):
+        _set_keepalive(sock, _KEEPALIVE_IDLE, _KEEPALIVE_INTERVAL, _KEEPALIVE_COUNT)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 0)
+
+
+def _set_keepalive(sock: socket.socket, idle: int, interval: int, count: int) -> None:
+    # macOS has TCP_KEEPALIVE for what others call TCP_KEEPIDLE.
+    for names, value in (
+        (("TCP_KEEPIDLE", "TCP_KEEPALIVE"), idle),
+        (("TCP_KEEPINTVL",), interval),
+        (("TCP_KEEPCNT",), count),
+    ):
+        option = next((getattr(socket, name) for name in names if hasattr(socket, name)), None)
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def unacknowledged(sock: socket.socket) -> int:
