@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -243,3 +244,22 @@ def is_alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_the_agent_killed_under_the_screen_is_said_and_heals(screen_client: Client) -> None:
+    with screen(screen_client, (80, 24)) as terminal:
+        terminal.wait_for("echo +off")
+        port = start(terminal, "echo")
+        pid = json.loads(screen_client.run("agent", "--json").stdout)["pid"]
+        os.kill(pid, signal.SIGKILL)
+        terminal.wait_for("the agent has gone")
+        terminal.wait_for(rf"echo +ready .*127\.0\.0\.1:{port}")
+        eventually(lambda: "the agent has gone" not in terminal.text)
+        select(terminal, "billing")
+        terminal.keys("Space")
+        terminal.wait_for("billing +ready")
+        terminal.keys("q")
+        eventually(lambda: terminal.is_over)
+        assert terminal.exit_code == 0
+        assert "2 tunnels stay up" in terminal.text
+    socket.create_connection(("127.0.0.1", port), timeout=5).close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from tunnelui.cli.context import saved_routes, service_account_from, settings_for_saved
+from tunnelui.cli.context import settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
 from tunnelui.cli.output import Exit, print_json, print_line, print_note
 from tunnelui.cli.ssh_config import program_path
@@ -74,23 +74,12 @@ async def _serve(arguments: argparse.Namespace) -> int:
 async def _serve_with(lock: AgentLock, arguments: argparse.Namespace) -> int:
     from tunnelui.agent.runtime import config_digest
     from tunnelui.agent.service import serve
-    from tunnelui.auth.stores import open_store
-    from tunnelui.config.state_file import PortMemory, StateFile
-    from tunnelui.engine.local import LocalEngine
+    from tunnelui.cli.saved_engine import saved_engine
+    from tunnelui.config.state_file import StateFile
 
     config = config_digest()
     settings = settings_for_saved(arguments)
-    store, note = await open_store(configured=settings.token_store)
-    engine = LocalEngine(
-        settings=settings,
-        store=store,
-        routes=saved_routes(),
-        service_account=service_account_from(arguments),
-        notes=[note] if note else [],
-        look_up_identities=True,
-        autostart=True,
-        ports=PortMemory(state_dir() / "ports.json"),
-    )
+    engine = await saved_engine(arguments, settings)
     with anyio.open_signal_receiver(*SIGNALS) as signals:
         await serve(
             engine,

@@ -199,18 +199,7 @@ def _remove(arguments: argparse.Namespace) -> None:
 
 def _changed(route: Route, arguments: argparse.Namespace) -> Route:
     changes: dict[str, Any] = {
-        name: getattr(arguments, name)
-        for name in (
-            "listen",
-            "proxy_url",
-            "profile",
-            "note",
-            "command",
-            "max_connections",
-            "idle_timeout",
-            "connect_timeout",
-        )
-        if getattr(arguments, name) is not None
+        name: getattr(arguments, name) for name in _FIELDS if getattr(arguments, name) is not None
     }
     if arguments.tag is not None:
         changes["tags"] = tuple(tag for tag in arguments.tag if tag)

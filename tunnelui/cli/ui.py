@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from tunnelui.auth.stores import open_store
 from tunnelui.cli.agent_link import agent, has_agents
-from tunnelui.cli.context import check_tls_files, profile_from, saved_routes, service_account_from, settings_for_saved
+from tunnelui.cli.context import check_tls_files, profile_from, settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_proxy_flags
 from tunnelui.cli.output import Exit, print_note
+from tunnelui.cli.saved_engine import saved_engine
 from tunnelui.cli.stopping import until_signal
-from tunnelui.config.paths import config_dir, state_dir
-from tunnelui.config.state_file import PortMemory
+from tunnelui.config.paths import config_dir
 from tunnelui.engine.identities import Contexts
-from tunnelui.engine.local import LocalEngine
 from tunnelui.engine.model import State
 from tunnelui.errors import ConfigError, LocalError
 
@@ -64,18 +62,7 @@ def need_terminal(hint: str) -> None:
 
 async def _show_routes(arguments: argparse.Namespace, settings: Settings) -> int:
     await check_tls_files(Contexts(), profile_from(arguments, settings))
-    store, note = await open_store(configured=settings.token_store)
-    engine = LocalEngine(
-        settings=settings,
-        store=store,
-        routes=saved_routes(),
-        service_account=service_account_from(arguments),
-        notes=[note] if note else [],
-        look_up_identities=True,
-        autostart=True,
-        ports=PortMemory(state_dir() / "ports.json"),
-    )
-    async with engine:
+    async with await saved_engine(arguments, settings) as engine:
         return await show(engine)
 
 

@@ -14,7 +14,7 @@ import anyio
 
 from tunnelui.engine.backoff import NO_RETRIES
 from tunnelui.engine.connector import Connector, Opened
-from tunnelui.engine.model import StageTimings
+from tunnelui.engine.probe import QuietObserver
 from tunnelui.engine.reach import DEADLINES, Deadlines, reach
 from tunnelui.errors import AuthError, PeerError, SignInNeeded, TunnelError
 from tunnelui.text import clean
@@ -109,24 +109,6 @@ async def diagnose(
             opened.far.close()
 
 
-class _Stages:
-    """Keeps times, and tells nobody (`tunnelui.engine.connector.Observer`)."""
-
-    def __init__(self) -> None:
-        self.timings = StageTimings()
-        self.tls = ""
-        self.request_id: str | None = None
-
-    def on_try(self) -> None:
-        pass
-
-    def on_sign_in(self) -> None:
-        pass
-
-    def on_retry(self, error: PeerError, delay: float) -> None:
-        pass
-
-
 class _AsItIs:
     """An identity that uses the token at hand and never asks for another (`tunnelui.engine.connector.Identity`)."""
 
@@ -147,7 +129,7 @@ class _AsItIs:
 async def _way_to_the_proxy(
     destination: Destination, context: Callable[[], ssl.SSLContext], resolve: Resolver, deadlines: Deadlines
 ) -> AsyncIterator[Finding]:
-    proxy, stages = destination.proxy, _Stages()
+    proxy, stages = destination.proxy, QuietObserver()
     error: TunnelError | None = None
     far: SocketEndpoint | None = None
     try:
@@ -176,7 +158,7 @@ async def _way_to_the_proxy(
             far.close()
 
 
-def _tls_words(far: SocketEndpoint | None, stages: _Stages) -> str:
+def _tls_words(far: SocketEndpoint | None, stages: QuietObserver) -> str:
     cipher = far.cipher if isinstance(far, TLSEndpoint) else ""
     return f"{stages.tls} {cipher}".strip()
 
@@ -244,7 +226,7 @@ async def _connect(
     async def settings() -> ssl.SSLContext:
         return context()
 
-    observer = _Stages()
+    observer = QuietObserver()
     connector = Connector(
         destination, _AsItIs(token), settings, deadlines=deadlines, retries=NO_RETRIES, resolve=resolve
     )

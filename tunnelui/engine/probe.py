@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tunnelui.engine.connector import Connector
     from tunnelui.errors import PeerError
 
-__all__ = ["probe"]
+__all__ = ["QuietObserver", "probe"]
 
 
 async def probe(connector: Connector) -> StageTimings:
@@ -18,14 +18,14 @@ async def probe(connector: Connector) -> StageTimings:
 
     :raises tunnelui.errors.TunnelError: why there is none.
     """
-    observer = _Observer()
+    observer = QuietObserver()
     opened = await connector.open(observer)
     opened.far.close()
     return observer.timings
 
 
-class _Observer:
-    """Keeps the times and tells nobody."""
+class QuietObserver:
+    """Keeps the times and tells nobody (`tunnelui.engine.connector.Observer`)."""
 
     def __init__(self) -> None:
         self.timings = StageTimings()
