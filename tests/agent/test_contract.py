@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,21 @@ async def test_a_started_route_listens_when_the_call_returns(contract: Contract)
     assert contract.tunnel().state is State.OFF
     await contract.engine.stop("db")
     await contract.until(lambda: contract.of("stopped"))
+
+
+async def test_a_busy_address_can_be_left_for_a_free_port(contract: Contract) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        await contract.engine.update_route("db", replace(contract.tunnel().route, listen=listen))
+        await contract.engine.start("db")
+        assert contract.tunnel().state is State.PORT_BUSY
+        await contract.engine.start("db", any_port=True)
+        assert contract.tunnel().state is State.READY
+        assert contract.tunnel().local not in (listen, "")
+        await contract.engine.stop("db")
+        assert contract.tunnel().local == listen
+    await contract.engine.start("db")
+    assert (contract.tunnel().state, contract.tunnel().local) == (State.READY, listen)
 
 
 async def test_connections_bytes_and_stages_are_in_the_snapshot(contract: Contract) -> None:

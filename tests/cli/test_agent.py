@@ -100,6 +100,12 @@ def test_a_busy_port_is_told_with_its_holder(up: Program) -> None:
         done = up.run("up", "db")
         assert done.returncode == 1
         assert f"{port} is already in use" in done.stderr.decode()
+        assert "tunnelui up db --any-port" in done.stderr.decode()
+        done = up.run("up", "db", "--any-port", "--json")
+        assert done.returncode == 0, done.stderr
+        use(json.loads(done.stdout)["local"]).close()
+        up.run("down", "db")
+        assert up.run("up", "db").returncode == 1
     assert eventually(lambda: up.status()["db"]["state"] == "ready", 10)
 
 

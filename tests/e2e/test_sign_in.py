@@ -224,7 +224,8 @@ def test_a_revoked_session_leads_to_one_new_sign_in(tmp_path: Path, pki: Pki, se
             assert second != first
 
 
-def test_the_keyring_keeps_the_token_and_no_file_does(tmp_path: Path, server: Server, token: str) -> None:
+def test_the_keyring_keeps_the_token_and_no_file_does(tmp_path: Path, server: Server) -> None:
+    token = sign_in(server)  # its own: logout ends the session for everybody
     (dbus,) = require("dbus-run-session")
     require("gnome-keyring-daemon")
     client = Client(tmp_path / "client", server, store="keyring")

@@ -92,7 +92,7 @@ class ScriptedEngine:
             finally:
                 self._readers.remove(send)
 
-    async def start(self, name: str) -> None:
+    async def start(self, name: str, *, any_port: bool = False) -> None:
         self._asked("start", name)
         self.change(name, state=State.READY, local=self._tunnel(name).route.listen or "127.0.0.1:40100")
 

@@ -57,7 +57,9 @@ class Calls:
         self._server = server
         self._engine = server.engine
         self._table: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
-            "start": lambda given: self._changing(self._engine.start(_get(str, given, "name"))),
+            "start": lambda given: self._changing(
+                self._engine.start(_get(str, given, "name"), any_port=given.get("any_port") is True)
+            ),
             "stop": lambda given: self._changing(self._engine.stop(_get(str, given, "name"))),
             "restart": lambda given: self._changing(self._engine.restart(_get(str, given, "name"))),
             "probe": lambda given: self._engine.probe(_get(str, given, "name")),

@@ -135,8 +135,8 @@ class AgentClient:
     def events(self) -> EventReader:
         return self._hub.subscribe()
 
-    async def start(self, name: str) -> None:
-        await self.call("start", name=name)
+    async def start(self, name: str, *, any_port: bool = False) -> None:
+        await self.call("start", name=name, any_port=any_port)
 
     async def stop(self, name: str) -> None:
         await self.call("stop", name=name)

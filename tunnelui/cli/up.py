@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -11,6 +13,7 @@ from tunnelui.cli.options import add_json_flag
 from tunnelui.cli.output import Exit, print_note
 from tunnelui.cli.selection import add_selection, select
 from tunnelui.cli.states import exit_of, print_states
+from tunnelui.engine.model import State
 
 if TYPE_CHECKING:
     import argparse
@@ -22,6 +25,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: Parser) -> None:
     add_selection(parser, "start")
+    parser.add_switch("--any-port", help="listen on any free port until it is stopped, whatever address the route has")
     add_json_flag(parser)
 
 
@@ -39,7 +43,10 @@ async def _up(arguments: argparse.Namespace) -> int:
             return Exit.DONE
         async with anyio.create_task_group() as tasks:
             for name in names:
-                tasks.start_soon(engine.start, name)
+                tasks.start_soon(partial(engine.start, name, any_port=arguments.any_port))
         tunnels = [tunnel for tunnel in engine.snapshot().tunnels if tunnel.route.name in names]
     print_states(tunnels, as_json=arguments.json)
+    for tunnel in tunnels:
+        if tunnel.state is State.PORT_BUSY and not arguments.json:
+            print_note(f"  For now, on another port: tunnelui up {shlex.quote(tunnel.route.name)} --any-port")
     return exit_of(tunnels)

@@ -30,8 +30,11 @@ class Engine(Protocol):
         """Yield what happens from now on. A reader that falls behind by 1,000 events misses the oldest of them."""
         ...
 
-    async def start(self, name: str) -> None:
-        """Open the local listener of a route. No effect when it is open."""
+    async def start(self, name: str, *, any_port: bool = False) -> None:
+        """Open the local listener of a route. No effect when it is open.
+
+        :param any_port: on any free port of the loopback, until it is stopped, whatever address the route has.
+        """
         ...
 
     async def stop(self, name: str) -> None:

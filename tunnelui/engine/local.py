@@ -185,8 +185,8 @@ class LocalEngine:
     def events(self) -> EventReader:
         return self._hub.subscribe()
 
-    async def start(self, name: str) -> None:
-        await self._tunnel(name).start()
+    async def start(self, name: str, *, any_port: bool = False) -> None:
+        await self._tunnel(name).start(any_port=any_port)
 
     async def stop(self, name: str, grace: float = 0.0) -> None:
         """See `Engine.stop`; open connections may go on for *grace* seconds. A second call cuts them at once."""

@@ -118,10 +118,17 @@ class Tunnel:
             started_at=self._started_at,
         )
 
-    async def start(self) -> None:
-        """Listen. Returns once it does, or once the reason why it can't is in the snapshot."""
+    async def start(self, *, any_port: bool = False) -> None:
+        """Listen. Returns once it does, or once the reason why it can't is in the snapshot.
+
+        :param any_port: on a free one, until the next `stop`.
+        """
         async with self._lock:
             if not self.state.listening:
+                if any_port and self._listener is not None:
+                    await self._listener.close()
+                    self._listener = self._new_listener("")
+                    self._elsewhere = True
                 await self._start()
 
     async def restart(self) -> None:
@@ -149,6 +156,8 @@ class Tunnel:
             doomed = tuple(self._connections.values())
             self._started_at = None
             self._apply(Trigger.STOPPED)
+            if self._elsewhere:
+                self._look_at(self.route)
             if not again:
                 self._emit("stopped", f"{self.route.name} stopped listening")
         self._cool()
@@ -184,15 +193,19 @@ class Tunnel:
         self.route = route
         self.proxy: ProxyOrigin | None = None
         self._target = ""
+        self._elsewhere = False
         last_port = self._listener.last_port if self._listener else 0
         self._listener = None
         try:
             destination = self._host.destination(route)
             self.proxy, self._target = destination.proxy, str(destination.authority)
-            self._listener = Listener(local_listen(route.listen), self, self._host.group, self._port_backoff)
+            self._listener = self._new_listener(route.listen)
             self._listener.last_port = last_port or self._host.port_of(route.name)
         except ConfigError:
             pass
+
+    def _new_listener(self, listen: str) -> Listener:
+        return Listener(local_listen(listen), self, self._host.group, self._port_backoff)
 
     async def _start(self) -> None:
         self._forget()
@@ -211,7 +224,7 @@ class Tunnel:
     def on_listening(self) -> None:
         self._apply(Trigger.STARTED)
         local = self._listener.local if self._listener else ""
-        if self._listener and self._listener.last_port:
+        if self._listener and self._listener.last_port and not self._elsewhere:
             self._host.got_port(self.route.name, self._listener.last_port)
         data = {
             "local": local,
