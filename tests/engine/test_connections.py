@@ -10,7 +10,9 @@ import pytest
 
 from tests.support.connect_proxy import ConnectProxy, answer_at_end, echo, greet_then, render, say_nothing
 from tests.support.engine_bench import Local, running
+from tunnelui.config.profile import Profile
 from tunnelui.config.route import Route
+from tunnelui.config.settings import Settings
 from tunnelui.engine.model import ConnectionState, State, to_json
 
 if TYPE_CHECKING:
@@ -289,3 +291,34 @@ async def test_a_connect_timeout_bounds_each_stage(proxy: ConnectProxy, pki: Pki
             await bench.until(lambda: bench.of("failed") or bench.of("retry"))
             await program.end()
     assert "within 0.3 s" in str([*bench.of("failed"), *bench.of("retry")][0].data)
+
+
+async def test_the_certificate_must_have_the_name_of_the_profile(proxy: ConnectProxy, pki: Pki) -> None:
+    def settings(name: str) -> Settings:
+        return Settings(
+            profiles={"default": Profile(ca_file=pki.ca_file, server_name=name, open_browser=False)}, warm=0
+        )
+
+    async with running(proxy, pki, settings=settings("localhost")) as bench:
+        with Local(await bench.start()) as program:
+            await program.send(b"x")
+            assert await program.read() == b"x"
+    async with running(proxy, pki, settings=settings("other.example.org")) as bench:
+        with Local(await bench.start()) as program:
+            assert await program.is_reset()
+        await bench.until(lambda: bench.of("failed"))
+        assert bench.of("failed")[0].data["code"] == "certificate"
+
+
+async def test_the_sign_in_asks_for_the_name_of_the_profile_too(proxy: ConnectProxy, pki: Pki) -> None:
+    for name, code in (("localhost", ""), ("other.example.org", "login_unreachable")):
+        profile = Profile(ca_file=pki.ca_file, server_name=name, open_browser=False)
+        async with running(proxy, pki, settings=Settings(profiles={"default": profile}, warm=0)) as bench:
+            await bench.engine.sign_in("default", proxy.origin)
+            if not code:
+                await bench.until(lambda: bench.of("sign_in"))
+            else:
+                await bench.until(lambda: bench.engine.snapshot().identities[0].problem)
+                problem = bench.engine.snapshot().identities[0].problem
+                assert problem is not None
+                assert problem.code == code

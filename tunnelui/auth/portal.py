@@ -13,6 +13,7 @@ from anyio import to_thread
 
 from tunnelui.errors import ProxyError, SignInNeeded
 from tunnelui.text import clean
+from tunnelui.transport.resumption import name_expected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,12 +78,13 @@ async def _ask(
     context = (
         await to_thread.run_sync(ssl_context) if proxy.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     )
+    extensions = {"sni_hostname": name_expected(context, proxy.host)}
     body = b""
     try:
         with anyio.fail_after(_TIMEOUT):
             async with (
                 httpx.AsyncClient(verify=context, trust_env=not proxy.address.is_loopback, timeout=_TIMEOUT) as client,
-                client.stream(method, f"{proxy.url}{path}", headers=headers) as response,
+                client.stream(method, f"{proxy.url}{path}", headers=headers, extensions=extensions) as response,
             ):
                 async for piece in response.aiter_raw():
                     body += piece

@@ -21,6 +21,7 @@ class Profile:
     :param ca_data: base64 of PEM text; goes before *ca_file*, as in pomerium-cli.
     :param verify: whether the proxy's certificate is checked.
     :param client_cert: PEM file, with *client_key*: both or none.
+    :param server_name: the name that the certificate must have, where that is not the proxy's host.
     :param browser_cmd: one program name, run as ``PROG URL``.
     :param open_browser: whether a sign-in may start a browser by itself.
     :param service_account: a token without a person; never shown, never stored by us.
@@ -39,6 +40,7 @@ class Profile:
     service_account: str = field(default="", repr=False)
     service_account_file: str = ""
     sign_in_timeout: float = 300.0
+    server_name: str = ""
 
     @property
     def ca_files(self) -> tuple[str, ...]:

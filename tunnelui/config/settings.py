@@ -29,6 +29,7 @@ from tunnelui.config.route_rules import check_name
 from tunnelui.config.toml_text import KeyPath, Problems, TomlFile, nearest, read_toml
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
+from tunnelui.wire.address import AddressError, parse_host
 from tunnelui.wire.destination import DestinationError, parse_proxy_url
 
 if TYPE_CHECKING:
@@ -152,6 +153,11 @@ def _wrong_values(profile: Profile) -> list[tuple[str, str]]:
         found.append(("ca_data", "“ca_data” must be the base64 of a PEM certificate; “ca_file” takes a file"))
     if profile.service_account and profile.service_account_file:
         found.append(("service_account", "give “service_account” or “service_account_file”, not both"))
+    if profile.server_name:
+        try:
+            parse_host(profile.server_name)
+        except AddressError as error:
+            found.append(("server_name", f"“server_name” is no host name: {error.message}"))
     timeout = profile.sign_in_timeout
     if not (math.isfinite(timeout) and 0 < timeout <= _LONGEST_SIGN_IN):
         found.append(

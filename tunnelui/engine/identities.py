@@ -42,13 +42,15 @@ class Contexts:
         """
         with self._lock:
             if profile not in self._made:
-                self._made[profile] = client_context(
+                context = client_context(
                     ca_files=profile.ca_files if not profile.ca_data else (),
                     ca_data=profile.ca_data or None,
                     verify=profile.verify,
                     client_cert=profile.client_cert or None,
                     client_key=profile.client_key or None,
                 )
+                context.server_name = profile.server_name
+                self._made[profile] = context
             return self._made[profile]
 
     async def get(self, profile: Profile) -> ssl.SSLContext:

@@ -11,6 +11,7 @@ from tunnelui.errors import ProxyError
 from tunnelui.transport.dial import DialTimeouts, dial
 from tunnelui.transport.endpoint import PlainEndpoint
 from tunnelui.transport.outgoing import dial_out, outgoing_proxy
+from tunnelui.transport.resumption import name_expected
 from tunnelui.transport.tls import start_tls
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ async def reach(
     far = await start_tls(
         dialed.sock,
         context,
-        server_hostname=proxy.host,
+        server_hostname=name_expected(context, proxy.host),
         timeout=deadlines.tls,
         address=address,
         error=ProxyError,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Place", "ResumingContext"]
+__all__ = ["Place", "ResumingContext", "name_expected"]
 
 Place = tuple[str, str]
 """The server name that is checked, and the address."""
@@ -31,10 +31,13 @@ class ResumingContext(ssl.SSLContext):
 
     _sessions: OrderedDict[Place, tuple[ssl.SSLSession, float]]
     clock: Callable[[], float] = staticmethod(time.time)
+    server_name: str
+    """The name that the server is asked for and its certificate must have; empty: that of the host."""
 
     def __new__(cls, protocol: int = ssl.PROTOCOL_TLS_CLIENT) -> ResumingContext:
         context: ResumingContext = super().__new__(cls, protocol)
         context._sessions = OrderedDict()
+        context.server_name = ""
         return context
 
     def session_for(self, place: Place) -> ssl.SSLSession | None:
@@ -67,3 +70,8 @@ def _lifetime(session: ssl.SSLSession) -> float:
     # A server that gives no hint means the session's own time-out.
     hint = session.ticket_lifetime_hint or session.timeout
     return min(float(session.timeout), float(hint), _MAX_AGE)
+
+
+def name_expected(context: ssl.SSLContext, host: str) -> str:
+    """Return the name to ask *host* for and to check its certificate against."""
+    return (context.server_name if isinstance(context, ResumingContext) else "") or host
