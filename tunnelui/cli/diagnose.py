@@ -69,7 +69,8 @@ async def _diagnose(arguments: argparse.Namespace, settings: Settings) -> int:
         return await fetch_login_url(destination.proxy, "http://127.0.0.1:9/diagnose", ssl_context=make)
 
     if not arguments.json:
-        print_line(f"{route.name}: {destination.authority} through {destination.proxy}")
+        name = "" if route.name == route.destination else f"{route.name}: "
+        print_line(f"{name}{destination.authority} through {destination.proxy}")
     async with open_credentials(store, profile, destination.proxy, service_account=account) as credentials:
         async for finding in diagnose(destination, credentials, make, login=login):
             findings.append(finding)

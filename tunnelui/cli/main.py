@@ -29,7 +29,7 @@ COMMANDS: Final = {
     "login": "sign in at a proxy",
     "logout": "forget the token of a proxy",
     "whoami": "show who is signed in where, and until when",
-    "routes": "list, add, edit or remove saved routes",
+    "routes": "saved routes: list, add, edit, remove, import, export, discover",
     "diagnose": "where the way to a service ends, and what to do; --bundle for whoever helps",
     "ssh-config": "print or write the lines that send ssh through tunnels",
     "completion": "completion for bash, zsh and fish",
