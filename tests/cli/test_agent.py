@@ -165,7 +165,7 @@ def test_another_version_makes_room_without_cutting(up: Program) -> None:
             "async def main():\n"
             "    channel, hello = await connect()\n"
             "    assert not hello.is_ours\n"
-            "    await _retire(channel, hello)\n"
+            "    await _retire(channel, hello, None)\n"
             "anyio.run(main)\n"
         )
         done = subprocess.run([sys.executable, "-c", code], env=up.env, capture_output=True, timeout=20, check=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 
 from tunnelui.agent.protocol import LineParser, render
+from tunnelui.agent.runtime import peer_pid
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -69,6 +70,11 @@ class Channel:
                     except BaseException:
                         self.close()
                         raise
+
+    @property
+    def peer_pid(self) -> int:
+        """The process at the other end; 0 where the system can't tell."""
+        return peer_pid(self._sock)
 
     def take_descriptors(self) -> tuple[int, ...]:
         """Hand over the descriptors that came since the last call."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ from tunnelui.errors import LocalError, TunnelError
 from tunnelui.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from tunnelui.agent.channel import Channel
     from tunnelui.agent.client import Hello
 
@@ -40,11 +43,12 @@ async def find_agent() -> tuple[Channel, Hello] | None:
     return await connect()
 
 
-async def find_or_start() -> tuple[Channel, Hello]:
+async def find_or_start(ask: Callable[[str], Awaitable[bool]] | None = None) -> tuple[Channel, Hello]:
     """Return an agent of this version that knows the present ``config.toml``: the one that runs, or a new one.
 
     Another one is asked to retire: its open connections go on in it until they end, its routes come up in the new one.
 
+    :param ask: gets a question when another one does not make room; yes ends it, and cuts its open connections.
     :raises ConfigError: ``config.toml`` is wrong; the agent that runs is left alone.
     :raises LocalError: there is none and none can be started (code ``agent_start``), or another version does not make
         room (code ``agent_version``).
@@ -56,7 +60,7 @@ async def find_or_start() -> tuple[Channel, Hello]:
                 return found
             # Before the old one goes: the new one must be able to read it.
             await anyio.to_thread.run_sync(load_settings, config_file())
-            await _retire(*found)
+            await _retire(*found, ask)
         open_folder(create=True)
         try:
             with anyio.fail_after(_START):
@@ -84,19 +88,36 @@ async def request(channel: Channel, call: str, /, **given: Any) -> Any:
     raise LocalError("the agent has gone", code="agent_gone")
 
 
-async def _retire(channel: Channel, hello: Hello) -> None:
+async def _retire(channel: Channel, hello: Hello, ask: Callable[[str], Awaitable[bool]] | None) -> None:
     with channel:
         try:
             with anyio.fail_after(_RETIRE):
                 await request(channel, "retire")
-                while await channel.receive() is not None:  # it closes its socket once the ports are free
-                    pass
+                await _closed(channel)
         except (OSError, TunnelError) as error:
-            raise LocalError(
-                f"the agent (pid {hello.pid}) is version {clean(hello.version, 40)} and does not make room: {error}",
-                code="agent_version",
-                hint="End it with tunnelui agent stop; that cuts its open connections.",
-            ) from None
+            words = f"the agent (pid {hello.pid}) is version {clean(hello.version, 40)} and does not make room: {error}"
+            if ask is None or not await ask(f"{words}. End it, and cut its open connections?"):
+                hint = f"End it (kill {hello.pid}); that cuts its open connections."
+                raise LocalError(words, code="agent_version", hint=hint) from None
+            await _end(channel, hello)
+
+
+async def _end(channel: Channel, hello: Hello) -> None:
+    """End the process at the other end of *channel*, and return when it has gone."""
+    try:
+        os.kill(channel.peer_pid or hello.pid, signal.SIGTERM)
+        with anyio.fail_after(_RETIRE):
+            await _closed(channel)
+    except (OSError, TunnelError) as error:
+        raise LocalError(
+            f"the agent (pid {hello.pid}) does not end: {error}", code="agent_version", hint="End it, and try again."
+        ) from None
+
+
+async def _closed(channel: Channel) -> None:
+    """Wait until the agent has closed *channel*, which it does once its socket and its ports are free."""
+    while await channel.receive() is not None:
+        pass
 
 
 def _spawn() -> None:

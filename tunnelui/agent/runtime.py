@@ -29,6 +29,7 @@ __all__ = [
     "config_digest",
     "environment_digest",
     "open_folder",
+    "peer_pid",
     "peer_uid",
     "socket_path",
 ]
@@ -88,6 +89,13 @@ def peer_uid(sock: socket.socket) -> int | None:
         size = struct.calcsize(_XUCRED)
         return int(struct.unpack(_XUCRED, sock.getsockopt(0, 1, size))[1])  # SOL_LOCAL, LOCAL_PEERCRED
     return None
+
+
+def peer_pid(sock: socket.socket) -> int:
+    """Return the process at the other end of a Unix socket; 0 where the system can't tell."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return 0
+    return int(struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))[0])
 
 
 def check_peer(sock: socket.socket) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
+import anyio
+import anyio.to_thread
+
 from tunnelui.cli.context import saved_routes
+from tunnelui.cli.output import print_note
 from tunnelui.config.paths import config_file
 from tunnelui.config.settings import load_settings
 from tunnelui.errors import LocalError, TunnelError
@@ -28,9 +33,14 @@ def agent() -> AgentClient:
     from tunnelui.agent.client import AgentClient
     from tunnelui.agent.lifecycle import find_or_start
 
+    may_ask = True
+
     async def find() -> tuple[Channel, Hello]:
+        nonlocal may_ask
+        # Only on entry: when the agent is looked for again, a screen may be drawn.
+        ask, may_ask = _ask if may_ask else None, False
         try:
-            return await find_or_start()
+            return await find_or_start(ask)
         except LocalError as error:
             if error.code == "agent_start":
                 # What stopped the agent is told better by who asked for it: as its own error, with its own exit code.
@@ -68,6 +78,15 @@ async def tell_agent(call: str, **given: Any) -> None:
         if found is not None:
             with found[0] as channel:
                 await request(channel, call, **given)
+
+
+async def _ask(question: str) -> bool:
+    if not (sys.stdin and sys.stdin.isatty()):
+        return False
+    print_note(f"{question} [y/N]")
+    with contextlib.suppress(EOFError):
+        return (await anyio.to_thread.run_sync(input, abandon_on_cancel=True)).strip().lower() in ("y", "yes")
+    return False
 
 
 def _need_agents() -> None:
