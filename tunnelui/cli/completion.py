@@ -40,7 +40,8 @@ _tunnelui() {
         [[ -z $line ]] && continue
         value="${line%%$'\t'*}"
         found+=("$value")
-        described+=("$value  -- ${line#*$'\t'}")
+        line="${line#*$'\t'}"
+        described+=("$value${line:+  -- $line}")
     done
     if (( $#found )); then
         compadd -l -d described -a found
