@@ -250,11 +250,15 @@ def test_the_agent_killed_under_the_screen_is_said_and_heals(screen_client: Clie
     with screen(screen_client, (80, 24)) as terminal:
         terminal.wait_for("echo +off")
         port = start(terminal, "echo")
+        config = screen_client.config / "config.toml"
+        good = config.read_text()
+        config.write_text("colour = 1\n")  # so that the next one can't begin, and there is time to look
         pid = json.loads(screen_client.run("agent", "--json").stdout)["pid"]
         os.kill(pid, signal.SIGKILL)
-        terminal.wait_for("the agent has gone")
+        terminal.wait_for("the engine can.t be asked")
+        config.write_text(good)
+        eventually(lambda: "be asked" not in terminal.text)
         terminal.wait_for(rf"echo +ready .*127\.0\.0\.1:{port}")
-        eventually(lambda: "the agent has gone" not in terminal.text)
         select(terminal, "billing")
         terminal.keys("Space")
         terminal.wait_for("billing +ready")

@@ -16,7 +16,7 @@ from tunnelui.agent.protocol import FROM_AGENT, PROTOCOL
 from tunnelui.agent.runtime import check_peer, open_folder, socket_path
 from tunnelui.engine.hub import EventHub, EventReader
 from tunnelui.engine.model import EngineSnapshot, Event, StageTimings
-from tunnelui.errors import LocalError, ProtocolError
+from tunnelui.errors import LocalError, ProtocolError, TunnelError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -89,7 +89,7 @@ class AgentClient:
     """An `tunnelui.engine.interface.Engine` for as long as it is entered. Leaving it leaves the tunnels alone.
 
     An agent that goes away is looked for again, and started again, without end; meanwhile `snapshot` and all requests
-    raise `LocalError` with the code ``agent_gone``.
+    raise why there is none, at first a `LocalError` with the code ``agent_gone``.
     """
 
     def __init__(self, find: Callable[[], Awaitable[tuple[Channel, Hello]]]) -> None:
@@ -101,7 +101,7 @@ class AgentClient:
         self._hub = EventHub()
         self._ids = itertools.count(1)
         self._waiting: dict[int, _Answer] = {}
-        self._trouble = _gone()
+        self._trouble: TunnelError = _gone()
         self._group: TaskGroup
 
     async def __aenter__(self) -> AgentClient:
@@ -208,7 +208,7 @@ class AgentClient:
         while True:
             try:
                 channel, self.hello = await self._find()
-            except LocalError as error:
+            except TunnelError as error:  # one in config.toml, too: it may be mended while a screen waits
                 if first:
                     raise
                 self._trouble = error
