@@ -265,5 +265,5 @@ def test_the_agent_killed_under_the_screen_is_said_and_heals(screen_client: Clie
         terminal.keys("q")
         eventually(lambda: terminal.is_over)
         assert terminal.exit_code == 0
-        assert "2 tunnels stay up" in terminal.text
+        assert "tunnelui down --all stops it" in terminal.text
     socket.create_connection(("127.0.0.1", port), timeout=5).close()
