@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,8 +27,10 @@ def agent(program: Program) -> Iterator[Program]:
     yield program
 
 
-def modules_of(program: Program, *arguments: str, input: bytes) -> tuple[subprocess.CompletedProcess[bytes], set[str]]:
-    """Run the program; return also what it had loaded when it ended."""
+def modules_of(
+    program: Program, *arguments: str, **options: Any
+) -> tuple[subprocess.CompletedProcess[bytes], set[str]]:
+    """Run the program; return also what it had loaded when it ended. *options* go to `subprocess.run`."""
     program.folder.mkdir(exist_ok=True)
     file = program.folder / "modules"
     code = (
@@ -40,11 +42,11 @@ def modules_of(program: Program, *arguments: str, input: bytes) -> tuple[subproc
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        input=input,
         env=program.env,
         capture_output=True,
         timeout=20,
         check=False,
+        **options,
     )
     return done, set(file.read_text().split())
 
@@ -102,6 +104,16 @@ def test_an_agent_that_would_do_otherwise_is_not_used(agent: Program, proxy: Con
         agent.write_config("warm = 0\n")
     done, modules = modules_of(agent, "tcp", "--listen", "-", proxy.destination(), input=b"hello")
     assert (done.returncode, done.stdout) == (0, b"hello")
+    assert "asyncio" in modules
+
+
+def test_a_file_is_not_given_away(agent: Program, proxy: ConnectProxy) -> None:
+    """It could hold up the tunnels of everybody else; nothing of it is seen by the agent."""
+    file = agent.folder / "input"
+    file.write_bytes(b"from a file")
+    with file.open("rb") as stream:
+        done, modules = modules_of(agent, "tcp", "--listen", "-", proxy.destination(), stdin=stream)
+    assert (done.returncode, done.stdout) == (0, b"from a file")
     assert "asyncio" in modules
 
 

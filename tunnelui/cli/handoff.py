@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import socket
+import stat
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,7 +59,7 @@ def simple_request(arguments: Sequence[str]) -> dict[str, str] | None:
 
 def agent_for(arguments: Sequence[str]) -> Callable[[], int] | None:
     """Return what hands ``tcp`` *arguments* over to an agent; ``None`` when this process should do it alone."""
-    if os.name != "posix" or sys.stdin is None or sys.stdout is None:
+    if os.name != "posix" or not _can_be_given():
         return None
     given = simple_request(arguments)
     if given is None:
@@ -88,6 +89,15 @@ def agent_for(arguments: Sequence[str]) -> Callable[[], int] | None:
             return lambda: _hand_over(lines, given)
     lines.sock.close()
     return None
+
+
+def _can_be_given() -> bool:
+    """Whether standard input and output are there, and neither is a file: a slow disk would hold the agent up."""
+    try:
+        kinds = [os.fstat(number).st_mode for number in (0, 1)]
+    except OSError:
+        return False
+    return sys.stdin is not None and sys.stdout is not None and not any(map(stat.S_ISREG, kinds))
 
 
 class _Lines:
