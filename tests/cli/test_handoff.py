@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -139,23 +140,32 @@ def test_an_error_comes_back_in_words_and_code(agent: Program, proxy: ConnectPro
     assert done.returncode == 2
 
 
-def test_the_address_of_a_sign_in_is_shown_and_the_connection_is_served_by_it(
-    agent: Program, proxy: ConnectProxy
-) -> None:
-    token = jwt(email="alice@example.com")
-    proxy.tokens = {token}
-    with agent.spawn("tcp", "--listen", "-", proxy.destination(), stdin=subprocess.PIPE) as process:
-        assert process.popen.stdin is not None
-        process.popen.stdin.write(b"hello")
-        process.popen.stdin.flush()
-        assert eventually(lambda: login_url_in(process.stderr), 10)
-        # A second one joins the sign-in under way, and is told where it is.
-        with agent.spawn("tcp", "--listen", "-", proxy.destination(), stdin=subprocess.PIPE) as second:
-            assert eventually(lambda: login_url_in(second.stderr), 10)
-            assert login_url_in(second.stderr) == login_url_in(process.stderr)
-            assert second.popen.stdin is not None
-            second.popen.stdin.close()
-        process.popen.stdin.close()
+def test_the_address_of_a_sign_in_is_shown_to_all_who_wait_for_it(agent: Program, proxy: ConnectProxy) -> None:
+    proxy.tokens = {jwt(email="alice@example.com")}
+
+    @contextmanager
+    def waiting(name: str) -> Iterator[str | None]:
+        """A program that waits for the sign-in; gives the address that it was told."""
+        told = agent.folder / name
+        with (
+            told.open("wb") as stream,
+            subprocess.Popen(
+                agent.argv("tcp", "--listen", "-", proxy.destination()),
+                env=agent.env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stream,
+            ) as process,
+        ):
+            try:
+                yield eventually(lambda: login_url_in(told.read_text()), 10)
+            finally:
+                process.kill()
+
+    # The second one joins the sign-in under way.
+    with waiting("first") as first, waiting("second") as second:
+        assert first
+        assert first == second
 
 
 def test_killing_the_program_cuts_its_tunnel_and_no_other(agent: Program, proxy: ConnectProxy) -> None:
