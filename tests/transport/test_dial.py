@@ -411,7 +411,7 @@ def test_a_lookup_may_end_after_its_loop(monkeypatch: pytest.MonkeyPatch) -> Non
     assert returned.wait(5)
     for thread in threading.enumerate():
         if thread.name == "tunnelui-resolver":
-            thread.join(5)
+            thread.join(20)  # it waits five seconds for more to do
             assert not thread.is_alive()
 
 
