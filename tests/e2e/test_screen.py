@@ -191,6 +191,7 @@ def test_the_first_run_says_how_to_begin(tmp_path: Path) -> None:
     with screen(client, (80, 24)) as terminal:
         terminal.wait_for("No routes yet")
         terminal.wait_for("add the first one")
+    client.run("agent", "stop")
 
 
 def test_names_from_elsewhere_drive_no_terminal(screen_client: Client) -> None:
