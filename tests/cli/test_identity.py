@@ -96,6 +96,17 @@ def test_a_piped_token_is_taken_though_the_proxy_is_away(program: Program) -> No
     assert program.tokens() == [ALICE]
 
 
+def test_a_proxy_without_codes_is_told(program: Program, proxy: ConnectProxy) -> None:
+    done = program.run("login", "--device", proxy.origin)
+    assert done.returncode == 3
+    assert b"gives no codes" in done.stderr and b"login --paste" in done.stderr
+
+
+def test_two_ways_to_sign_in_are_one_too_many(program: Program, proxy: ConnectProxy) -> None:
+    done = program.run("login", "--device", "--paste", proxy.origin)
+    assert done.returncode == 2 and b"--device and --paste" in done.stderr
+
+
 def test_a_proxy_that_is_away_is_told(program: Program) -> None:
     done = program.run("login", "--no-browser", f"http://127.0.0.1:{free_port()}")
     assert done.returncode == 3

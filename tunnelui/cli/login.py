@@ -18,15 +18,18 @@ from tunnelui.cli.output import Exit, error_text, print_line, print_note
 from tunnelui.cli.paste import SecretLines
 from tunnelui.cli.stopping import until_signal
 from tunnelui.cli.times import until
+from tunnelui.engine.identities import Contexts
 from tunnelui.errors import AuthError, ConfigError, LocalError, SignInFailed
 
 if TYPE_CHECKING:
     import argparse
+    import ssl
 
     from tunnelui.auth.credentials import Credentials
     from tunnelui.auth.token_store import TokenStore
     from tunnelui.auth.tokens import Token
     from tunnelui.cli.options import Parser
+    from tunnelui.config.profile import Profile
     from tunnelui.config.settings import Settings
 
 __all__ = ["add_arguments", "run"]
@@ -40,12 +43,15 @@ def add_arguments(parser: Parser) -> None:
         help="where to sign in; not needed when only one proxy is known",
     )
     parser.add_switch("--paste", help="open nothing; take the address that a browser elsewhere ended on")
+    parser.add_switch("--device", help="print a short code, to be entered in a browser on any machine")
     add_proxy_flags(parser)
     add_identity_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
+    if arguments.device and arguments.paste:
+        raise ConfigError("--device and --paste are two ways to sign in", place="--device", hint="Choose one of them.")
     return anyio.run(until_signal, partial(_login, arguments, settings))
 
 
@@ -61,7 +67,9 @@ async def _login(arguments: argparse.Namespace, settings: Settings) -> int:
         open_browser=not arguments.paste,
         announce=_announce,
     ) as credentials:
-        if arguments.paste:
+        if arguments.device:
+            token = await _by_code(credentials, profile)
+        elif arguments.paste:
             token = await _sign_in_or_paste(credentials)
         else:
             token = await credentials.sign_in()
@@ -93,6 +101,29 @@ async def _lasting_store(settings: Settings) -> TokenStore:
 
 def _announce(url: str) -> None:
     print_note(f"Open this address in a browser to sign in:\n\n  {url}\n")
+    if _is_remote():
+        print_note("No browser on this machine? Stop this and run: tunnelui login --device")
+
+
+def _is_remote() -> bool:
+    """Whether somebody sits at another machine and no window can open here."""
+    return bool(os.environ.get("SSH_CONNECTION")) and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("BROWSER")
+    )
+
+
+async def _by_code(credentials: Credentials, profile: Profile) -> Token:
+    from tunnelui.auth.device import request_device_code, wait_for_token
+
+    proxy, contexts = credentials.key.proxy, Contexts()
+
+    def make_context() -> ssl.SSLContext:
+        return contexts.make(profile)
+
+    code = await request_device_code(proxy, make_context)
+    print_note(f"In a browser on any machine, open\n\n  {code.url}\n\nand enter the code\n\n  {code.user_code}\n")
+    token = await wait_for_token(proxy, code, make_context)
+    return await credentials.paste(token.value)
 
 
 async def _sign_in_or_paste(credentials: Credentials) -> Token:

@@ -30,7 +30,7 @@ SCALAR_KEYS: Final = _words(
     address insecure_server insecure_server_allow_remote certificate_file certificate_key_file
     authenticate_service_url idp_provider idp_provider_url idp_client_id idp_client_secret idp_client_secret_file
     shared_secret shared_secret_file cookie_expire databroker_storage_type databroker_storage_connection_string
-    databroker_storage_connection_string_file log_level groups_claim state_dir
+    databroker_storage_connection_string_file log_level groups_claim device_login state_dir
     workers max_connections max_pending_per_address max_tunnels_per_user max_tunnels_per_route
     handshake_timeout head_timeout upstream_connect_timeout shutdown_grace
     """

@@ -121,6 +121,7 @@ def _read(
         idp_client_secret=identity.client_secret,
         idp_scopes=identity.scopes,
         groups_claim=top.text("groups_claim") or "groups",
+        device_login=top.flag("device_login", default=True),
         local_users=local_users,
         groups=read_groups(top.section("groups")),
         cookie_expire=top.seconds("cookie_expire") or 14 * 3600.0,

@@ -80,6 +80,7 @@ class ServerConfig:
     idp_client_secret: str = field(default="", repr=False)
     idp_scopes: tuple[str, ...] = ("openid", "profile", "email")
     groups_claim: str = "groups"
+    device_login: bool = True
     local_users: tuple[LocalUser, ...] = ()
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
     cookie_expire: float = 14 * 3600.0

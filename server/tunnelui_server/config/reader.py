@@ -97,10 +97,10 @@ class Section:
             return None
         return node.text.strip() or None
 
-    def flag(self, key: str) -> bool:
+    def flag(self, key: str, *, default: bool = False) -> bool:
         text = self.text(key)
         if text is None:
-            return False
+            return default
         if text.lower() not in _TRUE | _FALSE:
             self.wrong(key, f"“{clean(text)}” is neither true nor false")
         return text.lower() in _TRUE

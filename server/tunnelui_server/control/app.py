@@ -12,9 +12,10 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from tunnelui_server.control.account import SIGN_OUT, AccountPages
+from tunnelui_server.control.device import DEVICE_ANSWER, DEVICE_CODE, DEVICE_POLL, DevicePages
 from tunnelui_server.control.guard import Guard
 from tunnelui_server.control.pages import ICON, STYLE, error_page
-from tunnelui_server.control.sign_in import CALLBACK, CONFIRM, HOME, OIDC_CALLBACK, SIGN_IN, SignInPages
+from tunnelui_server.control.sign_in import CALLBACK, CONFIRM, DEVICE, HOME, OIDC_CALLBACK, SIGN_IN, SignInPages
 from tunnelui_server.sessions import StoreError
 
 if TYPE_CHECKING:
@@ -41,11 +42,16 @@ _SENTENCES: Final = {
 
 def make_app(services: Services) -> ASGIApp:
     """Put handlers, error pages and the guard together."""
-    sign_in, account = SignInPages(services), AccountPages(services)
+    sign_in, account, device = SignInPages(services), AccountPages(services), DevicePages(services)
     routes = [
         _get("/.pomerium/api/v1/login", sign_in.login),
         _get("/.pomerium/api/v1/routes", account.routes),
         _post("/.pomerium/api/v1/sign_out", account.program_signed_out),
+        _post(DEVICE_CODE, device.begin),
+        _post(DEVICE_POLL, device.token),
+        _get(DEVICE, device.enter),
+        _post(DEVICE, device.entered),
+        _post(DEVICE_ANSWER, device.answered),
         _get(SIGN_IN, sign_in.sign_in),
         _post(SIGN_IN, sign_in.password),
         _get(OIDC_CALLBACK, sign_in.oidc_callback),

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Purpose", "Sealer"]
 
-Purpose = Literal["session-cookie", "flow-cookie", "login-url", "login-pending", "login-code"]
+Purpose = Literal[
+    "session-cookie",
+    "flow-cookie",
+    "login-url",
+    "login-pending",
+    "login-code",
+    "device-code",
+    "device-request",
+    "device-answer",
+]
 
 _NONCE: Final = 12
 _MAX_SEALED: Final = 4096

@@ -45,10 +45,13 @@ if TYPE_CHECKING:
     from tunnelui_server.control.services import Services
     from tunnelui_server.identity import Person
 
-__all__ = ["HOME", "SIGN_IN", "SignInPages"]
+__all__ = ["DEVICE", "HOME", "SIGN_IN", "SIGN_IN_FOR_DEVICE", "SignInPages", "foreign_form", "see_other"]
 
 HOME: Final = "/.pomerium/"
 SIGN_IN: Final = "/.pomerium/sign_in"
+DEVICE: Final = "/.pomerium/device"
+_FOR_DEVICE: Final = "device"  # instead of a login request: back to the page for codes
+SIGN_IN_FOR_DEVICE: Final = f"{SIGN_IN}?request={_FOR_DEVICE}"
 CONFIRM: Final = "/.pomerium/confirm"
 CALLBACK: Final = "/.pomerium/callback/"
 OIDC_CALLBACK: Final = "/oauth2/callback"
@@ -77,13 +80,13 @@ class SignInPages:
         """Begin, or go on where the browser has a session already."""
         services = self._services
         if not services.is_home(request):
-            return _see_other(f"{services.origin(request)}{SIGN_IN}{_query(request)}")
+            return see_other(f"{services.origin(request)}{SIGN_IN}{_query(request)}")
         wanted = single(request, "request")
-        kept = "" if wanted is None else services.login_requests.keep(wanted)
+        kept = wanted or "" if wanted in (None, _FOR_DEVICE) else services.login_requests.keep(wanted)
         if kept is None:
             return _too_late(request)
         if await services.browser_session(request):
-            return _see_other(_after_sign_in(kept))
+            return see_other(_after_sign_in(kept))
         match services.provider:
             case RedirectProvider() as provider:
                 challenge = Challenge.new()
@@ -91,7 +94,7 @@ class SignInPages:
                     url = await provider.sign_in_url(challenge, self._oidc_callback_url(request))
                 except ProviderUnavailable as error:
                     return self._provider_down(request, error)
-                response = _see_other(url)
+                response = see_other(url)
                 services.cookies.set_flow(request, response, Flow(challenge, kept))
                 return response
             case PasswordProvider():
@@ -109,9 +112,9 @@ class SignInPages:
         browser_id = services.cookies.browser_id(request)
         sound = services.sealer.check_form_token(form.get("csrf", ""), "sign-in", browser_id)
         if not sound or not services.is_home(request) or not is_own_form(request, services.origin(request)):
-            return _foreign_form(request)
+            return foreign_form(request)
         kept = form.get("request", "")
-        if kept and services.login_requests.accept(kept) is None:
+        if kept not in ("", _FOR_DEVICE) and services.login_requests.accept(kept) is None:
             return _too_late(request)
         try:
             person = await provider.check_password(
@@ -158,7 +161,7 @@ class SignInPages:
             return _too_late(request)
         session = await services.browser_session(request)
         if session is None:
-            return _see_other(f"{SIGN_IN}?{urlencode({'request': wanted})}")
+            return see_other(f"{SIGN_IN}?{urlencode({'request': wanted})}")
         return page(
             "confirm.html",
             form_action=login_request.redirect.form_action,
@@ -175,12 +178,12 @@ class SignInPages:
         session = await services.browser_session(request)
         sound = session is not None and services.sealer.check_form_token(form.get("csrf", ""), "confirm", session.id)
         if session is None or not sound or not is_own_form(request, services.origin(request)):
-            return _foreign_form(request)
+            return foreign_form(request)
         login_request = services.login_requests.accept(form.get("request", ""))
         if login_request is None:
             return _too_late(request)
         code = services.login_requests.code(login_request, session.id)
-        return _see_other(f"{CALLBACK}?{urlencode({'code': code})}")
+        return see_other(f"{CALLBACK}?{urlencode({'code': code})}")
 
     async def callback(self, request: Request) -> Response:
         """Hand the token over. The code is good once, soon, and for the browser that confirmed."""
@@ -207,7 +210,7 @@ class SignInPages:
         session = Session(new_session_id(), person, now, now + lifetime, provider)
         await services.store.create(session)
         audit(request, "signed in", session)
-        response = _see_other(_after_sign_in(kept))
+        response = see_other(_after_sign_in(kept))
         services.cookies.set_session(response, session.id, lifetime)
         return response
 
@@ -235,10 +238,12 @@ class SignInPages:
 
 
 def _after_sign_in(kept: str) -> str:
+    if kept == _FOR_DEVICE:
+        return DEVICE
     return f"{CONFIRM}?{urlencode({'request': kept})}" if kept else HOME
 
 
-def _see_other(url: str) -> RedirectResponse:
+def see_other(url: str) -> RedirectResponse:
     return RedirectResponse(url, 303)
 
 
@@ -255,7 +260,7 @@ def _too_late(request: Request) -> Response:
     )
 
 
-def _foreign_form(request: Request) -> Response:
+def foreign_form(request: Request) -> Response:
     return error_page(
         request, 403, "That did not come from this page", "Go back, load the page again, and send the form once more."
     )

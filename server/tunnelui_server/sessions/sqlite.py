@@ -41,13 +41,14 @@ __all__ = ["SQLiteStore"]
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
 _SCHEMA: Final = (
     "CREATE TABLE sessions (id TEXT PRIMARY KEY, expires_at REAL NOT NULL, body BLOB NOT NULL, mac BLOB NOT NULL)"
     " WITHOUT ROWID",
     "CREATE INDEX sessions_expires_at ON sessions (expires_at)",
-    "CREATE TABLE claims (key TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE claims (key TEXT PRIMARY KEY, until REAL NOT NULL, value TEXT NOT NULL DEFAULT '') WITHOUT ROWID",
 )
+_FROM_1: Final = "ALTER TABLE claims ADD COLUMN value TEXT NOT NULL DEFAULT ''"
 _BUSY_TIMEOUT: Final = 5.0
 _MAX_ID: Final = 256
 _KEPT: Final = 10_000  # sessions in memory, a kilobyte or two each
@@ -176,15 +177,21 @@ class SQLiteStore:
         sessions = [session for row in await self._read(select) if (session := self._open_row(*row))]
         return sorted(sessions, key=lambda session: (session.issued_at, session.id))
 
-    async def claim(self, key: str, until: float) -> bool:
-        hashed = hashlib.sha256(key.encode()).hexdigest()
-
+    async def claim(self, key: str, until: float, value: str = "") -> bool:
         def insert() -> bool:
             self._purge()
-            query = "INSERT OR IGNORE INTO claims (key, until) VALUES (?, ?)"
-            return self._writer.execute(query, (hashed, until)).rowcount > 0
+            query = "INSERT OR IGNORE INTO claims (key, until, value) VALUES (?, ?, ?)"
+            return self._writer.execute(query, (_hashed(key), until, value)).rowcount > 0
 
         return await self._write(insert)
+
+    async def claimed(self, key: str) -> str | None:
+        def select() -> str | None:
+            query = "SELECT value FROM claims WHERE key = ? AND until > ?"
+            row = self._reader.execute(query, (_hashed(key), self._clock())).fetchone()
+            return None if row is None else str(row[0])
+
+        return await self._read(select)
 
     async def watch(self) -> AsyncIterator[None]:
         seen: int | None = None
@@ -251,6 +258,10 @@ class SQLiteStore:
         return session if self._clock() < session.expires_at else None
 
 
+def _hashed(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
 def _prepare_file(path: Path) -> None:
     """Make the file with mode 0600 in a folder that nobody else can write; refuse one that others may touch.
 
@@ -309,6 +320,9 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         if version == 0:
             for statement in _SCHEMA:
                 connection.execute(statement)
+        elif version == 1:
+            connection.execute(_FROM_1)
+        if version != _SCHEMA_VERSION:
             connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
     except BaseException:
         connection.execute("ROLLBACK")

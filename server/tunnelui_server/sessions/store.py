@@ -39,9 +39,13 @@ class SessionStore(Protocol):
         """Every live session, the oldest first."""
         ...
 
-    async def claim(self, key: str, until: float) -> bool:
+    async def claim(self, key: str, until: float, value: str = "") -> bool:
         """True for the first caller with *key* on any process before *until* (Unix seconds), False for every later one.
-        This is what makes a login state or code good for one use."""
+        This is what makes a login state or code good for one use. *value* is kept for `claimed`."""
+        ...
+
+    async def claimed(self, key: str) -> str | None:
+        """The value that the first `claim` of *key* left, until its time is over; None when nobody has claimed it."""
         ...
 
     def watch(self) -> AsyncIterator[None]:

@@ -324,3 +324,29 @@ def test_opening_a_store_imports_no_web_framework() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_claim_keeps_a_value_until_it_ends(store: SessionStore, path: Path) -> None:
+    assert await store.claimed("device") is None
+    assert await store.claim("device", time.time() + 60, "first")
+    assert not await store.claim("device", time.time() + 60, "second")
+    assert await store.claimed("device") == "first"
+    assert await store.claim("old", time.time() - 1, "gone")
+    assert await store.claimed("old") is None
+
+
+async def test_a_file_of_the_first_schema_is_carried_over(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    raw = sqlite3.connect(path)
+    raw.execute(
+        "CREATE TABLE sessions (id TEXT PRIMARY KEY, expires_at REAL NOT NULL, body BLOB, mac BLOB) WITHOUT ROWID"
+    )
+    raw.execute("CREATE TABLE claims (key TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID")
+    raw.execute("PRAGMA user_version = 1")
+    raw.commit()
+    raw.close()
+    store = await open_store("sqlite", path, shared_secret=SECRET)
+    assert await store.claim("device", time.time() + 60, "kept")
+    assert await store.claimed("device") == "kept"
+    await store.aclose()
