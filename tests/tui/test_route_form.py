@@ -33,7 +33,7 @@ async def test_a_destination_is_all_that_a_route_needs() -> None:
 async def test_every_field_reaches_the_route() -> None:
     async with drive() as driven:
         await driven.press("a")
-        for text in ("db:5432", "my db", "127.0.0.1:9000", "https://p.example", "corp", "a, b"):
+        for text in ("db:5432", "my db", "127.0.0.1:9000", "https://p.example", "corp", "a, b", "nc {host} {port}"):
             driven.app.focused.value = text  # type: ignore[union-attr]  # an Input has the focus
             await driven.press("tab")
         await driven.press("space", "ctrl+s")
@@ -42,6 +42,7 @@ async def test_every_field_reaches_the_route() -> None:
         route = tunnel.route
         assert (route.destination, route.listen, route.proxy_url) == ("db:5432", "127.0.0.1:9000", "https://p.example")
         assert (route.profile, route.tags, route.autostart) == ("corp", ("a", "b"), True)
+        assert route.command == "nc {host} {port}"
 
 
 async def test_mistakes_are_told_line_by_line_and_saving_goes_to_the_first() -> None:

@@ -20,6 +20,7 @@ from tunnelui.cli.selection import find_route
 from tunnelui.cli.stopping import SIGNALS
 from tunnelui.cli.telling import announce, tell_all
 from tunnelui.config.route import Route
+from tunnelui.config.services import service_of
 from tunnelui.engine.identities import Contexts
 from tunnelui.engine.local import LocalEngine
 from tunnelui.engine.model import State
@@ -35,19 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "environment_name", "run"]
 
-_SCHEMES: Final = {
-    22: "ssh",
-    80: "http",
-    443: "https",
-    1433: "mssql",
-    3306: "mysql",
-    3389: "rdp",
-    5432: "postgresql",
-    5672: "amqp",
-    6379: "redis",
-    9042: "cassandra",
-    27017: "mongodb",
-}
 _NOT_FOUND: Final = 127
 _NOT_RUNNABLE: Final = 126
 _SIGNALLED: Final = 128
@@ -136,9 +124,7 @@ def _routes(names: Sequence[str], arguments: argparse.Namespace, settings: Setti
 
 def _variables(route: Route, local: str, target: str) -> dict[str, str]:
     host, _, port = local.rpartition(":")
-    service = target.rpartition(":")[2]
-    scheme = _SCHEMES.get(int(service), "tcp") if service.isdecimal() else "tcp"
-    values = {"HOST": host.strip("[]"), "PORT": port, "URL": f"{scheme}://{local}"}
+    values = {"HOST": host.strip("[]"), "PORT": port, "URL": f"{service_of(target).scheme}://{local}"}
     own = environment_name(route.name)
     named = {f"TUNNELUI_{key}_{own}": value for key, value in values.items()} if own else {}
     return {**{f"TUNNELUI_{key}": value for key, value in values.items()}, **named}

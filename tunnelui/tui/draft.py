@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from tunnelui.config.profile import Profile
 from tunnelui.config.route import DEFAULT_PROFILE, Route
 from tunnelui.config.route_rules import check_route
+from tunnelui.config.services import service_of
 from tunnelui.engine.destinations import resolve_destination
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FIELDS", "Draft", "Verdict", "check_draft", "suggested_name"]
 
-FIELDS: Final = ("destination", "name", "listen", "proxy_url", "profile", "tags")
+FIELDS: Final = ("destination", "name", "listen", "proxy_url", "profile", "tags", "command")
 _VALID: Final = Route("name", "host.example:1")
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")
 
@@ -43,6 +44,7 @@ class Draft:
     proxy_url: str = ""
     profile: str = DEFAULT_PROFILE
     tags: str = ""
+    command: str = ""
     autostart: bool = False
 
     @classmethod
@@ -54,18 +56,21 @@ class Draft:
             proxy_url=route.proxy_url,
             profile=route.profile,
             tags=", ".join(route.tags),
+            command=route.command,
             autostart=route.autostart,
         )
 
-    def route(self) -> Route:
-        """Return the route, right or wrong."""
-        return Route(
+    def route(self, base: Route = _VALID) -> Route:
+        """Return the route, right or wrong; what has no field here is as in *base*."""
+        return replace(
+            base,
             name=self.name.strip(),
             destination=self.destination.strip(),
             listen=self.listen.strip(),
             profile=self.profile.strip() or DEFAULT_PROFILE,
             proxy_url=self.proxy_url.strip(),
             tags=tuple(tag.strip() for tag in self.tags.split(",") if tag.strip()),
+            command=self.command.strip(),
             autostart=self.autostart,
         )
 
@@ -96,6 +101,8 @@ def check_draft(
         verdicts["destination"], by_profile = _resolved(route, (profiles or {}).get(route.profile, ""))
         if by_profile:
             verdicts["proxy_url"] = Verdict("", f"{by_profile}, as the profile says")
+    if route.destination and not route.command and (usual := service_of(route.destination).client):
+        verdicts["command"] = Verdict("", f"{usual}, as usual for this port")
     if verdicts["listen"].mark != "bad":
         verdicts["listen"] = _listening(route, listens)
     return verdicts

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input
 
-from tunnelui.config.route import DEFAULT_PROFILE
+from tunnelui.config.route import DEFAULT_PROFILE, Route
 from tunnelui.engine.model import State
 from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import FORM
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.content import Content
 
-    from tunnelui.config.route import Route
-
 __all__ = ["RouteForm"]
 
 _LABELS = {
@@ -41,6 +39,7 @@ _LABELS = {
     "proxy_url": ("Proxy", "from the destination; or https://proxy.example"),
     "profile": ("Profile", "default"),
     "tags": ("Tags", "db, prod"),
+    "command": ("Program", "none; or my-client {host} {port}"),
 }
 _LONGEST_VERDICT = 3
 """Lines under a field that is wrong."""
@@ -50,17 +49,20 @@ _COLOURS = {"good": "$live", "bad": "$denied", "warn": "$auth", "": "$muted"}
 class RouteForm(TunnelScreen[str]):
     """Ends with the name of the route that was saved, or with nothing.
 
-    :param route: the one to change; without it a new one is made, of the *profile* at first.
+    :param route: the one to change; without it a new one is made, of the *profile* at first, or all *like* another one.
     """
 
     HELP_TITLE: ClassVar[str] = "Route form"
     BINDINGS: ClassVar[list[BindingType]] = [*FORM]
 
-    def __init__(self, route: Route | None = None, *, profile: str = DEFAULT_PROFILE) -> None:
+    def __init__(
+        self, route: Route | None = None, *, profile: str = DEFAULT_PROFILE, like: Route | None = None
+    ) -> None:
         super().__init__()
         self._route = route
-        self._start = Draft.of(route) if route else Draft(profile=profile)
-        self._named = route is not None
+        self._base = route or like or Route("", "", profile=profile)
+        self._start = Draft.of(self._base)
+        self._named = bool(route or like)
         self._problem = ""
         self._saving = False
 
@@ -82,7 +84,7 @@ class RouteForm(TunnelScreen[str]):
                 yield LineView(classes="label")
                 yield Tick("Start with tunnelui", self._start.autostart, id="autostart")
             yield LineView(id="problem")
-        yield LineView(id="command")
+        yield LineView(id="equivalent")
         yield Rule(glyphs)
         yield KeyFooter()
 
@@ -156,7 +158,7 @@ class RouteForm(TunnelScreen[str]):
         self.query_one("#problem", LineView).show(
             line("  ", (cut(safe(self._problem, 600), width - 4, glyphs.ellipsis), "$denied"))
         )
-        self.query_one("#command", LineView).show(*self._command_lines(draft, width))
+        self.query_one("#equivalent", LineView).show(*self._command_lines(draft, width))
 
     def _command_lines(self, draft: Draft, width: int) -> list[Content]:
         if not draft.destination.strip():
@@ -186,7 +188,7 @@ class RouteForm(TunnelScreen[str]):
                 return
         if not self._saving:
             self._saving = True
-            self.run_worker(self._save(draft.route()), exit_on_error=False)
+            self.run_worker(self._save(draft.route(self._base)), exit_on_error=False)
 
     async def _save(self, route: Route) -> None:
         try:
