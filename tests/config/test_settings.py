@@ -193,3 +193,12 @@ def test_an_unknown_profile_is_an_error_with_the_nearest_name(tmp_path: Path) ->
     assert caught.value.place == "profile"
     with pytest.raises(ConfigError, match="there is no profile “x”"):
         Settings().profile("x")
+
+
+def test_keys_are_read_as_written(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[keys]\n"copy.as" = "ctrl+o"\n')
+    assert load_settings(file).keys == {"copy.as": "ctrl+o"}
+    file.write_text('[keys]\n"copy.as" = 3\n')
+    with pytest.raises(ConfigError, match=r"config\.toml:2"):
+        load_settings(file)

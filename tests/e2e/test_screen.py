@@ -268,3 +268,25 @@ def test_the_agent_killed_under_the_screen_is_said_and_heals(screen_client: Clie
         assert terminal.exit_code == 0
         assert "tunnelui down --all stops it" in terminal.text
     socket.create_connection(("127.0.0.1", port), timeout=5).close()
+
+
+def test_a_program_gets_the_terminal_and_gives_it_back(screen_client: Client) -> None:
+    script = 'echo "here {host}:{port}"; trap "echo caught; exit 3" INT; read line; echo "got $line"; sleep 20'
+    done = screen_client.run("routes", "edit", "echo", "--command", f"sh -c '{script}'")
+    assert done.returncode == 0, done.stderr
+    with screen(screen_client, (80, 24)) as terminal:
+        terminal.wait_for("echo +off")
+        select(terminal, "echo")
+        terminal.keys("o")
+        terminal.wait_for(r"^here 127\.0\.0\.1:\d+")
+        terminal.type("hello\r")
+        terminal.wait_for(r"^got hello")
+        terminal.keys("C-c")
+        terminal.wait_for(r"\^Ccaught")
+        terminal.wait_for("It ended with status 3")
+        terminal.keys("Enter")
+        terminal.wait_for(r"^▌\S echo +ready")
+        terminal.wait_for("sh ended with status 3")
+        terminal.keys("q")
+        eventually(lambda: terminal.is_over, 15)
+        assert terminal.exit_code == 0

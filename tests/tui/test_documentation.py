@@ -13,13 +13,14 @@ from tunnelui.tui.glyphs import ASCII, UNICODE
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "tui.md").read_text(encoding="utf-8")
-NAMES = {"slash": "/", "question_mark": "?", "colon": ":", "escape": "esc"}
+NAMES = {"slash": "/", "question_mark": "?", "colon": ":", "escape": "esc", "asterisk": "*"}
 
 
 @pytest.mark.parametrize("binding", TABLE.values(), ids=lambda binding: binding.id)
 def test_every_key_is_documented(binding: object) -> None:
     for key in str(getattr(binding, "key", "")).split(","):
         assert f"`{NAMES.get(key, key)}`" in TEXT
+    assert f"`{getattr(binding, 'id', '')}`" in TEXT
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -30,7 +31,12 @@ def test_every_state_is_documented_with_its_signs(state: State) -> None:
 
 def test_every_variable_is_documented() -> None:
     source = "".join(path.read_text() for path in (ROOT / "tunnelui" / "tui").rglob("*.py"))
-    for name in set(re.findall(r"TUNNELUI_[A-Z]+", source)) - {"TUNNELUI_TOKEN_STORE", "TUNNELUI_SERVICE_ACCOUNT"}:
+    for name in set(re.findall(r"TUNNELUI_[A-Z]+", source)) - {
+        "TUNNELUI_TOKEN_STORE",
+        "TUNNELUI_SERVICE_ACCOUNT",
+        "TUNNELUI_HOST",
+        "TUNNELUI_PORT",
+    }:
         assert name in TEXT
 
 

@@ -31,11 +31,11 @@ async def test_every_screen_survives(index: int) -> None:
         await engine.tell(Event("x", NOW, text, level=text, route=text))
         await driven.settle()
         _check(driven, size)
-        for key in ("enter", "i", "e", "l", "d", "ctrl+p"):
+        for key in ("enter", "i", "e", "l", "d", "Y", "m", "c", "ctrl+p"):
             await driven.press(key)
             _check(driven, size)
             await driven.press("w" if key == "i" else "escape")
-            if key in "ed" and len(driven.app.screen_stack) > 1:
+            if key in "edc" and len(driven.app.screen_stack) > 1:
                 await driven.press("y")
         await driven.press("y")
         driven.engine.fail_with = RuntimeError(text)

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_for_saved(arguments)
     # Flags are for this run alone, and the agent's tunnels are everybody's.
     if not arguments.in_process and not arguments.given and has_agents():
-        return _leave_words(anyio.run(until_signal, _show_agent))
+        return _leave_words(anyio.run(until_signal, partial(_show_agent, settings)))
     return anyio.run(until_signal, partial(_show_routes, arguments, settings))
 
 
@@ -63,13 +63,13 @@ def need_terminal(hint: str) -> None:
 async def _show_routes(arguments: argparse.Namespace, settings: Settings) -> int:
     await check_tls_files(Contexts(), profile_from(arguments, settings))
     async with await saved_engine(arguments, settings) as engine:
-        return await show(engine)
+        return await show(engine, settings=settings)
 
 
-async def _show_agent() -> int:
+async def _show_agent(settings: Settings) -> int:
     """Draw the agent's tunnels; return how many stay up."""
     async with agent() as engine:
-        await show(engine, outlives=True)
+        await show(engine, settings=settings, outlives=True)
         try:
             return sum(tunnel.state is not State.OFF for tunnel in engine.snapshot().tunnels)
         except LocalError:
@@ -83,16 +83,21 @@ def _leave_words(up: int) -> int:
     return Exit.DONE
 
 
-async def show(engine: Engine, *, outlives: bool = False) -> int:
+async def show(engine: Engine, *, settings: Settings | None = None, outlives: bool = False) -> int:
     """Draw *engine* until the person leaves. Cancelled by a signal, it gives the terminal back as it was.
 
+    :param settings: whose keys are used.
     :param outlives: the tunnels stay up when the screen ends.
+    :raises ConfigError: a key of the settings can't be used.
     """
     from tunnelui.tui.app import TunnelApp
+    from tunnelui.tui.keymap import read_keymap
+
+    keymap = read_keymap(settings.keys, f"{settings.path}: [keys]") if settings else {}
 
     _give_size()
     threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()
-    app = TunnelApp(engine, config_path=str(config_dir()), outlives=outlives)
+    app = TunnelApp(engine, config_path=str(config_dir()), keymap=keymap, outlives=outlives)
     async with anyio.create_task_group() as tasks:
 
         async def leave_when_cancelled() -> None:

@@ -10,6 +10,9 @@
     proxy_url = "https://pomerium.corp.example.com"
     ca_file = "corp-ca.pem"            # relative to this file; ~ is the home folder
     sign_in_timeout = 300
+
+    [keys]                             # of the screen: an action's id, and its key
+    "copy.as" = "ctrl+o"
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["TOKEN_STORES", "Settings", "load_settings"]
 
 TOKEN_STORES: Final = ("keyring", "file", "memory")
-_TOP_LEVEL: Final = ("token_store", "notifications", "warm", "profiles")
+_TOP_LEVEL: Final = ("token_store", "notifications", "warm", "profiles", "keys")
 _MOST_WARM: Final = 4  # a proxy counts connections that ask for nothing against their address
 _KINDS: Final[Mapping[str, type]] = {
     entry.name: {"str": str, "bool": bool, "float": float}[str(entry.type)]
@@ -54,6 +57,7 @@ class Settings:
     """What ``config.toml`` says; without a file, the defaults.
 
     :param token_store: ``keyring``, ``file``, ``memory``, or ``None`` where nothing was said.
+    :param keys: ids of the screen's bindings, and other keys for them, as written.
     :param notifications: whether the agent tells on the desktop what needs a person.
     :param warm: connections that are kept ready for each proxy in use: 0 to 4.
     """
@@ -63,6 +67,7 @@ class Settings:
     path: Path | None = None
     warm: int = 1
     notifications: bool = False
+    keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def profile(self, name: str = DEFAULT_PROFILE) -> Profile:
         """Return the profile *name*; the default one exists even where no file speaks of it.
@@ -116,9 +121,13 @@ def load_settings(path: Path) -> Settings:
             place: KeyPath = ("profiles", name)
             if problems.value(place, table, dict):
                 profiles[name] = _read_profile(name, table, place, problems)
+    keys = file.values.get("keys", {})
+    if problems.value(("keys",), keys, dict):
+        for id, key in keys.items():
+            problems.value(("keys", id), key, str)
     problems.raise_if_any()
     _refuse_open_secrets(file, profiles)
-    return Settings(MappingProxyType(profiles), store, path, warm, notifications)
+    return Settings(MappingProxyType(profiles), store, path, warm, notifications, MappingProxyType(keys))
 
 
 def _read_profile(name: str, table: dict[str, Any], key: KeyPath, problems: Problems) -> Profile:

@@ -8,7 +8,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
 from textual.binding import Binding
 
 from tunnelui.errors import TunnelError
@@ -17,6 +17,7 @@ from tunnelui.tui.clipboard import copy_natively
 from tunnelui.tui.feed import Feed, sign_in_news
 from tunnelui.tui.glyphs import choose_glyphs
 from tunnelui.tui.host import Host
+from tunnelui.tui.palette import RouteCommands
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.help import HelpScreen, entries_of
 from tunnelui.tui.screens.question import Question
@@ -61,6 +62,7 @@ class TunnelApp(Host):
     TITLE = "tunnelui"
     BINDINGS: ClassVar[list[BindingType]] = [*APP]
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS = App.COMMANDS | {RouteCommands}
 
     def __init__(
         self,
@@ -206,7 +208,7 @@ class TunnelApp(Host):
         for active in screen.active_bindings.values():
             binding = active.binding
             group, point, _ = (binding.id or "").partition(".")
-            if point and group not in ("move", "filter") and binding.id not in seen:
+            if point and group not in ("move", "filter", "choice") and binding.id not in seen:
                 seen.add(binding.id)
                 words = binding.tooltip or binding.description
                 yield SystemCommand(

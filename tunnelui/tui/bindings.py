@@ -12,16 +12,17 @@ from textual.binding import Binding
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["APP", "BACK", "DETAIL", "FORM", "GROUPS", "LOG", "MOVE", "QUESTION", "ROUTES", "SIGN_IN", "TABLE"]
+__all__ = ["APP", "BACK", "CHOICE", "DETAIL", "FORM", "GROUPS", "LOG", "MOVE", "QUESTION", "ROUTES", "SIGN_IN", "TABLE"]
 
 GROUPS: Final[Mapping[str, str]] = {
     "move": "MOVE",
     "tunnel": "TUNNELS",
     "route": "ROUTES",
-    "copy": "COPY",
+    "copy": "COPY AND OPEN",
     "access": "ACCESS",
     "form": "FORM",
     "answer": "ANSWER",
+    "choice": "CHOICE",
     "log": "LOG",
     "app": "APP",
 }
@@ -51,7 +52,14 @@ ROUTES: Final = [
     _key("enter", "details", "details", "move.details", show=True, display="enter"),
     _key("y", "copy_local", "copy", "copy.local", show=True, full="local address"),
     _key("slash", "filter", "filter", "move.filter", show=True, display="/", full="filter"),
+    _key("Y", "copy_as", "copy as", "copy.as", full="copy as…"),
+    _key("o", "open_with", "open", "copy.open", full="run its program"),
     _key("a", "add", "add", "route.add", show=True, full="add"),
+    _key("c", "clone", "clone", "route.clone"),
+    _key("m", "mark", "mark", "tunnel.mark", full="mark, all shown"),
+    _key("asterisk", "mark_shown", "mark shown", "tunnel.mark_shown", display="*", full="mark, all shown"),
+    _key("X", "stop_all", "stop all", "tunnel.stop_all"),
+    _key("h", "hide_stopped", "hide stopped", "route.hide_stopped"),
     _key("r", "restart", "restart, retry", "tunnel.restart"),
     _key("i", "sign_in", "sign in", "access.sign_in"),
     _key("e", "edit", "edit", "route.edit", show=True, full="edit"),
@@ -69,6 +77,8 @@ DETAIL: Final = [
     _key("space", "start_stop", "start/stop", "tunnel.toggle", show=True),
     _key("r", "restart", "restart", "tunnel.restart", show=True, full="restart, retry"),
     _key("y", "copy_local", "copy", "copy.local", show=True, full="local address"),
+    _key("Y", "copy_as", "copy as", "copy.as", full="copy as…"),
+    _key("o", "open_with", "open", "copy.open", full="run its program"),
     _key("e", "edit", "edit", "route.edit", show=True, full="edit"),
     _key("i", "sign_in", "sign in", "access.sign_in", show=True),
     _key("l", "log", "log", "log.route", full="log, all logs"),
@@ -101,6 +111,11 @@ QUESTION: Final = [
     _key("left,right", "app.focus_next", "other button", "answer.other"),
 ]
 
+CHOICE: Final = [
+    _key("enter", "choose", "choose", "choice.take", show=True, display="enter"),
+    _key("escape", "close", "close", "choice.close", show=True, display="esc"),
+]
+
 LOG: Final = [
     _key("f", "follow", "follow", "log.follow", show=True),
     _key("a", "toggle_all", "one or all routes", "log.all", show=True),
@@ -123,5 +138,7 @@ def _by_id(*bindings: Binding) -> dict[str, Binding]:
     return table
 
 
-TABLE: Final[Mapping[str, Binding]] = _by_id(*MOVE, *ROUTES, *DETAIL, *SIGN_IN, *FORM, *LOG, *QUESTION, BACK, *APP)
+TABLE: Final[Mapping[str, Binding]] = _by_id(
+    *MOVE, *ROUTES, *DETAIL, *SIGN_IN, *FORM, *LOG, *QUESTION, *CHOICE, BACK, *APP
+)
 """Every binding by its id; where keys or screens share an id, the first one."""

@@ -21,11 +21,14 @@ class RouteFilter:
     """
 
     text: str = ""
+    hides_stopped: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.text.strip())
 
     def matches(self, tunnel: TunnelSnapshot) -> bool:
+        if self.hides_stopped and tunnel.state == "off":
+            return False
         return all(_matches(word, tunnel) for word in self.text.casefold().split())
 
 

@@ -38,6 +38,7 @@ class Glyphs:
 
     states: Mapping[State, str]
     bar: str
+    mark: str
     rule: str
     column: str
     separator: str
@@ -70,6 +71,7 @@ UNICODE: Final = Glyphs(
         State.ERROR: "▲",
     },
     bar="▌",
+    mark="›",
     rule="─",
     column="│",
     separator="│",
@@ -99,6 +101,7 @@ ASCII: Final = Glyphs(
         State.ERROR: "!",
     },
     bar=">",
+    mark="#",
     rule="-",
     column="|",
     separator="|",

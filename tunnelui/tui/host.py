@@ -12,7 +12,7 @@ from textual.app import App
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
     from typing import Any
 
     from tunnelui.engine.interface import Engine
@@ -34,6 +34,28 @@ class RouteVerbs(Protocol):
         ...
 
     def restart(self, tunnel: TunnelSnapshot | None) -> None: ...
+
+    def toggle_all(self, tunnels: Sequence[TunnelSnapshot]) -> None:
+        """Start those that are off; where all are on, stop them."""
+        ...
+
+    def restart_all(self, tunnels: Sequence[TunnelSnapshot]) -> None: ...
+
+    def stop_all(self) -> None:
+        """Stop every tunnel; asks when connections are live."""
+        ...
+
+    def copy_as(self, tunnel: TunnelSnapshot | None) -> None:
+        """Let the person choose a spelling of the local end, and copy it."""
+        ...
+
+    def open_with(self, tunnel: TunnelSnapshot | None) -> None:
+        """Start the tunnel if it is off, and run its client command on this terminal."""
+        ...
+
+    def clone(self, tunnel: TunnelSnapshot | None) -> None:
+        """Show a form that has everything of the route but its name and local address."""
+        ...
 
     def show_detail(self, tunnel: TunnelSnapshot) -> None: ...
 

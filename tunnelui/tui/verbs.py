@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import anyio
+from textual.app import SuspendNotSupported
 
 from tunnelui.config.route import DEFAULT_PROFILE
+from tunnelui.config.route_rules import free_name
 from tunnelui.engine.model import State
 from tunnelui.errors import TunnelError
+from tunnelui.tui.connect_as import client_command, ways_to_connect
+from tunnelui.tui.foreground import run_in_foreground
 from tunnelui.tui.rows import local_of
+from tunnelui.tui.screens.copy_as import CopyAs
 from tunnelui.tui.screens.detail import DetailScreen
 from tunnelui.tui.screens.log import LogScreen
 from tunnelui.tui.screens.question import Question
@@ -17,11 +26,16 @@ from tunnelui.tui.screens.sign_in import SignInScreen
 from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from tunnelui.config.route import Route
     from tunnelui.engine.model import TunnelSnapshot
+    from tunnelui.tui.connect_as import Way
     from tunnelui.tui.host import Host
 
 __all__ = ["Verbs"]
+
+_STARTING: Final = 100
 
 
 class Verbs:
@@ -55,6 +69,109 @@ class Verbs:
             self._app.say("No route is selected.", "warning")
         else:
             self._app.carry_out(self._app.engine.restart(tunnel.route.name))
+
+    def toggle_all(self, tunnels: Sequence[TunnelSnapshot]) -> None:
+        """Start those that are off; where all are on, stop them."""
+        engine = self._app.engine
+        off = [tunnel.route.name for tunnel in tunnels if tunnel.state is State.OFF]
+        if off:
+            self._for_each(off, engine.start, "Started")
+        else:
+            self._for_each([tunnel.route.name for tunnel in tunnels], engine.stop, "Stopped")
+
+    def restart_all(self, tunnels: Sequence[TunnelSnapshot]) -> None:
+        self._for_each([tunnel.route.name for tunnel in tunnels], self._app.engine.restart, "Restarted")
+
+    def stop_all(self) -> None:
+        """Stop every tunnel; asks when connections are live."""
+        up = [tunnel for tunnel in self._app.view.snapshot.tunnels if tunnel.state is not State.OFF]
+        names, live = [tunnel.route.name for tunnel in up], sum(tunnel.live for tunnel in up)
+        if not up:
+            self._app.say("Nothing is up.", "warning")
+        elif not live:
+            self._for_each(names, self._app.engine.stop, "Stopped")
+        else:
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    self._for_each(names, self._app.engine.stop, "Stopped")
+
+            title = "Stop the tunnel?" if len(up) == 1 else f"Stop all {len(up)} tunnels?"
+            text = "1 open connection is cut." if live == 1 else f"{live} open connections are cut."
+            self._app.push_screen(Question(title, text, yes="Stop", no="Keep"), answered)
+
+    def _for_each(self, names: Sequence[str], act: Callable[[str], Awaitable[None]], done: str) -> None:
+        """Do it to every one, whatever becomes of the others; say how many it was, and what went wrong first."""
+
+        async def all_of_them() -> None:
+            failed: list[TunnelError] = []
+            for name in names:
+                try:
+                    await act(name)
+                except TunnelError as error:
+                    failed.append(error)
+            count = len(names) - len(failed)
+            if failed:
+                self._app.say(f"{done} {count} of {len(names)}. First trouble: {safe(str(failed[0]), 200)}", "error")
+            else:
+                self._app.say(f"{done} 1 tunnel." if count == 1 else f"{done} {count} tunnels.")
+
+        self._app.carry_out(all_of_them())
+
+    def copy_as(self, tunnel: TunnelSnapshot | None) -> None:
+        """Let the person choose a spelling of the local end, and copy it."""
+        if tunnel is None:
+            self._app.say("No route is selected.", "warning")
+            return
+
+        def chosen(way: Way | None) -> None:
+            if way is not None:
+                self._app.carry_out(self._app.copy(way.text, f"the {way.title}"))
+
+        self._app.push_screen(CopyAs(tunnel.route.name, ways_to_connect(tunnel)), chosen)
+
+    def open_with(self, tunnel: TunnelSnapshot | None) -> None:
+        """Start the tunnel if it is off, and run its client command on this terminal."""
+        if tunnel is None:
+            self._app.say("No route is selected.", "warning")
+        else:
+            self._app.carry_out(self._open(tunnel))
+
+    async def _open(self, tunnel: TunnelSnapshot) -> None:
+        name = tunnel.route.name
+        if tunnel.state is State.OFF:
+            await self._app.engine.start(name)
+            for _ in range(_STARTING):  # an agent's news take a moment
+                tunnel = self._app.engine.snapshot().tunnel(name) or tunnel
+                if tunnel.local:
+                    break
+                await anyio.sleep(0.05)
+        words = client_command(tunnel)
+        if not words:
+            key = self._app.key_name("route.edit")
+            self._app.say(f"No program is known for this route: {key} edits it, and Program names one.", "warning")
+            return
+        try:
+            # What is drawn now would go into the other program's screen, and nothing takes it off the queue.
+            with self._app.batch_update(), self._app.suspend():
+                status = await anyio.to_thread.run_sync(run_in_foreground, words)
+        except SuspendNotSupported:
+            self._app.say(f"This terminal can't be lent. Run: {safe(shlex.join(words), 200)}", "warning")
+        except OSError as error:
+            self._app.say(f"{safe(words[0], 60)} can't be run: {error.strerror}. Is it installed?", "error")
+        else:
+            ended = f" with status {status}" if status else ""
+            self._app.say(f"{safe(words[0], 60)} ended{ended}.", "warning" if status else "information")
+            self._app.refresh(layout=True)
+
+    def clone(self, tunnel: TunnelSnapshot | None) -> None:
+        """Show a form that has everything of the route but its name and local address."""
+        if tunnel is None:
+            self._app.say("No route is selected.", "warning")
+            return
+        taken = [each.route.name for each in self._app.view.snapshot.tunnels]
+        copy = replace(tunnel.route, name=free_name(tunnel.route.name, taken), listen="", source="")
+        self._app.push_screen(RouteForm(like=copy), self._saved)
 
     def show_detail(self, tunnel: TunnelSnapshot) -> None:
         self._app.push_screen(DetailScreen(tunnel.route.name))

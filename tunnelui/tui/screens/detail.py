@@ -67,6 +67,12 @@ class DetailScreen(TunnelScreen[None]):
     async def action_copy_local(self) -> None:
         await self.tunnels.verbs.copy_local(self.tunnel)
 
+    def action_copy_as(self) -> None:
+        self.tunnels.verbs.copy_as(self.tunnel)
+
+    def action_open_with(self) -> None:
+        self.tunnels.verbs.open_with(self.tunnel)
+
     def action_edit(self) -> None:
         self.tunnels.verbs.edit(self.tunnel)
 

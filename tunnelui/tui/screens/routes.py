@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal
@@ -42,6 +43,13 @@ _NEED_A_ROUTE = frozenset(
         "start_stop",
         "details",
         "copy_local",
+        "copy_as",
+        "open_with",
+        "clone",
+        "mark",
+        "mark_shown",
+        "stop_all",
+        "hide_stopped",
         "filter",
         "edit",
         "delete",
@@ -140,10 +148,16 @@ class RoutesScreen(TunnelScreen[None]):
     def _show_strip(self, view: View, tunnel: TunnelSnapshot | None) -> None:
         strip = self.query_one(TroubleStrip)
         shown, total = self.routes.row_count, len(view.snapshot.tunnels)
-        title = ""
+        title = []
         if self._filter:
-            title = f"filter {safe(self._filter.text.strip(), 40)}  {shown} of {total}"
-        self.query_one("#strip-rule", Rule).show(title)
+            title.append(f"filter {safe(self._filter.text.strip(), 40)}")
+        if self._filter.hides_stopped:
+            title.append("stopped hidden")
+        if title:
+            title.append(f"{shown} of {total}")
+        if marked := len(self.routes.marked):
+            title.append(f"{marked} marked")
+        self.query_one("#strip-rule", Rule).show("  ".join(title))
         if view.trouble:
             strip.show_words(view.trouble, "The screen shows what was known last.")
         elif tunnel is not None:
@@ -152,6 +166,11 @@ class RoutesScreen(TunnelScreen[None]):
             strip.show_words(
                 f"No route fits “{safe(self._filter.text.strip(), 60)}”.",
                 f"{self.tunnels.key_name('move.back')} clears the filter.",
+            )
+        elif self._filter.hides_stopped and total:
+            strip.show_words(
+                "Every route is stopped, and stopped ones are hidden.",
+                f"{self.tunnels.key_name('route.hide_stopped')} shows them.",
             )
         else:
             strip.show_words("")
@@ -188,7 +207,7 @@ class RoutesScreen(TunnelScreen[None]):
         self._show_rules()
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
-        self._filter = RouteFilter(event.text)
+        self._filter = replace(self._filter, text=event.text)
         self.show_view(self.tunnels.view)
 
     def on_filter_bar_closed(self) -> None:
@@ -208,6 +227,9 @@ class RoutesScreen(TunnelScreen[None]):
     def action_back(self) -> None:
         if self.focused is not self.routes:
             self.routes.focus()
+        elif self.routes.marked:
+            self.routes.clear_marks()
+            self._show_selected()
         elif self._filter:
             self.query_one(FilterBar).clear()
         else:
@@ -225,10 +247,40 @@ class RoutesScreen(TunnelScreen[None]):
             self.tunnels.verbs.show_detail(self.selected)
 
     def action_start_stop(self) -> None:
-        self.tunnels.verbs.toggle(self.selected)
+        if marked := self.routes.marked:
+            self.tunnels.verbs.toggle_all(marked)
+        else:
+            self.tunnels.verbs.toggle(self.selected)
 
     def action_restart(self) -> None:
-        self.tunnels.verbs.restart(self.selected)
+        if marked := self.routes.marked:
+            self.tunnels.verbs.restart_all(marked)
+        else:
+            self.tunnels.verbs.restart(self.selected)
+
+    def action_stop_all(self) -> None:
+        self.tunnels.verbs.stop_all()
+
+    def action_mark(self) -> None:
+        self.routes.mark()
+        self._show_selected()
+
+    def action_mark_shown(self) -> None:
+        self.routes.mark_shown()
+        self._show_selected()
+
+    def action_hide_stopped(self) -> None:
+        self._filter = replace(self._filter, hides_stopped=not self._filter.hides_stopped)
+        self.show_view(self.tunnels.view)
+
+    def action_copy_as(self) -> None:
+        self.tunnels.verbs.copy_as(self.selected)
+
+    def action_open_with(self) -> None:
+        self.tunnels.verbs.open_with(self.selected)
+
+    def action_clone(self) -> None:
+        self.tunnels.verbs.clone(self.selected)
 
     async def action_copy_local(self) -> None:
         await self.tunnels.verbs.copy_local(self.selected)
@@ -271,6 +323,15 @@ class RoutesScreen(TunnelScreen[None]):
         self.show_view(self.tunnels.view)
         self.routes.rows_changed()
         self.routes.show_cursor_row()
+
+    def go_to(self, name: str) -> None:
+        """Put the cursor on the route *name*, though a filter may hide it."""
+        if name not in self.routes.names:
+            self._filter = RouteFilter()
+            self.query_one(FilterBar).clear()
+            self.show_view(self.tunnels.view)
+        self.select(name)
+        self.routes.focus()
 
     def select(self, name: str) -> None:
         """Put the cursor on the route *name*."""

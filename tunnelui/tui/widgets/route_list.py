@@ -29,6 +29,7 @@ class RouteList(RowList):
         super().__init__(id=id)
         self.glyphs = glyphs
         self.order = SortOrder()
+        self._marked: set[str] = set()
         self._totals = True
         self._tunnels: list[TunnelSnapshot] = []
         self._rows: list[RouteRow] = []
@@ -49,12 +50,34 @@ class RouteList(RowList):
         """The names of the routes, in the order of the screen."""
         return [tunnel.route.name for tunnel in self._tunnels]
 
+    @property
+    def marked(self) -> list[TunnelSnapshot]:
+        """The tunnels that are marked and shown."""
+        return [tunnel for tunnel in self._tunnels if tunnel.route.name in self._marked]
+
+    def mark(self) -> None:
+        """Mark the row under the cursor, or take its mark away, and go to the next one."""
+        if self.selected is not None:
+            self._marked ^= {self.selected.route.name}
+            self.rows_changed({self.cursor})
+            self.move_cursor(self.cursor + 1)
+
+    def mark_shown(self) -> None:
+        """Mark every row; take all marks away where every row has one."""
+        self._marked = set() if len(self.marked) == self.row_count else set(self.names)
+        self.rows_changed()
+
+    def clear_marks(self) -> None:
+        self._marked = set()
+        self.rows_changed()
+
     def show(self, tunnels: Sequence[TunnelSnapshot], now: float, wanted: RouteFilter) -> None:
         """Show the *tunnels* that *wanted* lets through; *now* is Unix time."""
         selected = self.selected
         before = self._rows
         self._tunnels = ordered((tunnel for tunnel in tunnels if wanted.matches(tunnel)), self.order)
         self._rows = [route_row(tunnel, now) for tunnel in self._tunnels]
+        self._marked &= {tunnel.route.name for tunnel in tunnels}
         profiles = len({tunnel.route.profile for tunnel in tunnels}) > 1
         names = self.names
         cursor = self.cursor
@@ -119,7 +142,8 @@ class RouteList(RowList):
         colour = f"${COLOURS[row.state]}"
         bar = (self.glyphs.bar, "$brand" if self.has_focus else "$faint") if selected else (" ", "")
         parts: list[tuple[str, str]] = [bar, (self.glyphs.state(row.state), colour)]
-        parts.append((" " * (LEAD - 2), ""))
+        marked = self._tunnels[index].route.name in self._marked
+        parts.append((self.glyphs.mark, "bold $brand") if marked else (" ", ""))
         x = LEAD
         for slot in layout.slots:
             text = row.cell(slot.column)

@@ -1,0 +1,68 @@
+"""A short list of things to choose from, each with a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.message import Message
+
+from tunnelui.tui.widgets.row_list import RowList
+from tunnelui.tui.words import fit, line, pad, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual import events
+    from textual.content import Content
+
+    from tunnelui.tui.connect_as import Way
+    from tunnelui.tui.glyphs import Glyphs
+
+__all__ = ["ChoiceList"]
+
+_TITLE = 12
+
+
+class ChoiceList(RowList):
+    """Key, title and text of each way; a click chooses."""
+
+    HEAD: ClassVar[int] = 0
+
+    class Chosen(Message):
+        """The way *index* was clicked."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    def __init__(self, glyphs: Glyphs, ways: Sequence[Way], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._glyphs = glyphs
+        self._ways = ways
+
+    @property
+    def row_count(self) -> int:
+        return len(self._ways)
+
+    def on_mount(self) -> None:
+        self.styles.height = len(self._ways)
+        self.rows_changed()
+
+    def head_line(self, width: int) -> Content:
+        return line("")
+
+    def row_line(self, index: int, width: int, *, selected: bool) -> Content:
+        way = self._ways[index]
+        room = max(1, width - _TITLE - 6)
+        return line(
+            (self._glyphs.bar, "$brand") if selected else (" ", ""),
+            (f" {way.key} ", "bold $brand"),
+            (pad(way.title, _TITLE), "$muted"),
+            (fit(safe(way.text, 400), room, self._glyphs.ellipsis, middle=True), "$ink"),
+        )
+
+    def on_click(self, event: events.Click) -> None:
+        index = event.y + self.scroll_offset.y
+        if index < self.row_count:
+            self.move_cursor(index)
+            self.post_message(self.Chosen(index))
