@@ -290,3 +290,25 @@ def test_a_program_gets_the_terminal_and_gives_it_back(screen_client: Client) ->
         terminal.keys("q")
         eventually(lambda: terminal.is_over, 15)
         assert terminal.exit_code == 0
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
+def test_the_way_to_a_service_is_tested_and_copied_in_another_spelling(
+    screen_client: Client, size: tuple[int, int]
+) -> None:
+    done = screen_client.run("routes", "add", "open", f"open.{DOMAIN}:7")
+    assert done.returncode == 0, done.stderr
+    with screen(screen_client, size) as terminal:
+        terminal.wait_for("open +off")
+        select(terminal, "open")
+        terminal.keys("T")
+        terminal.wait_for(r"The far side took a connection, after [\d.]+ m?s")
+        terminal.keys("Escape")
+        terminal.wait_gone("The far side")
+        start(terminal, "open")
+        terminal.keys("Y")
+        port = terminal.wait_for(r"export TUNNELUI_HOST=127\.0\.0\.1 TUNNELUI_PORT=(\d+)")[1]
+        terminal.keys("p")
+        terminal.wait_for(rf"Copied the port.*: {port}")
+        terminal.keys("q")
+        eventually(lambda: terminal.is_over, 15)

@@ -31,7 +31,7 @@ async def test_every_screen_survives(index: int) -> None:
         await engine.tell(Event("x", NOW, text, level=text, route=text))
         await driven.settle()
         _check(driven, size)
-        for key in ("enter", "i", "e", "l", "d", "Y", "m", "c", "ctrl+p"):
+        for key in ("enter", "i", "e", "l", "d", "Y", "T", "m", "c", "ctrl+p"):
             await driven.press(key)
             _check(driven, size)
             await driven.press("w" if key == "i" else "escape")

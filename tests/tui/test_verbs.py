@@ -13,6 +13,7 @@ from tests.support.tunnel_scenes import IDENTITY, every_state
 from tunnelui.engine.model import State
 from tunnelui.errors import LocalError
 from tunnelui.tui.screens.copy_as import CopyAs
+from tunnelui.tui.screens.probe import Probe
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.route_form import RouteForm
 from tunnelui.tui.screens.routes import RoutesScreen
@@ -187,3 +188,25 @@ async def test_the_palette_knows_every_route() -> None:
         await driven.settle()
         selected = driven.app.screen.query_one(RouteList).selected
         assert selected is not None and selected.route.name == "kafka-1"
+
+
+async def test_a_route_is_tested_and_every_stage_told() -> None:
+    async with drive() as driven:
+        await driven.press("j", "T")
+        assert driven.shows(Probe) and driven.engine.requests == [("probe", "grafana")]
+        assert "The far side took a connection, after 10 ms." in driven.text and "tls" in driven.text
+        await driven.press("T")
+        assert driven.engine.requests == [("probe", "grafana")] * 2
+        await driven.press("escape")
+        assert driven.shows(RoutesScreen)
+
+
+@pytest.mark.parametrize(
+    "error", [LocalError("no way there", hint="Take the other one."), RuntimeError("[/odd] fault")]
+)
+async def test_a_test_that_fails_says_why(error: Exception) -> None:
+    async with drive() as driven:
+        driven.engine.fail_with = error
+        await driven.press("j", "enter", "T")
+        assert driven.shows(Probe) and str(error) in driven.text
+        assert driven.app.is_running

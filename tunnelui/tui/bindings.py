@@ -12,7 +12,21 @@ from textual.binding import Binding
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["APP", "BACK", "CHOICE", "DETAIL", "FORM", "GROUPS", "LOG", "MOVE", "QUESTION", "ROUTES", "SIGN_IN", "TABLE"]
+__all__ = [
+    "APP",
+    "BACK",
+    "CHOICE",
+    "DETAIL",
+    "FORM",
+    "GROUPS",
+    "LOG",
+    "MOVE",
+    "PROBE",
+    "QUESTION",
+    "ROUTES",
+    "SIGN_IN",
+    "TABLE",
+]
 
 GROUPS: Final[Mapping[str, str]] = {
     "move": "MOVE",
@@ -52,6 +66,7 @@ ROUTES: Final = [
     _key("enter", "details", "details", "move.details", show=True, display="enter"),
     _key("y", "copy_local", "copy", "copy.local", show=True, full="local address"),
     _key("slash", "filter", "filter", "move.filter", show=True, display="/", full="filter"),
+    _key("T", "test", "test", "tunnel.test", full="test the way"),
     _key("Y", "copy_as", "copy as", "copy.as", full="copy as…"),
     _key("o", "open_with", "open", "copy.open", full="run its program"),
     _key("a", "add", "add", "route.add", show=True, full="add"),
@@ -77,6 +92,7 @@ DETAIL: Final = [
     _key("space", "start_stop", "start/stop", "tunnel.toggle", show=True),
     _key("r", "restart", "restart", "tunnel.restart", show=True, full="restart, retry"),
     _key("y", "copy_local", "copy", "copy.local", show=True, full="local address"),
+    _key("T", "test", "test", "tunnel.test", full="test the way"),
     _key("Y", "copy_as", "copy as", "copy.as", full="copy as…"),
     _key("o", "open_with", "open", "copy.open", full="run its program"),
     _key("e", "edit", "edit", "route.edit", show=True, full="edit"),
@@ -114,6 +130,11 @@ QUESTION: Final = [
 CHOICE: Final = [
     _key("enter", "choose", "choose", "choice.take", show=True, display="enter"),
     _key("escape", "close", "close", "choice.close", show=True, display="esc"),
+]
+
+PROBE: Final = [
+    _key("T", "again", "again", "tunnel.test", full="test the way"),
+    BACK,
 ]
 
 LOG: Final = [

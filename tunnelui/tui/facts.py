@@ -28,6 +28,7 @@ __all__ = [
     "problem_lines",
     "session_words",
     "stage_lines",
+    "stage_words",
     "traffic_lines",
 ]
 
@@ -151,7 +152,7 @@ def stage_lines(connection: ConnectionSnapshot | None, width: int, glyphs: Glyph
     if connection is None:
         return [line(("  No connection selected.", "$muted"))]
     timings = connection.timings
-    rows = _stage_words(timings, width)
+    rows = stage_words(timings, width)
     rows.append(_stage_bar(timings, width, glyphs))
     facts = [each for each in (safe(connection.cause), safe(connection.tls)) if each]
     if connection.request_id:
@@ -163,7 +164,8 @@ def stage_lines(connection: ConnectionSnapshot | None, width: int, glyphs: Glyph
     return rows
 
 
-def _stage_words(timings: StageTimings, width: int) -> list[Content]:
+def stage_words(timings: StageTimings, width: int) -> list[Content]:
+    """Each stage and its time, in as few rows as *width* cells allow."""
     rows: list[list[tuple[str, str]]] = [[]]
     used = 0
     gap = "  " if width < NARROW else "   "

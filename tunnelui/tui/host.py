@@ -45,6 +45,10 @@ class RouteVerbs(Protocol):
         """Stop every tunnel; asks when connections are live."""
         ...
 
+    def test(self, tunnel: TunnelSnapshot | None) -> None:
+        """Open one tunnel of the route and close it, and show how that went."""
+        ...
+
     def copy_as(self, tunnel: TunnelSnapshot | None) -> None:
         """Let the person choose a spelling of the local end, and copy it."""
         ...

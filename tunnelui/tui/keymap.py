@@ -9,7 +9,7 @@ from textual.keys import _character_to_key
 
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
-from tunnelui.tui.bindings import APP, BACK, CHOICE, DETAIL, FORM, LOG, MOVE, QUESTION, ROUTES, SIGN_IN, TABLE
+from tunnelui.tui.bindings import APP, BACK, CHOICE, DETAIL, FORM, LOG, MOVE, PROBE, QUESTION, ROUTES, SIGN_IN, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ _TOGETHER: Final[Mapping[str, tuple[Binding, ...]]] = {
     "the form": tuple(FORM),
     "a question": tuple(QUESTION),
     "a choice": tuple(CHOICE),
+    "a test": tuple(PROBE),
 }
 """Bindings that count at the same time."""
 

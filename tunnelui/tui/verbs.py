@@ -19,6 +19,7 @@ from tunnelui.tui.rows import local_of
 from tunnelui.tui.screens.copy_as import CopyAs
 from tunnelui.tui.screens.detail import DetailScreen
 from tunnelui.tui.screens.log import LogScreen
+from tunnelui.tui.screens.probe import Probe
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.route_form import RouteForm
 from tunnelui.tui.screens.routes import RoutesScreen
@@ -117,6 +118,13 @@ class Verbs:
                 self._app.say(f"{done} 1 tunnel." if count == 1 else f"{done} {count} tunnels.")
 
         self._app.carry_out(all_of_them())
+
+    def test(self, tunnel: TunnelSnapshot | None) -> None:
+        """Open one tunnel of the route and close it, and show how that went."""
+        if tunnel is None:
+            self._app.say("No route is selected.", "warning")
+        else:
+            self._app.push_screen(Probe(tunnel.route.name))
 
     def copy_as(self, tunnel: TunnelSnapshot | None) -> None:
         """Let the person choose a spelling of the local end, and copy it."""

@@ -67,6 +67,9 @@ class DetailScreen(TunnelScreen[None]):
     async def action_copy_local(self) -> None:
         await self.tunnels.verbs.copy_local(self.tunnel)
 
+    def action_test(self) -> None:
+        self.tunnels.verbs.test(self.tunnel)
+
     def action_copy_as(self) -> None:
         self.tunnels.verbs.copy_as(self.tunnel)
 

@@ -44,6 +44,7 @@ _NEED_A_ROUTE = frozenset(
         "details",
         "copy_local",
         "copy_as",
+        "test",
         "open_with",
         "clone",
         "mark",
@@ -272,6 +273,9 @@ class RoutesScreen(TunnelScreen[None]):
     def action_hide_stopped(self) -> None:
         self._filter = replace(self._filter, hides_stopped=not self._filter.hides_stopped)
         self.show_view(self.tunnels.view)
+
+    def action_test(self) -> None:
+        self.tunnels.verbs.test(self.selected)
 
     def action_copy_as(self) -> None:
         self.tunnels.verbs.copy_as(self.selected)
