@@ -92,7 +92,8 @@ class DevicePages:
     async def entered(self, request: Request) -> Response:
         """Show what a yes would mean."""
         services = self._services
-        form, session = await self._own_form(request, "device")
+        form = await read_form(request)
+        session = await self._own_session(request, form, "device")
         if session is None:
             return foreign_form(request)
         if wait := self._guesses.take(session.id, client_address(request)):
@@ -108,16 +109,18 @@ class DevicePages:
             code=_shown(code),
             place=waiting["a"],
             here="" if here == waiting["a"] else here,
-            csrf=services.sealer.form_token("device-answer", session.id),
+            csrf=services.sealer.form_token(_answer_form(code), session.id),
         )
 
     async def answered(self, request: Request) -> Response:
         """The person said yes or no. The first answer counts."""
         services = self._services
-        form, session = await self._own_form(request, "device-answer")
+        form = await read_form(request)
+        code = _typed(form.get("code", ""))
+        session = await self._own_session(request, form, _answer_form(code))
         if session is None:
             return foreign_form(request)
-        waiting = await self._waiting(_typed(form.get("code", "")))
+        waiting = await self._waiting(code)
         agreed = form.get("answer") == "yes"
         if waiting is None:
             return self._code_page(session, _WRONG, 400)
@@ -150,14 +153,13 @@ class DevicePages:
         audit(request, "token handed over", session, place="device")
         return JSONResponse({"access_token": services.signer.issue(session), "token_type": "Pomerium"})
 
-    async def _own_form(self, request: Request, name: str) -> tuple[dict[str, str], Session | None]:
-        """The form, and the session of the browser that got it from us; None when it is not from our page."""
+    async def _own_session(self, request: Request, form: dict[str, str], name: str) -> Session | None:
+        """The session of the browser that got the form *name* from us; None when it is not from our page."""
         services = self._services
-        form = await read_form(request)
         session = await services.browser_session(request) if services.config.device_login else None
         sound = session is not None and services.sealer.check_form_token(form.get("csrf", ""), name, session.id)
         own = services.is_home(request) and is_own_form(request, services.origin(request))
-        return form, session if sound and own else None
+        return session if sound and own else None
 
     async def _waiting(self, code: str) -> dict[str, Any] | None:
         """Who waits for *code*; None when nobody does, or it has been answered."""
@@ -178,6 +180,11 @@ def _request_key(code: str) -> str:
 
 def _answer_key(identifier: str) -> str:
     return f"device-answer/{identifier}"
+
+
+def _answer_form(code: str) -> str:
+    """The name of the form for this very code: codes are guessed where guesses are slowed down, and nowhere else."""
+    return f"device-answer/{code}"
 
 
 def _shown(code: str) -> str:

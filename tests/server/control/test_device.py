@@ -130,6 +130,16 @@ async def test_guesses_are_slowed_down(control: Control) -> None:
         assert answers == [400] * 5 + [429]
 
 
+async def test_the_page_of_one_code_answers_no_other(control: Control) -> None:
+    async with control.client() as program, control.browser() as browser:
+        mine, other = await begin(program), await begin(program)
+        await enter_password(browser)
+        page = await enter(browser, mine["user_code"])
+        form = {"csrf": hidden(page.text, "csrf"), "code": other["user_code"], "answer": "yes"}
+        assert (await browser.post(ANSWER, data=form)).status_code == 403
+        assert await poll(program, other) == (400, "authorization_pending")
+
+
 async def test_codes_are_rationed_by_address(control: Control) -> None:
     async with control.client() as program:
         answers = [await program.post(CODE, data={}) for _ in range(21)]
