@@ -61,7 +61,6 @@ async def serving(bench: Bench) -> AsyncIterator[AgentServer]:
         server = AgentServer(bench.engine, tasks, config="", on_change=keep)
         listeners = open_listener(UnixListen(str(socket_path(folder))))
         tasks.start_soon(server.serve, listeners)
-        tasks.start_soon(server.keep_history)
         await anyio.sleep(0)
         try:
             yield server

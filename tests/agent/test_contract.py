@@ -228,6 +228,41 @@ async def test_probe_says_how_long_a_tunnel_took(contract: Contract) -> None:
     assert caught.value.hint
 
 
+async def test_one_connection_is_closed_and_the_others_go_on(contract: Contract) -> None:
+    first = await contract.open()
+    (one,) = contract.tunnel().connections
+    second = await contract.open()
+    await contract.engine.close_connection("db", one.id)
+    assert await first.is_reset()
+    first.close()
+    await second.send(b"y")
+    assert await second.read() == b"y"
+    await contract.until(lambda: contract.tunnel().live == 1)
+    (closed,) = (each for each in contract.tunnel().connections if each.id == one.id)
+    assert closed.cause == "closed on request"
+    await contract.engine.close_connection("db", one.id)
+    await contract.engine.close_connection("db", 987_654)
+    await second.send(b"z")
+    assert await second.read() == b"z"
+    second.close()
+    with pytest.raises(ConfigError) as caught:
+        await contract.engine.close_connection("no", one.id)
+    assert caught.value.code == "no_such_route"
+
+
+async def test_what_happened_before_is_remembered(contract: Contract) -> None:
+    await contract.engine.add_route(Route("web", contract.proxy.destination("web.example.com:80")))
+    await contract.engine.start("web")
+    with await contract.open():
+        pass
+    await contract.until(lambda: contract.of("closed"))
+    told = await contract.engine.history()
+    assert [event.at for event in told] == sorted(event.at for event in told)
+    assert {"listening", "accepted", "open", "closed"} <= {event.kind for event in told}
+    assert {event.route for event in await contract.engine.history("web")} == {"web"}
+    assert await contract.engine.history("no such") == ()
+
+
 async def test_a_sign_in_shows_and_serves_who_waits(contract: Contract) -> None:
     contract.proxy.tokens = {"good.token.here"}
     await contract.engine.start("db")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.support.connect_proxy import ConnectProxy
     from tests.support.engine_bench import Bench
     from tests.support.pki import Pki
+    from tunnelui.engine.connection import Connection
 
 
 def keepalive(sock: socket.socket) -> tuple[int, ...]:
@@ -56,6 +57,10 @@ def test_what_is_ours_and_whence_packets_go() -> None:
     assert vigil_module._source_to("127.0.0.1") == "127.0.0.1"
 
 
+def connections_of(bench: Bench) -> list[Connection]:
+    return [connection for tunnel in bench.engine._tunnels.values() for connection in tunnel.connections]
+
+
 async def test_after_a_jump_connections_are_asked_and_go_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vigil_module, "_RELAX", 0.3)
     now = 0.0
@@ -63,11 +68,11 @@ async def test_after_a_jump_connections_are_asked_and_go_on(bench: Bench, monkey
     with Local(await bench.start()) as program:
         await program.send(b"x")
         await program.read()
-        (connection,) = bench.engine._connections()
+        (connection,) = connections_of(bench)
         sock = connection.far_socket
         assert sock is not None
         usual = keepalive(sock)
-        watch = Vigil(bench.engine._connections, lost.append, clock=lambda: now, tick=0.05)
+        watch = Vigil(lambda: connections_of(bench), lost.append, clock=lambda: now, tick=0.05)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch.run)
             await anyio.sleep(0.1)
@@ -102,7 +107,7 @@ async def test_another_way_to_the_proxy_asks_once(bench: Bench, monkeypatch: pyt
     with Local(await bench.start()) as program:
         await program.send(b"x")
         await program.read()
-        watch = Vigil(bench.engine._connections, lambda lost: None, tick=0.02)
+        watch = Vigil(lambda: connections_of(bench), lambda lost: None, tick=0.02)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch.run)
             await anyio.sleep(0.1)

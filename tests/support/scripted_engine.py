@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from tunnelui.engine.model import (
+    ConnectionState,
     EngineSnapshot,
     Event,
     IdentitySnapshot,
@@ -50,6 +51,7 @@ class ScriptedEngine:
         )
         self.now = 1_790_000_000.0
         self.closed = False
+        self.past: list[Event] = []
         self._readers: list[MemoryObjectSendStream[Event]] = []
 
     # What tests do.
@@ -92,6 +94,9 @@ class ScriptedEngine:
             finally:
                 self._readers.remove(send)
 
+    async def history(self, route: str = "") -> tuple[Event, ...]:
+        return tuple(event for event in self.past if not route or event.route == route)
+
     async def start(self, name: str, *, any_port: bool = False) -> None:
         self._asked("start", name)
         self.change(name, state=State.READY, local=self._tunnel(name).route.listen or "127.0.0.1:40100")
@@ -107,6 +112,17 @@ class ScriptedEngine:
     async def probe(self, name: str) -> StageTimings:
         self._asked("probe", name)
         return StageTimings(connect=0.01)
+
+    async def close_connection(self, name: str, connection: int) -> None:
+        self._asked("close_connection", name, str(connection))
+        tunnel = self._tunnel(name)
+        left = tuple(
+            replace(one, state=ConnectionState.CLOSED, closed_at=self.now, cause="closed on request")
+            if one.id == connection
+            else one
+            for one in tunnel.connections
+        )
+        self.change(name, connections=left, live=sum(one.state is ConnectionState.OPEN for one in left))
 
     async def sign_in(self, profile: str, proxy: str) -> None:
         self._asked("sign_in", profile, proxy)

@@ -20,7 +20,7 @@ from tunnelui.text import clean
 from tunnelui.transport.stdio import StdioEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
     from anyio.abc import TaskGroup
 
@@ -42,10 +42,6 @@ class Server(Protocol):
     started_at: float
     clients: int
 
-    @property
-    def history(self) -> Iterable[Event]:
-        """The newest events, oldest first."""
-
     async def changed(self) -> None:
         """A tunnel may have been started or stopped."""
 
@@ -63,6 +59,9 @@ class Calls:
             "stop": lambda given: self._changing(self._engine.stop(_get(str, given, "name"))),
             "restart": lambda given: self._changing(self._engine.restart(_get(str, given, "name"))),
             "probe": lambda given: self._engine.probe(_get(str, given, "name")),
+            "close_connection": lambda given: self._engine.close_connection(
+                _get(str, given, "name"), _get(int, given, "connection")
+            ),
             "sign_in": lambda given: self._engine.sign_in(*_identity(given)),
             "cancel_sign_in": lambda given: self._engine.cancel_sign_in(*_identity(given)),
             "refresh_identity": lambda given: self._engine.refresh_identity(*_identity(given)),
@@ -74,7 +73,7 @@ class Calls:
             ),
             "remove_route": lambda given: self._changing(self._engine.remove_route(_get(str, given, "name"))),
             "reload": lambda given: self._changing(self._engine.reload()),
-            "history": self._history,
+            "history": lambda given: self._engine.history(str(given.get("route") or "")),
             "status": self._status,
             "end": self._end,
             "retire": self._retire,
@@ -157,11 +156,6 @@ class Calls:
             await work
         finally:
             await self._server.changed()
-
-    async def _history(self, given: dict[str, Any]) -> list[Event]:
-        """The events that are remembered, of one route (``route``) or of all."""
-        route = str(given.get("route") or "")
-        return [event for event in self._server.history if not route or event.route == route]
 
     async def _status(self, _: dict[str, Any]) -> dict[str, Any]:
         tunnels = self._engine.snapshot().tunnels

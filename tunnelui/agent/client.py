@@ -135,6 +135,9 @@ class AgentClient:
     def events(self) -> EventReader:
         return self._hub.subscribe()
 
+    async def history(self, route: str = "") -> tuple[Event, ...]:
+        return decode(tuple[Event, ...], await self.call("history", route=route))
+
     async def start(self, name: str, *, any_port: bool = False) -> None:
         await self.call("start", name=name, any_port=any_port)
 
@@ -146,6 +149,9 @@ class AgentClient:
 
     async def probe(self, name: str) -> StageTimings:
         return decode(StageTimings, await self.call("probe", name=name))
+
+    async def close_connection(self, name: str, connection: int) -> None:
+        await self.call("close_connection", name=name, connection=connection)
 
     async def sign_in(self, profile: str, proxy: str) -> None:
         await self.call("sign_in", profile=profile, proxy=proxy)
@@ -173,10 +179,6 @@ class AgentClient:
         self._group.cancel_scope.cancel()
 
     # Beyond the interface.
-
-    async def history(self, route: str = "") -> tuple[Event, ...]:
-        """Return what the agent remembers of *route*, or of all, oldest first."""
-        return decode(tuple[Event, ...], await self.call("history", route=route))
 
     async def call(self, request: str, /, **given: Any) -> Any:
         """Ask the agent and return its answer.

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import time
-from collections import deque
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from tunnelui.engine.hub import EventReader
     from tunnelui.engine.local import LocalEngine
-    from tunnelui.engine.model import EngineSnapshot, Event
+    from tunnelui.engine.model import EngineSnapshot
 
 __all__ = ["AgentServer"]
 
@@ -39,16 +38,12 @@ _TICK: Final = 0.5
 """Seconds between two looks for byte counters that have moved."""
 _GATHER: Final = 0.02
 """Seconds in which events that come close together are gathered, so that a burst costs one look."""
-_KEPT: Final = 5000
 _HELLO: Final = 10.0
 _LAST: Final = ("end", "retire")
 
 
 class AgentServer:
-    """Serves *engine* to the programs that connect.
-
-    :ivar history: the newest events of all routes, oldest first.
-    """
+    """Serves *engine* to the programs that connect."""
 
     def __init__(
         self, engine: LocalEngine, group: TaskGroup, *, config: str, on_change: Callable[[], Awaitable[None]]
@@ -61,7 +56,6 @@ class AgentServer:
         self.engine = engine
         self.group = group
         self.started_at = time.time()
-        self.history: deque[Event] = deque(maxlen=_KEPT)
         self.ending = anyio.Event()
         self.retiring = False
         self.clients = 0
@@ -83,11 +77,6 @@ class AgentServer:
                 clients.start_soon(self._serve, sock)
 
             await accept_loop(listeners, take)
-
-    async def keep_history(self) -> None:
-        """Remember what happens, until the engine ends."""
-        async for event in self.engine.events():
-            self.history.append(event)
 
     def end(self, *, retiring: bool = False) -> None:
         """Ask for the end of the agent; *retiring* lets open connections go on without it."""

@@ -70,7 +70,6 @@ async def serve(
     async with engine, anyio.create_task_group() as tasks:
         keeper = _Keeper(engine, up)
         server = AgentServer(engine, tasks, config=config, on_change=keeper.keep)
-        tasks.start_soon(server.keep_history)
         await keeper.restore()
         path = socket_path(folder)
         listeners = open_listener(UnixListen(str(path)))

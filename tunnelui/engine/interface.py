@@ -30,6 +30,10 @@ class Engine(Protocol):
         """Yield what happens from now on. A reader that falls behind by 1,000 events misses the oldest of them."""
         ...
 
+    async def history(self, route: str = "") -> tuple[Event, ...]:
+        """Return what is remembered of the events so far, of one route or of all, oldest first."""
+        ...
+
     async def start(self, name: str, *, any_port: bool = False) -> None:
         """Open the local listener of a route. No effect when it is open.
 
@@ -51,6 +55,10 @@ class Engine(Protocol):
 
         :raises tunnelui.errors.TunnelError: why there is no tunnel, whatever it is.
         """
+        ...
+
+    async def close_connection(self, name: str, connection: int) -> None:
+        """Cut one connection of a route, by its number: both sides see a reset. No effect when it is over."""
         ...
 
     async def sign_in(self, profile: str, proxy: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -14,11 +13,13 @@ from tunnelui.config.routes import RouteFile
 from tunnelui.engine.backoff import CONNECT_RETRIES, NO_RETRIES, PORT_BACKOFF, Backoff, RetryRule
 from tunnelui.engine.connector import Connector
 from tunnelui.engine.destinations import resolve_destination
+from tunnelui.engine.history import History
 from tunnelui.engine.hub import EventHub
 from tunnelui.engine.identities import Contexts, Identities, service_account_of
-from tunnelui.engine.model import EngineSnapshot, Event, ProfileSnapshot
+from tunnelui.engine.model import EngineSnapshot, ProfileSnapshot
 from tunnelui.engine.probe import probe
 from tunnelui.engine.reach import DEADLINES, Deadlines, Stages, reach
+from tunnelui.engine.report import trouble, woke
 from tunnelui.engine.tunnel import Tunnel
 from tunnelui.engine.vigil import Vigil
 from tunnelui.engine.warm import WarmPool
@@ -41,9 +42,8 @@ if TYPE_CHECKING:
     from tunnelui.config.route import Route
     from tunnelui.config.settings import Settings
     from tunnelui.config.state_file import PortMemory
-    from tunnelui.engine.connection import Connection
     from tunnelui.engine.hub import EventReader
-    from tunnelui.engine.model import StageTimings
+    from tunnelui.engine.model import Event, StageTimings
     from tunnelui.transport.dial import Resolver
     from tunnelui.transport.endpoint import SocketEndpoint
     from tunnelui.wire.destination import Destination, ProxyOrigin
@@ -121,6 +121,7 @@ class LocalEngine:
         self._warm: dict[tuple[Profile, ProxyOrigin], WarmPool] = {}
         self._routes_lock = anyio.Lock()
         self._hub = EventHub()
+        self._history = History()
         self._ids = itertools.count(1)
         self._version = 0
         self._bytes = 0
@@ -149,7 +150,9 @@ class LocalEngine:
             interactive=self._interactive,
             announce=self._announce,
         )
-        self.group.start_soon(Vigil(self._connections, self._on_wake).run)
+        self.group.start_soon(
+            Vigil(lambda: [one for tunnel in self._tunnels.values() for one in tunnel.connections], self._on_wake).run
+        )
         for route in routes:
             self._add(route)
         if self._autostart:
@@ -185,6 +188,9 @@ class LocalEngine:
     def events(self) -> EventReader:
         return self._hub.subscribe()
 
+    async def history(self, route: str = "") -> tuple[Event, ...]:
+        return self._history.of(route)
+
     async def start(self, name: str, *, any_port: bool = False) -> None:
         await self._tunnel(name).start(any_port=any_port)
 
@@ -197,6 +203,9 @@ class LocalEngine:
 
     async def probe(self, name: str) -> StageTimings:
         return await probe(self.connector(self._tunnel(name).route, retries=NO_RETRIES))
+
+    async def close_connection(self, name: str, connection: int) -> None:
+        await self._tunnel(name).close_connection(connection)
 
     async def sign_in(self, profile: str, proxy: str) -> None:
         await self._credentials(profile, proxy).begin()
@@ -249,9 +258,7 @@ class LocalEngine:
     # Beyond the interface.
 
     async def drain(self, grace: float) -> None:
-        """Stop listening everywhere at once, and return when the last open connection is over: by itself within *grace*
-        seconds, else cut. A second call, while the first one waits, cuts at once.
-        """
+        """Stop listening, and return when all is over: within *grace* seconds, or cut then, or by a second call."""
         await self._stop_all(0.0 if self._draining else grace)
 
     async def reload(self) -> None:
@@ -299,6 +306,7 @@ class LocalEngine:
 
     def publish(self, event: Event) -> None:
         self._version += 1
+        self._history.add(event)
         self._hub.publish(event)
 
     # Inside.
@@ -316,7 +324,7 @@ class LocalEngine:
             profile = self._settings.profile(route.profile)
             await self._identities.get(profile, resolve_destination(route, profile).proxy).current()
         except TunnelError as error:
-            self.publish(Event("note", time.time(), str(error), "warning", route.name, data={"code": error.code}))
+            self.publish(trouble(error, route.name))
 
     def _warm_pool(self, profile: Profile, proxy: ProxyOrigin) -> WarmPool | None:
         """The one pool of *profile* and *proxy*: their connections look alike to the proxy until a token is sent."""
@@ -337,14 +345,10 @@ class LocalEngine:
             if tunnel.route.profile == key.profile and tunnel.proxy == key.proxy:
                 tunnel.signed_in()
 
-    def _connections(self) -> list[Connection]:
-        return [connection for tunnel in self._tunnels.values() for connection in tunnel.connections]
-
     def _on_wake(self, lost: float) -> None:
         for pool in self._warm.values():
             pool.clear()
-        message = f"everything stood still for {lost:.0f} s; open connections are checked"
-        self.publish(Event("note", time.time(), message, data={"code": "woke", "seconds": round(lost, 1)}))
+        self.publish(woke(lost))
 
     def _tunnel(self, name: str) -> Tunnel:
         try:

@@ -6,14 +6,14 @@ import time
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
-from tunnelui.engine.model import StageTimings
+from tunnelui.engine.model import Event, StageTimings
 from tunnelui.errors import ConfigError, PeerError
 
 if TYPE_CHECKING:
     from tunnelui.engine.connection import Connection
     from tunnelui.errors import TunnelError
 
-__all__ = ["connection_facts", "ended_message", "error_facts", "opened_message"]
+__all__ = ["connection_facts", "ended_message", "error_facts", "opened_message", "trouble", "woke"]
 
 _STAGES: Final = tuple(field.name for field in fields(StageTimings))
 
@@ -63,3 +63,14 @@ def ended_message(connection: Connection) -> str:
     seconds = (connection.closed_at or time.time()) - connection.opened_at
     who = f"{connection.peer} closed" if connection.peer else "closed"
     return f"{who} after {seconds:.1f} s, in {connection.bytes_in} out {connection.bytes_out} bytes: {connection.cause}"
+
+
+def woke(lost: float) -> Event:
+    """Return what is said after *lost* seconds in which everything stood still."""
+    message = f"everything stood still for {lost:.0f} s; open connections are checked"
+    return Event("note", time.time(), message, data={"code": "woke", "seconds": round(lost, 1)})
+
+
+def trouble(error: TunnelError, route: str) -> Event:
+    """Return a note that *route* has an *error* that stops nothing."""
+    return Event("note", time.time(), str(error), "warning", route, data={"code": error.code})

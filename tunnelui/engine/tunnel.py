@@ -169,6 +169,11 @@ class Tunnel:
                     await connection.done.wait()
         await self._cut(doomed, "stopped")
 
+    async def close_connection(self, number: int) -> None:
+        """Cut the connection with this *number*, if it is open still."""
+        if connection := self._connections.get(number):
+            await self._cut((connection,), "closed on request")
+
     async def change_route(self, route: Route) -> None:
         """Take *route* over. A running tunnel starts again when an address, the profile or the proxy is another."""
         if _way(route) == _way(self.route):

@@ -1,0 +1,49 @@
+"""What is remembered of what happened: so much that a flood of good news doesn't wash the bad news away."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tunnelui.engine.model import Event
+
+__all__ = ["History"]
+
+_KEPT: Final = 5000
+_KEPT_TROUBLE: Final = 1000
+_TROUBLE: Final = frozenset({"warning", "error"})
+
+
+class History:
+    """The newest events, oldest first: 5,000 that are harmless, and beside them 1,000 warnings and errors.
+
+    A busy tunnel gives hundreds of events a second. With one bound for all of them, the error that somebody looks for
+    would be gone within seconds.
+    """
+
+    def __init__(self, kept: int = _KEPT, kept_trouble: int = _KEPT_TROUBLE) -> None:
+        self._numbers = itertools.count()
+        self._harmless: deque[tuple[int, Event]] = deque(maxlen=kept)
+        self._trouble: deque[tuple[int, Event]] = deque(maxlen=kept_trouble)
+
+    def add(self, event: Event) -> None:
+        """Remember *event*; one of its kind is forgotten where there are too many."""
+        kept = self._trouble if event.level in _TROUBLE else self._harmless
+        kept.append((next(self._numbers), event))
+
+    def __len__(self) -> int:
+        return len(self._harmless) + len(self._trouble)
+
+    def __iter__(self) -> Iterator[Event]:
+        for _, event in heapq.merge(self._harmless, self._trouble, key=itemgetter(0)):
+            yield event
+
+    def of(self, route: str) -> tuple[Event, ...]:
+        """Return the events of *route*, or all of them when it is empty."""
+        return tuple(event for event in self if not route or event.route == route)
