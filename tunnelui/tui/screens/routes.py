@@ -11,7 +11,7 @@ from textual.widgets import Input
 from tunnelui.tui.bindings import ROUTES
 from tunnelui.tui.filtering import RouteFilter
 from tunnelui.tui.rows import Column, SortOrder
-from tunnelui.tui.screens.base import TunnelScreen
+from tunnelui.tui.screens.route_actions import RouteActions
 from tunnelui.tui.widgets.detail_panel import DetailPanel
 from tunnelui.tui.widgets.event_log import EventLog
 from tunnelui.tui.widgets.filter_bar import FilterBar
@@ -63,7 +63,7 @@ _NEED_A_ROUTE = frozenset(
 )
 
 
-class RoutesScreen(TunnelScreen[None]):
+class RoutesScreen(RouteActions):
     """List, strip and footer; from 100x30 on the detail and the log stand beside the list."""
 
     HELP_TITLE: ClassVar[str] = "Routes"
@@ -107,6 +107,10 @@ class RoutesScreen(TunnelScreen[None]):
     @property
     def selected(self) -> TunnelSnapshot | None:
         return self.routes.selected
+
+    @property
+    def marked(self) -> list[TunnelSnapshot]:
+        return self.routes.marked
 
     @property
     def has_panes(self) -> bool:
@@ -243,25 +247,6 @@ class RoutesScreen(TunnelScreen[None]):
         index = panes.index(self.focused) if self.focused in panes else -1
         panes[(index + 1) % len(panes)].focus()
 
-    def action_details(self) -> None:
-        if self.selected is not None:
-            self.tunnels.verbs.show_detail(self.selected)
-
-    def action_start_stop(self) -> None:
-        if marked := self.routes.marked:
-            self.tunnels.verbs.toggle_all(marked)
-        else:
-            self.tunnels.verbs.toggle(self.selected)
-
-    def action_restart(self) -> None:
-        if marked := self.routes.marked:
-            self.tunnels.verbs.restart_all(marked)
-        else:
-            self.tunnels.verbs.restart(self.selected)
-
-    def action_stop_all(self) -> None:
-        self.tunnels.verbs.stop_all()
-
     def action_mark(self) -> None:
         self.routes.mark()
         self._show_selected()
@@ -273,43 +258,6 @@ class RoutesScreen(TunnelScreen[None]):
     def action_hide_stopped(self) -> None:
         self._filter = replace(self._filter, hides_stopped=not self._filter.hides_stopped)
         self.show_view(self.tunnels.view)
-
-    def action_test(self) -> None:
-        self.tunnels.verbs.test(self.selected)
-
-    def action_copy_as(self) -> None:
-        self.tunnels.verbs.copy_as(self.selected)
-
-    def action_open_with(self) -> None:
-        self.tunnels.verbs.open_with(self.selected)
-
-    def action_clone(self) -> None:
-        self.tunnels.verbs.clone(self.selected)
-
-    async def action_copy_local(self) -> None:
-        await self.tunnels.verbs.copy_local(self.selected)
-
-    def action_add(self) -> None:
-        self.tunnels.verbs.add(self.selected)
-
-    def action_edit(self) -> None:
-        self.tunnels.verbs.edit(self.selected)
-
-    def action_delete(self) -> None:
-        self.tunnels.verbs.delete(self.selected)
-
-    def action_undo(self) -> None:
-        self.tunnels.verbs.undo()
-
-    def action_sign_in(self) -> None:
-        self.tunnels.verbs.sign_in(self.selected)
-
-    def action_log(self) -> None:
-        if self.selected is not None:
-            self.tunnels.verbs.show_log(self.selected.route.name)
-
-    def action_log_all(self) -> None:
-        self.tunnels.verbs.show_log("")
 
     def action_sort(self) -> None:
         layout = self.routes.layout_for(self.routes.scrollable_content_region.width)
