@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from dataclasses import dataclass, field, replace
@@ -15,9 +16,11 @@ from tests.support.connect_proxy import answer
 from tests.support.engine_bench import Local, running
 from tunnelui.agent.client import AgentClient
 from tunnelui.config.route import Route
+from tunnelui.config.route_changes import RouteChange, taken_back
 from tunnelui.config.routes import RouteFile
+from tunnelui.engine.findings import STAGES, Outcome
 from tunnelui.engine.model import ConnectionState, Event, IdentityStatus, State, to_json
-from tunnelui.errors import AccessDenied, ConfigError, SignInFailed
+from tunnelui.errors import AccessDenied, ConfigError, SignInFailed, SignInNeeded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -261,6 +264,69 @@ async def test_what_happened_before_is_remembered(contract: Contract) -> None:
     assert {"listening", "accepted", "open", "closed"} <= {event.kind for event in told}
     assert {event.route for event in await contract.engine.history("web")} == {"web"}
     assert await contract.engine.history("no such") == ()
+
+
+async def test_a_diagnosis_tells_each_stage_as_it_passes(contract: Contract) -> None:
+    contract.proxy.tokens = {"good.token.here"}
+    findings = [finding async for finding in contract.engine.diagnose("db")]
+    assert [finding.stage for finding in findings] == list(STAGES)
+    outcomes = {finding.stage: finding.outcome for finding in findings}
+    assert (outcomes["tls"], outcomes["token"], outcomes["connect"]) == (Outcome.OK, Outcome.WARNING, Outcome.FAIL)
+    assert outcomes["first_byte"] is Outcome.SKIP
+    assert next(one for one in findings if one.stage == "tls").seconds
+    assert next(one for one in findings if one.stage == "connect").facts["needs"] == "sign-in"
+    assert contract.tunnel().state is State.OFF
+    assert not contract.of("sign_in")
+
+
+async def test_a_diagnosis_can_be_left_in_the_middle(contract: Contract) -> None:
+    async with contextlib.aclosing(contract.engine.diagnose("db")) as findings:
+        with anyio.fail_after(5):
+            assert [(await anext(findings)).stage for _ in range(3)] == ["dns", "tcp", "tls"]
+    await anyio.sleep(0.3)
+    assert not contract.proxy.connects
+    with pytest.raises(ConfigError) as caught:
+        async for _ in contract.engine.diagnose("nobody"):
+            pass
+    assert caught.value.code == "no_such_route"
+
+
+async def test_many_changes_are_made_at_once_or_not_at_all(contract: Contract) -> None:
+    route, web = contract.tunnel().route, Route("web", contract.proxy.destination("web.example.com:80"))
+    program = await contract.open()
+    noted = replace(route, name="base", note="mine")
+    await contract.engine.change_routes([RouteChange(None, web), RouteChange(route, noted)])
+    assert contract.names == ["base", "web"]
+    await program.send(b"z")
+    assert await program.read() == b"z"
+    stale, taken = RouteChange(route, None), RouteChange(None, replace(web, name="base"))
+    for wrong in (stale, RouteChange(replace(noted, note="theirs"), None), taken):
+        with pytest.raises(ConfigError):
+            await contract.engine.change_routes([RouteChange(web, None), wrong])
+    assert contract.names == ["base", "web"]
+    await contract.engine.change_routes(taken_back([RouteChange(None, web), RouteChange(route, noted)]))
+    assert (contract.names, contract.tunnel().route) == (["db"], route)
+    await program.send(b"y")
+    assert await program.read() == b"y"
+    await contract.engine.change_routes([RouteChange(route, None)])
+    assert contract.names == []
+    assert await program.is_reset()
+    program.close()
+
+
+async def test_five_thousand_routes_are_taken_over(contract: Contract) -> None:
+    many = [
+        RouteChange(None, Route(f"r{number}", f"h{number}.example.com:1", note="x" * 200)) for number in range(5000)
+    ]
+    await contract.engine.change_routes(many)
+    assert len(contract.names) == 5001
+
+
+async def test_what_a_proxy_offers_needs_a_sign_in(contract: Contract) -> None:
+    with pytest.raises(SignInNeeded):
+        await contract.engine.offer("default", contract.proxy.origin)
+    with pytest.raises(ConfigError):
+        await contract.engine.offer("nobody", contract.proxy.origin)
 
 
 async def test_a_sign_in_shows_and_serves_who_waits(contract: Contract) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from tunnelui.config.route_changes import changed_routes
 from tunnelui.engine.model import (
     ConnectionState,
     EngineSnapshot,
@@ -18,14 +19,17 @@ from tunnelui.engine.model import (
     State,
     TunnelSnapshot,
 )
-from tunnelui.errors import ConfigError, SignInFailed
+from tunnelui.errors import ConfigError, SignInFailed, SignInNeeded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 
     from anyio.streams.memory import MemoryObjectSendStream
 
+    from tunnelui.config.discovery import Offer
     from tunnelui.config.route import Route
+    from tunnelui.config.route_changes import RouteChange
+    from tunnelui.engine.findings import Finding
 
 __all__ = ["ScriptedEngine"]
 
@@ -46,6 +50,10 @@ class ScriptedEngine:
         self.fail_with: Exception | None = None
         self.snapshot_fails: Exception | None = None
         self.good_paste = "good-token"
+        self.findings: list[Finding | anyio.Event] = []
+        """What a diagnosis yields; an event is waited for."""
+        self.offers: dict[tuple[str, str], Offer] = {}
+        """What the proxies offer; without one somebody has to sign in."""
         self.url = (
             "https://authenticate.example.com/.pomerium/sign_in?redirect_uri=http%3A%2F%2F127.0.0.1%3A40001%2Fnonce"
         )
@@ -124,6 +132,35 @@ class ScriptedEngine:
         )
         self.change(name, connections=left, live=sum(one.state is ConnectionState.OPEN for one in left))
 
+    async def diagnose(self, name: str) -> AsyncGenerator[Finding, None]:
+        self._asked("diagnose", name)
+        try:
+            for finding in self.findings:
+                if isinstance(finding, anyio.Event):
+                    await finding.wait()
+                else:
+                    yield finding
+        finally:
+            self.requests.append(("diagnosed", name))
+
+    async def offer(self, profile: str, proxy: str) -> Offer:
+        self._asked("offer", profile, proxy)
+        found = self.offers.get((profile, proxy))
+        if found is None:
+            raise SignInNeeded(f"nobody is signed in at {proxy}", hint=f"Run: tunnelui login {proxy}")
+        return found
+
+    async def change_routes(self, changes: Sequence[RouteChange]) -> None:
+        self._asked("change_routes", *(f"{_name(one.old)}>{_name(one.new)}" for one in changes))
+        routes = changed_routes([one.route for one in self.state.tunnels], changes)
+        before = {one.route.name: one for one in self.state.tunnels}
+        for one in changes:
+            if one.old and one.new:
+                before[one.new.name] = replace(before.pop(one.old.name), route=one.new)
+        self.set(
+            *(before.get(route.name) or TunnelSnapshot(route, State.OFF, target=route.destination) for route in routes)
+        )
+
     async def sign_in(self, profile: str, proxy: str) -> None:
         self._asked("sign_in", profile, proxy)
         begun = SignInSnapshot(self.now, self.now + 300, self.url)
@@ -184,3 +221,7 @@ class ScriptedEngine:
         assert found, f"no identity {profile} {proxy}"
         identities = [change(one) if one in found else one for one in self.state.identities]
         self.set(*self.state.tunnels, identities=identities)
+
+
+def _name(route: Route | None) -> str:
+    return route.name if route else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tunnelui.config.route import Route
+from tunnelui.engine.findings import Finding, Outcome
 from tunnelui.engine.model import (
     ConnectionSnapshot,
     ConnectionState,
@@ -25,6 +26,7 @@ __all__ = [
     "NOW",
     "PROFILES",
     "PROXY",
+    "diagnosis",
     "events",
     "every_state",
     "hostile_tunnel",
@@ -174,6 +176,49 @@ def hostile_tunnel(text: str, state: State) -> tuple[TunnelSnapshot, IdentitySna
         text, text, IdentityStatus.SIGNED_IN, text, NOW + 60, text, SignInSnapshot(NOW, NOW + 60, text, (text,), text)
     )
     return tunnel, who
+
+
+def diagnosis(broken: str = "") -> list[Finding]:
+    """All stages; without a token the way ends at ``connect``, and any other stage can be *broken*."""
+    proxy = "pomerium.corp.example"
+    fine = [
+        Finding("dns", Outcome.OK, f"{proxy} resolves", seconds=0.0021),
+        Finding("tcp", Outcome.OK, f"{proxy}:443 answers", seconds=0.011),
+        Finding(
+            "tls",
+            Outcome.WARNING,
+            "TLSv1.3 TLS_AES_128_GCM_SHA256; a certificate for *.corp.example, corp.example, valid until 2026-10-01",
+            "Tell the proxy's administrator that the certificate ends soon.",
+            0.0243,
+        ),
+        Finding("proxy", Outcome.OK, "it speaks Pomerium's sign-in protocol", seconds=0.031),
+        Finding("token", Outcome.OK, "signed in as alice@corp.example, kept in keyring"),
+        Finding("connect", Outcome.OK, "the proxy opened a tunnel to billing.corp:5432", seconds=0.147),
+        Finding("first_byte", Outcome.OK, "the service waits for the client to speak first"),
+    ]
+    bad = {
+        "token": Finding("token", Outcome.WARNING, "nobody is signed in", "Run: tunnelui login"),
+        "connect": Finding(
+            "connect",
+            Outcome.FAIL,
+            "alice@corp.example may not use billing.corp:5432",
+            "Ask the owner of the route for access.",
+            facts={"code": "denied", "needs": "permission", "request_id": "9a8c0f2d"},
+        ),
+        "needs sign-in": Finding(
+            "connect",
+            Outcome.FAIL,
+            "the proxy asks for a sign-in",
+            "Run: tunnelui login",
+            facts={"code": "sign_in_needed", "needs": "sign-in"},
+        ),
+        "skip": Finding("first_byte", Outcome.SKIP, "there is no tunnel"),
+    }
+    if broken == "connect":
+        return [*fine[:5], bad["connect"], bad["skip"]]
+    if broken == "token":
+        return [*fine[:4], bad["token"], bad["needs sign-in"], bad["skip"]]
+    return fine
 
 
 def events() -> list[Event]:

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from tests.support.screens import LARGE, SMALL, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import HOSTILE, NOW, hostile_tunnel
+from tunnelui.engine.findings import Finding, Outcome
 from tunnelui.engine.model import Event, ProfileSnapshot, State
 
 TEXTS = [*HOSTILE, ""]
@@ -26,12 +27,13 @@ async def test_every_screen_survives(index: int) -> None:
     text, size = TEXTS[index], (SMALL, LARGE)[index % 2]
     tunnel, identity = hostile_tunnel(text, State.RETRY)
     engine = ScriptedEngine([tunnel], [identity], profiles=[ProfileSnapshot(text, text)])
+    engine.findings = [Finding("dns", Outcome.FAIL, text, text, facts={"request_id": text})]
     async with drive(engine, size=size, config_path=text) as driven:
         engine.note(text)
         await engine.tell(Event("x", NOW, text, level=text, route=text))
         await driven.settle()
         _check(driven, size)
-        for key in ("enter", "i", "e", "l", "d", "Y", "T", "m", "c", "ctrl+p"):
+        for key in ("enter", "i", "e", "l", "d", "Y", "T", "D", "m", "c", "ctrl+p"):
             await driven.press(key)
             _check(driven, size)
             await driven.press("w" if key == "i" else "escape")

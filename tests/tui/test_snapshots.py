@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.screens import LARGE, SMALL, Clock
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import IDENTITY, PROFILES, events, every_state, identity
+from tests.support.tunnel_scenes import IDENTITY, PROFILES, diagnosis, events, every_state, identity
 from tunnelui.tui.app import TunnelApp
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "copy-as": ("states", ["j", "j", "j", "j", "Y"]),
     "test": ("states", ["j", "T"]),
     "marked": ("states", ["j", "j", "m", "m", "h"]),
+    "diagnose": ("states", ["D"]),
+    "diagnose-sign-in": ("sign-in", ["D"]),
     "help": ("states", ["question_mark"]),
     "first-run": ("empty", []),
     "sign-in": ("sign-in", ["j", "j", "i"]),
@@ -56,6 +58,7 @@ def test_picture(snap_compare: Any, scene: str, size: tuple[int, int]) -> None:
             profiles=PROFILES,
             notes=NOTES if kind == "notes" else (),
         )
+    engine.findings = [*diagnosis("token" if kind == "sign-in" else "connect")]
     clock = Clock()
     app = TunnelApp(
         engine,

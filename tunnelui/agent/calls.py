@@ -12,6 +12,7 @@ import anyio
 
 from tunnelui.agent.codec import decode, encode, encode_error
 from tunnelui.config.route import DEFAULT_PROFILE, Route
+from tunnelui.config.route_changes import RouteChange
 from tunnelui.engine.hub import EventHub
 from tunnelui.engine.model import Event, State
 from tunnelui.engine.stdio import carry
@@ -20,7 +21,7 @@ from tunnelui.text import clean
 from tunnelui.transport.stdio import StdioEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from anyio.abc import TaskGroup
 
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from tunnelui.engine.hub import EventReader
     from tunnelui.engine.local import LocalEngine
 
-__all__ = ["Calls", "Server"]
+__all__ = ["IN_PARTS", "Calls", "Server"]
 
 T = TypeVar("T")
 
+IN_PARTS: Final = ("diagnose",)
+"""Requests with `Calls.parts`."""
 _OF_IDENTITIES: Final = ("sign_in", "signed_in", "note")
 
 
@@ -71,6 +74,10 @@ class Calls:
             "update_route": lambda given: self._changing(
                 self._engine.update_route(_get(str, given, "name"), _get(Route, given, "route"))
             ),
+            "change_routes": lambda given: self._changing(
+                self._engine.change_routes(_get(tuple[RouteChange, ...], given, "changes"))
+            ),
+            "offer": lambda given: self._engine.offer(*_identity(given)),
             "remove_route": lambda given: self._changing(self._engine.remove_route(_get(str, given, "name"))),
             "reload": lambda given: self._changing(self._engine.reload()),
             "history": lambda given: self._engine.history(str(given.get("route") or "")),
@@ -88,6 +95,13 @@ class Calls:
         if call is None:
             raise ProtocolError(f"the agent knows no request “{clean(name, 40)}”", code="unknown_request")
         return await call(given)
+
+    def parts(self, name: str, given: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        """Return what a request of `IN_PARTS` gives piece by piece.
+
+        :raises TunnelError: it can't be carried out.
+        """
+        return self._engine.diagnose(_get(str, given, "name"))
 
     async def stdio(self, channel: Channel, message: dict[str, Any]) -> None:
         """Carry the tunnel of a program whose standard input and output came with *message*; it ends with *channel*."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
+from collections import deque
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,17 +16,20 @@ from tunnelui.agent.channel import Channel
 from tunnelui.agent.codec import decode, decode_error, encode
 from tunnelui.agent.protocol import FROM_AGENT, PROTOCOL
 from tunnelui.agent.runtime import check_peer, open_folder, socket_path
+from tunnelui.config.discovery import Offer
+from tunnelui.engine.findings import Finding
 from tunnelui.engine.hub import EventHub, EventReader
 from tunnelui.engine.model import EngineSnapshot, Event, StageTimings
 from tunnelui.errors import LocalError, ProtocolError, TunnelError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from types import TracebackType
 
     from anyio.abc import TaskGroup, TaskStatus
 
     from tunnelui.config.route import Route
+    from tunnelui.config.route_changes import RouteChange
 
 __all__ = ["AgentClient", "Hello", "connect"]
 
@@ -153,6 +158,15 @@ class AgentClient:
     async def close_connection(self, name: str, connection: int) -> None:
         await self.call("close_connection", name=name, connection=connection)
 
+    async def diagnose(self, name: str) -> AsyncGenerator[Finding, None]:
+        parts = self._parts("diagnose", name=name)
+        async with contextlib.aclosing(parts):
+            async for part in parts:
+                yield decode(Finding, part)
+
+    async def offer(self, profile: str, proxy: str) -> Offer:
+        return decode(Offer, await self.call("offer", profile=profile, proxy=proxy))
+
     async def sign_in(self, profile: str, proxy: str) -> None:
         await self.call("sign_in", profile=profile, proxy=proxy)
 
@@ -174,6 +188,9 @@ class AgentClient:
     async def remove_route(self, name: str) -> None:
         await self.call("remove_route", name=name)
 
+    async def change_routes(self, changes: Sequence[RouteChange]) -> None:
+        await self.call("change_routes", changes=encode(tuple(changes)))
+
     async def aclose(self) -> None:
         self._hub.close()
         self._group.cancel_scope.cancel()
@@ -185,25 +202,38 @@ class AgentClient:
 
         :raises tunnelui.errors.TunnelError: it refused, or went away before it answered.
         """
-        channel, number = self._channel, next(self._ids)
-        if channel is None:
-            raise self._trouble
-        answer = self._waiting[number] = _Answer()
-        try:
-            await channel.send({"id": number, "call": request, "with": given})
-            await answer.done.wait()
-        except (OSError, ValueError):
-            raise _gone() from None
-        finally:
-            del self._waiting[number]
-        message = answer.message
-        if message is None:
-            raise _gone()
-        if "failed" in message:
-            raise decode_error(message["failed"])
-        return message.get("done")
+        with await self._ask(request, given) as answer:
+            while await answer.next_part() is not None:
+                pass
+            return answer.result()
 
     # Inside.
+
+    async def _parts(self, request: str, /, **given: Any) -> AsyncGenerator[Any, None]:
+        """Ask for what the agent tells piece by piece. Closing this ends the request there."""
+        with await self._ask(request, given) as answer:
+            try:
+                while (part := await answer.next_part()) is not None:
+                    yield part
+                answer.result()
+            finally:
+                if not answer.is_done and self._channel is not None:
+                    with anyio.move_on_after(_PAUSE, shield=True), contextlib.suppress(OSError, ValueError):
+                        await self._channel.send({"call": "cancel", "with": {"id": answer.number}})
+
+    async def _ask(self, request: str, given: dict[str, Any]) -> _Answer:
+        if self._channel is None:
+            raise self._trouble
+        answer = _Answer(next(self._ids), self._waiting)
+        try:
+            await self._channel.send({"id": answer.number, "call": request, "with": given})
+        except (OSError, ValueError):
+            answer.forget()
+            raise _gone() from None
+        except BaseException:
+            answer.forget()
+            raise
+        return answer
 
     async def _run(self, *, task_status: TaskStatus[None]) -> None:
         first = True
@@ -242,21 +272,63 @@ class AgentClient:
                     task_status.started()
                     task_status = None
             elif answer := self._waiting.get(message.get("id", 0)):
-                answer.message = message
-                answer.done.set()
+                answer.take(message)
         if task_status is not None:
             raise _gone()
 
     def _leave(self) -> None:
         self._channel = None
         for answer in self._waiting.values():
-            answer.done.set()
+            answer.take(None)
 
 
 class _Answer:
-    def __init__(self) -> None:
-        self.done = anyio.Event()
-        self.message: dict[str, Any] | None = None
+    """What comes back for one request: parts, if it has any, then the end; ``None`` when the agent has gone."""
+
+    def __init__(self, number: int, waiting: dict[int, _Answer]) -> None:
+        self.number = number
+        self.is_done = False
+        self._waiting = waiting
+        self._parts: deque[Any] = deque()
+        self._message: dict[str, Any] | None = None
+        self._news = anyio.Event()
+        waiting[number] = self
+
+    def __enter__(self) -> _Answer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self._waiting.pop(self.number, None)
+
+    def take(self, message: dict[str, Any] | None) -> None:
+        """Keep what has come."""
+        if message is not None and "part" in message:
+            self._parts.append(message["part"])
+        else:
+            self._message, self.is_done = message, True
+        self._news.set()
+
+    async def next_part(self) -> Any:
+        """Return the next part, or ``None`` at the end."""
+        while not self._parts:
+            if self.is_done:
+                return None
+            self._news = anyio.Event()
+            await self._news.wait()
+        return self._parts.popleft()
+
+    def result(self) -> Any:
+        """
+        :raises TunnelError: the agent refused, or went away before it answered.
+        """
+        if self._message is None:
+            raise _gone()
+        if "failed" in self._message:
+            raise decode_error(self._message["failed"])
+        return self._message.get("done")
 
 
 def _gone(detail: str = "") -> LocalError:

@@ -11,6 +11,9 @@ After ``{"call": "watch"}`` the agent also sends ``{"changes": {…}}`` (`tunnel
 ``{"events": […]}`` on its own. Changes come before the answer to the request that made them, and before the events
 that speak of them. Requests may overlap; answers carry their ``id``.
 
+``diagnose`` is answered in parts, ``{"id": 1, "part": {…}}``, before its ``done``. The end of the channel ends it
+early, and so does ``{"call": "cancel", "with": {"id": 1}}``.
+
 The digests of the environment and of ``config.toml`` tell a program whether the agent would do as it would itself.
 
 ``{"call": "stdio"}`` comes with two descriptors (SCM_RIGHTS), takes the connection over, and is answered when the
@@ -29,8 +32,8 @@ from tunnelui.errors import ProtocolError
 __all__ = ["FROM_AGENT", "FROM_CLIENT", "PROTOCOL", "LineParser", "render"]
 
 PROTOCOL: Final = 1
-FROM_CLIENT: Final = 1024 * 1024
-"""The longest line that an agent reads, in bytes."""
+FROM_CLIENT: Final = 32 * 1024 * 1024
+"""The longest line that an agent reads, in bytes: changes to many thousand routes."""
 FROM_AGENT: Final = 256 * 1024 * 1024
 """The longest line that a client reads: a snapshot of many thousand routes with all their connections."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from tunnelui.agent.calls import Calls
+from tunnelui.agent.calls import IN_PARTS, Calls
 from tunnelui.agent.changes import difference
 from tunnelui.agent.channel import Channel
 from tunnelui.agent.codec import encode, encode_error
@@ -108,11 +108,18 @@ class AgentServer:
         await channel.send({"hello": self._hello})
         async with anyio.create_task_group() as tasks:
             watcher = _Watcher(self.engine, channel)
+            running: dict[str, anyio.CancelScope] = {}
             while (message := await channel.receive()) is not None:
                 call = message.get("call")
                 if call == "watch":
                     await self._answer(watcher, message.get("id"), watcher.begin)
                     tasks.start_soon(watcher.run)
+                elif call in IN_PARTS:
+                    scope = running[str(message.get("id"))] = anyio.CancelScope()
+                    tasks.start_soon(self._tell_parts, watcher, message, scope)
+                elif call == "cancel":
+                    if (number := str(_arguments(message).get("id"))) in running:
+                        running.pop(number).cancel()
                 elif call == "stdio":
                     await self._calls.stdio(channel, message)
                     break
@@ -122,12 +129,22 @@ class AgentServer:
             tasks.cancel_scope.cancel()
 
     async def _carry_out(self, watcher: _Watcher, message: dict[str, Any]) -> None:
-        arguments = message.get("with")
-        table = arguments if isinstance(arguments, dict) else {}
         call = str(message.get("call"))
-        await self._answer(watcher, message.get("id"), lambda: self._calls.run(call, table))
+        await self._answer(watcher, message.get("id"), lambda: self._calls.run(call, _arguments(message)))
         if call in _LAST:
             self.end(retiring=call == "retire")
+
+    async def _tell_parts(self, watcher: _Watcher, message: dict[str, Any], scope: anyio.CancelScope) -> None:
+        number = message.get("id")
+
+        async def tell_all() -> None:
+            parts = self._calls.parts(str(message.get("call")), _arguments(message))
+            async with contextlib.aclosing(parts):
+                async for part in parts:
+                    await watcher.tell({"id": number, "part": encode(part)})
+
+        with scope, contextlib.suppress(OSError):
+            await self._answer(watcher, number, tell_all)
 
     async def _answer(self, watcher: _Watcher, number: object, work: Callable[[], Any]) -> None:
         try:
@@ -140,6 +157,11 @@ class AgentServer:
             answer = {"id": number, "failed": encode_error(words)}
         with contextlib.suppress(OSError):  # it has gone; what it asked for is done
             await watcher.tell(answer)
+
+
+def _arguments(message: dict[str, Any]) -> dict[str, Any]:
+    given = message.get("with")
+    return given if isinstance(given, dict) else {}
 
 
 class _Watcher:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from tunnelui.auth.login_url import fetch_login_url
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.context import profile_from, saved_routes, service_account_from, settings_for_saved
 from tunnelui.cli.identity import open_credentials
@@ -17,12 +16,11 @@ from tunnelui.cli.selection import find_route
 from tunnelui.cli.stopping import until_signal
 from tunnelui.config.route import Route
 from tunnelui.engine.destinations import resolve_destination
-from tunnelui.engine.diagnosis import Finding, Outcome, diagnose
+from tunnelui.engine.diagnosis import Finding, Outcome, diagnose_as
 from tunnelui.engine.identities import Contexts
 
 if TYPE_CHECKING:
     import argparse
-    import ssl
 
     from tunnelui.cli.options import Parser
     from tunnelui.config.settings import Settings
@@ -62,17 +60,11 @@ async def _diagnose(arguments: argparse.Namespace, settings: Settings) -> int:
     account = service_account_from(arguments)(profile)
     findings: list[Finding] = []
 
-    def make() -> ssl.SSLContext:
-        return contexts.make(profile)
-
-    async def login() -> Any:
-        return await fetch_login_url(destination.proxy, "http://127.0.0.1:9/diagnose", ssl_context=make)
-
     if not arguments.json:
         name = "" if route.name == route.destination else f"{route.name}: "
         print_line(f"{name}{destination.authority} through {destination.proxy}")
     async with open_credentials(store, profile, destination.proxy, service_account=account) as credentials:
-        async for finding in diagnose(destination, credentials, make, login=login):
+        async for finding in diagnose_as(profile, destination, credentials, contexts):
             findings.append(finding)
             _tell(finding, as_json=arguments.json)
     if arguments.bundle:

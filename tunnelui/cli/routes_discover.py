@@ -15,11 +15,11 @@ from tunnelui.cli.identity import open_credentials
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
 from tunnelui.cli.output import Exit, print_json, print_line, print_note
 from tunnelui.cli.stopping import until_signal
-from tunnelui.config.discovery import Discovery, plan_discovery, read_portal
+from tunnelui.config.discovery import Discovery, plan_discovery
 from tunnelui.config.paths import state_dir
 from tunnelui.config.routes import parse_routes, render_routes
 from tunnelui.engine.identities import Contexts
-from tunnelui.errors import LocalError, SignInNeeded
+from tunnelui.errors import LocalError
 
 if TYPE_CHECKING:
     import argparse
@@ -53,9 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _discover(arguments: argparse.Namespace, settings: Settings) -> int:
     """
-    :raises SignInNeeded: nobody is signed in at the proxy.
+    :raises tunnelui.errors.SignInNeeded: nobody is signed in at the proxy.
     """
-    from tunnelui.auth.portal import fetch_portal
+    from tunnelui.engine.offer import fetch_offer
 
     profile = profile_from(arguments, settings)
     proxy = chosen_proxy(arguments, profile, settings)
@@ -64,20 +64,16 @@ async def _discover(arguments: argparse.Namespace, settings: Settings) -> int:
     async with open_credentials(
         store, profile, proxy, service_account=service_account_from(arguments)(profile)
     ) as credentials:
-        token = await credentials.current()
-    if token is None:
-        raise SignInNeeded(f"nobody is signed in at {proxy}", hint=f"Run: tunnelui login {proxy}")
-    answer = await fetch_portal(proxy, token, ssl_context=lambda: contexts.make(profile))
-    found, notes = read_portal(answer, proxy, profile)
+        offer = await fetch_offer(profile, proxy, credentials, contexts)
     file = saved_routes()
     saved = file.load()
-    plan = plan_discovery(saved, found, proxy, tags=arguments.tag, profile=profile.name)
+    plan = plan_discovery(saved, offer.routes, proxy, tags=arguments.tag, profile=profile.name)
     if arguments.keep:
         plan = replace(plan, routes=(*plan.routes, *plan.removed), removed=())
-    _show(plan, notes, as_json=arguments.json)
+    _show(plan, offer.notes, as_json=arguments.json)
     if plan.is_empty:
         if not arguments.json:
-            print_note(f"Nothing to do: {proxy} offers {len(found)} TCP routes, and all of them are saved.")
+            print_note(f"Nothing to do: {proxy} offers {len(offer.routes)} TCP routes, and all of them are saved.")
         return Exit.DONE
     if not (arguments.yes or _agreed()):
         print_note("Nothing was changed. --yes takes it over.")

@@ -21,10 +21,18 @@ if TYPE_CHECKING:
     from tunnelui.config.profile import Profile
     from tunnelui.wire.destination import ProxyOrigin
 
-__all__ = ["Discovery", "plan_discovery", "read_portal"]
+__all__ = ["Discovery", "Offer", "plan_discovery", "read_portal"]
 
 _MOST: Final = 10_000
 _LONGEST_NAME: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The TCP routes that a proxy offers somebody, and lines for people on what else it has."""
+
+    routes: tuple[Route, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,78 +6,87 @@ Nothing is changed by it: no sign-in begins, no token is forgotten, nothing is t
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
+from tunnelui.auth.login_url import fetch_login_url
 from tunnelui.engine.backoff import NO_RETRIES
 from tunnelui.engine.connector import Connector, Opened
+from tunnelui.engine.findings import STAGES, Finding, Outcome
 from tunnelui.engine.probe import QuietObserver
-from tunnelui.engine.reach import DEADLINES, Deadlines, reach
-from tunnelui.errors import AuthError, PeerError, SignInNeeded, TunnelError
+from tunnelui.engine.reach import DEADLINES, Deadlines, add_tls, dial_proxy
+from tunnelui.errors import AuthError, PeerError, ProxyError, SignInNeeded, TunnelError
 from tunnelui.text import clean
 from tunnelui.transport.certificate import certificate_names, certificate_validity
+from tunnelui.transport.dial import look_up
+from tunnelui.transport.outgoing import outgoing_proxy
 from tunnelui.transport.resolver import system_resolver
 from tunnelui.transport.tls import TLSEndpoint
 
 if TYPE_CHECKING:
+    import socket
     import ssl
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+    from typing import TypeAlias
 
     from tunnelui.auth.credentials import Credentials
     from tunnelui.auth.tokens import Token
-    from tunnelui.transport.dial import Resolver
+    from tunnelui.config.profile import Profile
+    from tunnelui.engine.identities import Contexts
+    from tunnelui.transport.dial import AddrInfo, Resolver
     from tunnelui.transport.endpoint import SocketEndpoint
-    from tunnelui.wire.destination import Destination
+    from tunnelui.wire.destination import Destination, ProxyOrigin
 
-__all__ = ["STAGES", "Finding", "Outcome", "diagnose"]
+    Context: TypeAlias = Callable[[], Awaitable[ssl.SSLContext]]
 
-STAGES: Final = ("dns", "tcp", "tls", "proxy", "token", "connect", "first_byte")
+__all__ = ["STAGES", "Finding", "Outcome", "diagnose", "diagnose_as"]
+
 _SOON: Final = 14 * 86400.0
 _GREETING: Final = 1.0
 """Seconds for a service that speaks first."""
 _SHOWN_NAMES: Final = 8
+_NOBODY_LISTENS: Final = "http://127.0.0.1:49151/diagnose"
+"""A port that is reserved and never given out; servers refuse those below 1024."""
 _WITHOUT_TLS: Final = "Use https:// for a proxy on another machine."
 
 
-class Outcome(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    FAIL = "fail"
-    SKIP = "skip"
+def diagnose_as(
+    profile: Profile,
+    destination: Destination,
+    credentials: Credentials,
+    contexts: Contexts,
+    *,
+    resolve: Resolver = system_resolver,
+    deadlines: Deadlines = DEADLINES,
+) -> AsyncGenerator[Finding, None]:
+    """`diagnose` with what *profile* says of TLS."""
 
+    async def login() -> Any:
+        return await fetch_login_url(destination.proxy, _NOBODY_LISTENS, ssl_context=lambda: contexts.make(profile))
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one stage came to.
-
-    :param seconds: how long it took; ``None`` where that says nothing.
-    :param hint: the next step, or empty.
-    :param facts: JSON types only; never a token.
-    """
-
-    stage: str
-    outcome: Outcome
-    message: str
-    hint: str = ""
-    seconds: float | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    return diagnose(
+        destination,
+        credentials,
+        lambda: contexts.get(profile),
+        login=login,
+        resolve=resolve,
+        deadlines=deadlines,
+    )
 
 
 async def diagnose(
     destination: Destination,
     credentials: Credentials,
-    context: Callable[[], ssl.SSLContext],
+    context: Context,
     *,
     login: Callable[[], Any],
     resolve: Resolver = system_resolver,
     deadlines: Deadlines = DEADLINES,
-) -> AsyncIterator[Finding]:
+) -> AsyncGenerator[Finding, None]:
     """Yield one finding for each of `STAGES`, as they pass.
 
-    :param context: gives the TLS settings for the proxy; called for ``https`` alone.
+    :param context: gives the TLS settings for the proxy (a coroutine function); called for ``https`` alone.
     :param login: asks the proxy for its sign-in address (a coroutine function), to see whether it speaks the protocol.
     """
     failed = False
@@ -127,35 +136,70 @@ class _AsItIs:
 
 
 async def _way_to_the_proxy(
-    destination: Destination, context: Callable[[], ssl.SSLContext], resolve: Resolver, deadlines: Deadlines
+    destination: Destination, context: Context, resolve: Resolver, deadlines: Deadlines
 ) -> AsyncIterator[Finding]:
-    proxy, stages = destination.proxy, QuietObserver()
-    error: TunnelError | None = None
-    far: SocketEndpoint | None = None
+    way = _Way(destination.proxy, context, resolve, deadlines)
+    broken = False
     try:
-        settings = context() if proxy.scheme == "https" else None
-        far = await reach(proxy, settings, stages, deadlines=deadlines, resolve=resolve)
-    except TunnelError as trouble:
-        error = trouble
-    try:
-        broken = error.stage if isinstance(error, PeerError) else "dns" if error else ""
-        passed: dict[str, tuple[str, float | None, dict[str, Any]]] = {
-            "dns": (f"{proxy.host} resolves", stages.timings.dns, {}),
-            "tcp": (f"{proxy.address} answers", stages.timings.tcp, {}),
-            "tls": (_tls_words(far, stages), stages.timings.tls, _tls_facts(far)),
-        }
-        for stage, (message, seconds, facts) in passed.items():
-            if stage == broken and error is not None:
-                yield _failure(stage, error)
-            elif broken and STAGES.index(stage) > STAGES.index(broken):
+        for stage, walk in (("dns", way.look_up), ("tcp", way.dial), ("tls", way.add_tls)):
+            if broken:
                 yield Finding(stage, Outcome.SKIP, "the stage before it failed")
-            elif stage == "tls" and proxy.scheme != "https":
-                yield Finding(stage, Outcome.WARNING, "the proxy is reached without TLS", _WITHOUT_TLS)
-            else:
-                yield _about_certificate(Finding(stage, Outcome.OK, message, seconds=seconds, facts=facts))
+                continue
+            try:
+                finding = await walk()
+            except TunnelError as error:
+                broken = True
+                finding = _failure(stage, error)
+            yield finding
     finally:
-        if far is not None:
-            far.close()
+        way.close()
+
+
+class _Way:
+    """The way to *proxy*, a stage at a time, as `tunnelui.engine.reach.reach` goes it at once."""
+
+    def __init__(self, proxy: ProxyOrigin, context: Context, resolve: Resolver, deadlines: Deadlines) -> None:
+        self._proxy = proxy
+        self._context = context
+        self._resolve = resolve
+        self._deadlines = deadlines
+        self._stages = QuietObserver()
+        self._sock: socket.socket | None = None
+        self._far: SocketEndpoint | None = None
+
+    async def look_up(self) -> Finding:
+        proxy = self._proxy
+        if (outgoing := outgoing_proxy(proxy.scheme, proxy.host)) is not None:
+            return Finding("dns", Outcome.OK, f"{proxy.host} is looked up by the outgoing proxy {outgoing}")
+        began = time.monotonic()
+        found = await look_up(proxy.address, timeout=self._deadlines.dns, resolve=self._resolve, error=ProxyError)
+        seconds = time.monotonic() - began
+        words = "resolves" if found[0].sockaddr[0] != proxy.host else "is an address, not a name"
+
+        async def known(host: str, port: int) -> Sequence[AddrInfo]:
+            return found
+
+        self._resolve = known
+        return Finding("dns", Outcome.OK, f"{proxy.host} {words}", seconds=seconds)
+
+    async def dial(self) -> Finding:
+        self._sock = await dial_proxy(self._proxy, self._stages, deadlines=self._deadlines, resolve=self._resolve)
+        return Finding("tcp", Outcome.OK, f"{self._proxy.address} answers", seconds=self._stages.timings.tcp)
+
+    async def add_tls(self) -> Finding:
+        if self._proxy.scheme != "https" or self._sock is None:
+            return Finding("tls", Outcome.WARNING, "the proxy is reached without TLS", _WITHOUT_TLS)
+        context = await self._context()
+        sock, self._sock = self._sock, None
+        self._far = await add_tls(sock, self._proxy, context, self._stages, deadlines=self._deadlines)
+        words, facts = _tls_words(self._far, self._stages), _tls_facts(self._far)
+        return _about_certificate(Finding("tls", Outcome.OK, words, seconds=self._stages.timings.tls, facts=facts))
+
+    def close(self) -> None:
+        if self._sock is not None:
+            self._sock.close()
+        if self._far is not None:
+            self._far.close()
 
 
 def _tls_words(far: SocketEndpoint | None, stages: QuietObserver) -> str:
@@ -219,16 +263,13 @@ async def _token(credentials: Credentials) -> tuple[Token | None, Finding]:
 async def _connect(
     destination: Destination,
     token: Token | None,
-    context: Callable[[], ssl.SSLContext],
+    context: Context,
     resolve: Resolver,
     deadlines: Deadlines,
 ) -> tuple[Opened | None, Finding]:
-    async def settings() -> ssl.SSLContext:
-        return context()
-
     observer = QuietObserver()
     connector = Connector(
-        destination, _AsItIs(token), settings, deadlines=deadlines, retries=NO_RETRIES, resolve=resolve
+        destination, _AsItIs(token), context, deadlines=deadlines, retries=NO_RETRIES, resolve=resolve
     )
     try:
         opened = await connector.open(observer)

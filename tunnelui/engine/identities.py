@@ -12,7 +12,7 @@ from tunnelui.auth.credentials import Credentials, CredentialStatus
 from tunnelui.auth.service_account import ServiceAccount
 from tunnelui.auth.sign_in import SignInOptions
 from tunnelui.auth.token_store import TokenKey
-from tunnelui.engine.model import Event, IdentitySnapshot, IdentityStatus, Problem, SignInSnapshot
+from tunnelui.engine.model import Event, IdentitySnapshot, IdentityStatus, Problem, ProfileSnapshot, SignInSnapshot
 from tunnelui.transport.contexts import client_context
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tunnelui.config.profile import Profile
     from tunnelui.wire.destination import ProxyOrigin
 
-__all__ = ["Contexts", "Identities", "service_account_of", "sign_in_options"]
+__all__ = ["Contexts", "Identities", "profile_snapshot", "service_account_of", "sign_in_options"]
 
 
 class Contexts:
@@ -57,6 +57,21 @@ class Contexts:
         """`make`, without blocking the event loop."""
         made = self._made.get(profile)
         return made if made is not None else await anyio.to_thread.run_sync(self.make, profile)
+
+
+def profile_snapshot(profile: Profile) -> ProfileSnapshot:
+    """Return what screens may show of *profile*: names of files, and never a secret."""
+    account = profile.service_account_file or ("config.toml" if profile.service_account else "")
+    return ProfileSnapshot(
+        profile.name,
+        profile.proxy_url,
+        ca=profile.ca_file if not profile.ca_data else "ca_data of config.toml",
+        client_cert=profile.client_cert,
+        verify=profile.verify,
+        server_name=profile.server_name,
+        service_account=account,
+        opens_browser=profile.open_browser,
+    )
 
 
 def service_account_of(profile: Profile) -> ServiceAccount | None:

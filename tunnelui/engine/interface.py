@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
+    from tunnelui.config.discovery import Offer
     from tunnelui.config.route import Route
+    from tunnelui.config.route_changes import RouteChange
+    from tunnelui.engine.findings import Finding
     from tunnelui.engine.model import EngineSnapshot, Event, StageTimings
 
 __all__ = ["Engine"]
@@ -61,6 +64,24 @@ class Engine(Protocol):
         """Cut one connection of a route, by its number: both sides see a reset. No effect when it is over."""
         ...
 
+    def diagnose(self, name: str) -> AsyncGenerator[Finding, None]:
+        """Walk the way of one connection of a route, and yield what each stage comes to, as it passes.
+
+        The stages are `tunnelui.engine.findings.STAGES`. Nothing is changed by it: no sign-in begins, no token is
+        forgotten. Closing the generator ends it.
+
+        :raises tunnelui.errors.ConfigError: there is no such route, or its destination or profile is wrong.
+        """
+        ...
+
+    async def offer(self, profile: str, proxy: str) -> Offer:
+        """Ask a proxy which routes it offers to whoever is signed in. Nobody is asked to sign in.
+
+        :raises tunnelui.errors.TunnelError: why there is no list: `tunnelui.errors.SignInNeeded` where nobody is signed
+            in, or the token does not count any more.
+        """
+        ...
+
     async def sign_in(self, profile: str, proxy: str) -> None:
         """Begin a sign-in, or do nothing when one is under way. *proxy* is an origin, ``https://HOST:PORT``.
 
@@ -104,6 +125,14 @@ class Engine(Protocol):
         """Stop the tunnel and forget the route.
 
         :raises tunnelui.errors.ConfigError: there is no such route.
+        """
+        ...
+
+    async def change_routes(self, changes: Sequence[RouteChange]) -> None:
+        """Add, replace and remove routes, all of them or none. Running tunnels are treated as by the calls above.
+
+        :raises tunnelui.errors.ConfigError: a route is not as it was before the change (code ``route_changed``), is not
+            there, or a new one is wrong. Nothing was changed then.
         """
         ...
 

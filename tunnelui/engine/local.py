@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.to_thread
 
-from tunnelui.config.route_rules import check_route
+from tunnelui.config.route_changes import RouteChange, changed_routes
 from tunnelui.config.routes import RouteFile
 from tunnelui.engine.backoff import CONNECT_RETRIES, NO_RETRIES, PORT_BACKOFF, Backoff, RetryRule
 from tunnelui.engine.connector import Connector
 from tunnelui.engine.destinations import resolve_destination
 from tunnelui.engine.history import History
 from tunnelui.engine.hub import EventHub
-from tunnelui.engine.identities import Contexts, Identities, service_account_of
-from tunnelui.engine.model import EngineSnapshot, ProfileSnapshot
+from tunnelui.engine.identities import Contexts, Identities, profile_snapshot, service_account_of
+from tunnelui.engine.model import EngineSnapshot
 from tunnelui.engine.probe import probe
 from tunnelui.engine.reach import DEADLINES, Deadlines, Stages, reach
 from tunnelui.engine.report import trouble, woke
+from tunnelui.engine.succession import new_names, succeed
 from tunnelui.engine.tunnel import Tunnel
 from tunnelui.engine.vigil import Vigil
 from tunnelui.engine.warm import WarmPool
@@ -30,7 +31,7 @@ from tunnelui.transport.resolver import RecentAnswers, system_resolver
 from tunnelui.wire.destination import parse_proxy_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from types import TracebackType
 
     from anyio.abc import TaskGroup
@@ -38,10 +39,12 @@ if TYPE_CHECKING:
     from tunnelui.auth.credentials import Credentials
     from tunnelui.auth.service_account import ServiceAccount
     from tunnelui.auth.token_store import TokenKey, TokenStore
+    from tunnelui.config.discovery import Offer
     from tunnelui.config.profile import Profile
     from tunnelui.config.route import Route
     from tunnelui.config.settings import Settings
     from tunnelui.config.state_file import PortMemory
+    from tunnelui.engine.findings import Finding
     from tunnelui.engine.hub import EventReader
     from tunnelui.engine.model import Event, StageTimings
     from tunnelui.transport.dial import Resolver
@@ -112,9 +115,8 @@ class LocalEngine:
         self._retries = retries
         self._port_backoff = port_backoff
         self._resolve = resolve or RecentAnswers(system_resolver)
-        self._profiles = tuple(
-            ProfileSnapshot(name, settings.profile(name).proxy_url) for name in settings.profile_names
-        )
+        self._resolve_anew = resolve or system_resolver
+        self._profiles = tuple(profile_snapshot(settings.profile(name)) for name in settings.profile_names)
         self._contexts = contexts or Contexts()
         self._identities: Identities
         self._tunnels: dict[str, Tunnel] = {}
@@ -153,8 +155,7 @@ class LocalEngine:
         self.group.start_soon(
             Vigil(lambda: [one for tunnel in self._tunnels.values() for one in tunnel.connections], self._on_wake).run
         )
-        for route in routes:
-            self._add(route)
+        self._tunnels = {route.name: self._make(route) for route in routes}
         if self._autostart:
             for tunnel in self._tunnels.values():
                 if tunnel.route.autostart:
@@ -207,6 +208,21 @@ class LocalEngine:
     async def close_connection(self, name: str, connection: int) -> None:
         await self._tunnel(name).close_connection(connection)
 
+    def diagnose(self, name: str) -> AsyncGenerator[Finding, None]:
+        from tunnelui.engine.diagnosis import diagnose_as  # here: the start waits for no import that it does not need
+
+        route = self._tunnel(name).route
+        profile, destination = self._settings.profile(route.profile), self.destination(route)
+        who = self._identities.get(profile, destination.proxy)
+        deadlines = self._deadlines.with_each(route.connect_timeout)
+        return diagnose_as(profile, destination, who, self._contexts, resolve=self._resolve_anew, deadlines=deadlines)
+
+    async def offer(self, profile: str, proxy: str) -> Offer:
+        from tunnelui.engine.offer import fetch_offer
+
+        credentials = self._credentials(profile, proxy)
+        return await fetch_offer(self._settings.profile(profile), credentials.key.proxy, credentials, self._contexts)
+
     async def sign_in(self, profile: str, proxy: str) -> None:
         await self._credentials(profile, proxy).begin()
 
@@ -220,32 +236,16 @@ class LocalEngine:
         await self._credentials(profile, proxy).sign_out()
 
     async def add_route(self, route: Route) -> None:
-        async with self._routes_lock:
-            await self._take_over()
-            check_route(route, profiles=self._settings.profile_names, taken=set(self._tunnels))
-            await self._save([*self._routes(), route])
-            self._add(route)
-            self._change()
+        await self._change_routes(lambda: [RouteChange(None, route)])
 
     async def update_route(self, name: str, route: Route) -> None:
-        async with self._routes_lock:
-            await self._take_over()
-            tunnel = self._tunnel(name)
-            check_route(route, profiles=self._settings.profile_names, taken=set(self._tunnels) - {name})
-            await self._save([route if old.name == name else old for old in self._routes()])
-            # Rebuilt, so that a renamed route keeps its place.
-            self._tunnels = {(route.name if key == name else key): value for key, value in self._tunnels.items()}
-            await tunnel.change_route(route)
-            self._change()
+        await self._change_routes(lambda: [RouteChange(self._tunnel(name).route, route)])
 
     async def remove_route(self, name: str) -> None:
-        async with self._routes_lock:
-            await self._take_over()
-            tunnel = self._tunnel(name)
-            await self._save([route for route in self._routes() if route.name != name])
-            del self._tunnels[name]
-            self._change()
-            await tunnel.stop()
+        await self._change_routes(lambda: [RouteChange(self._tunnel(name).route, None)])
+
+    async def change_routes(self, changes: Sequence[RouteChange]) -> None:
+        await self._change_routes(lambda: changes)
 
     async def aclose(self) -> None:
         """Cut everything and end the event streams. ``async with`` does this too."""
@@ -314,15 +314,14 @@ class LocalEngine:
     def _change(self) -> None:
         self._version += 1
 
-    def _add(self, route: Route) -> None:
-        self._tunnels[route.name] = Tunnel(route, self, port_backoff=self._port_backoff)
+    def _make(self, route: Route) -> Tunnel:
         if self._look_up:
             self.group.start_soon(self._look_up_identity, route)
+        return Tunnel(route, self, port_backoff=self._port_backoff)
 
     async def _look_up_identity(self, route: Route) -> None:
         try:
-            profile = self._settings.profile(route.profile)
-            await self._identities.get(profile, resolve_destination(route, profile).proxy).current()
+            await self._identities.get(self._settings.profile(route.profile), self.destination(route).proxy).current()
         except TunnelError as error:
             self.publish(trouble(error, route.name))
 
@@ -359,30 +358,31 @@ class LocalEngine:
     def _credentials(self, profile: str, proxy: str) -> Credentials:
         return self._identities.get(self._settings.profile(profile), parse_proxy_url(proxy))
 
-    def _routes(self) -> list[Route]:
-        return [tunnel.route for tunnel in self._tunnels.values()]
-
-    async def _save(self, routes: Sequence[Route]) -> None:
-        if self._file is not None:
-            await anyio.to_thread.run_sync(self._file.save, routes)
-
     async def _take_over(self) -> None:
         """Make the tunnels those of the file, if somebody else changed it."""
         if self._file is None or not await anyio.to_thread.run_sync(self._file.is_changed):
             return
-        routes = await anyio.to_thread.run_sync(self._file.load)
-        before, self._tunnels = self._tunnels, {}
-        for route in routes:
-            if route.name in before:
-                self._tunnels[route.name] = before.pop(route.name)
-            else:
-                self._add(route)
+        await self._become(await anyio.to_thread.run_sync(self._file.load))
+
+    async def _change_routes(self, changes_now: Callable[[], Sequence[RouteChange]]) -> None:
+        """Make changes to what the file says by now, save them, and let the tunnels follow."""
+        async with self._routes_lock:
+            await self._take_over()
+            changes = changes_now()
+            present = [tunnel.route for tunnel in self._tunnels.values()]
+            routes = changed_routes(present, changes, profiles=self._settings.profile_names)
+            if self._file is not None:
+                await anyio.to_thread.run_sync(self._file.save, routes)
+            await self._become(routes, new_names(changes))
+
+    async def _become(self, routes: Sequence[Route], names: Mapping[str, str | None] | None = None) -> None:
+        """Make the tunnels those of *routes*; *names* says which were renamed or removed."""
+        self._tunnels, gone = succeed(self._tunnels, routes, names or {}, self._make)
         self._change()
-        for tunnel in before.values():
+        for tunnel in gone:
             await tunnel.stop()
         for route in routes:
-            tunnel = self._tunnels[route.name]
-            if tunnel.route != route:
+            if (tunnel := self._tunnels[route.name]).route != route:
                 await tunnel.change_route(route)
         self._change()
 

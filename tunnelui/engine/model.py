@@ -175,10 +175,22 @@ class IdentitySnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ProfileSnapshot:
-    """A profile that routes may name. ``proxy_url`` is empty where the destination alone decides."""
+    """A profile that routes may name. ``proxy_url`` is empty where the destination alone decides.
+
+    :param ca: the file of authorities beside the system's, or where else they come from; empty for the system's alone.
+    :param client_cert: a file; empty for none.
+    :param verify: whether the proxy's certificate is checked.
+    :param service_account: where its token comes from, a file or ``config.toml``; never the token.
+    """
 
     name: str
     proxy_url: str = ""
+    ca: str = ""
+    client_cert: str = ""
+    verify: bool = True
+    server_name: str = ""
+    service_account: str = ""
+    opens_browser: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ from tunnelui.transport.resumption import name_expected
 from tunnelui.transport.tls import start_tls
 
 if TYPE_CHECKING:
+    import socket
     import ssl
 
     from tunnelui.transport.dial import Resolver
     from tunnelui.transport.endpoint import SocketEndpoint
     from tunnelui.wire.destination import ProxyOrigin
 
-__all__ = ["DEADLINES", "Deadlines", "Stages", "reach"]
+__all__ = ["DEADLINES", "Deadlines", "Stages", "add_tls", "dial_proxy", "reach"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +65,46 @@ async def reach(
     :raises tunnelui.errors.ProxyError: it can't be reached, or is not the one that it should be.
     :raises tunnelui.errors.ConfigError: the environment names an outgoing proxy that can't be used.
     """
+    sock = await dial_proxy(proxy, stages, deadlines=deadlines, resolve=resolve)
+    if context is None:
+        stages.tls = ""
+        return PlainEndpoint(sock, address=str(proxy.address), error=ProxyError)
+    return await add_tls(sock, proxy, context, stages, deadlines=deadlines, ask_at_once=ask_at_once)
+
+
+async def dial_proxy(proxy: ProxyOrigin, stages: Stages, *, deadlines: Deadlines, resolve: Resolver) -> socket.socket:
+    """The first half of `reach`: return a connected socket, the caller's to close."""
     timeouts = DialTimeouts(dns=deadlines.dns, tcp=deadlines.tcp)
     way = outgoing_proxy(proxy.scheme, proxy.host)
     if way is None:
         dialed = await dial(proxy.address, timeouts=timeouts, error=ProxyError, resolve=resolve)
     else:
         dialed = await dial_out(proxy.address, way, timeouts=timeouts, resolve=resolve)
-    queue = stages.timings.queue
-    stages.timings = StageTimings(queue, dialed.dns, dialed.tcp)
-    address = str(proxy.address)
-    if context is None:
-        stages.tls = ""
-        return PlainEndpoint(dialed.sock, address=address, error=ProxyError)
+    stages.timings = StageTimings(stages.timings.queue, dialed.dns, dialed.tcp)
+    return dialed.sock
+
+
+async def add_tls(
+    sock: socket.socket,
+    proxy: ProxyOrigin,
+    context: ssl.SSLContext,
+    stages: Stages,
+    *,
+    deadlines: Deadlines,
+    ask_at_once: bool = False,
+) -> SocketEndpoint:
+    """The second half of `reach`; *sock* is its own from now on."""
+    before = stages.timings
     began = time.monotonic()
     far = await start_tls(
-        dialed.sock,
+        sock,
         context,
         server_hostname=name_expected(context, proxy.host),
         timeout=deadlines.tls,
-        address=address,
+        address=str(proxy.address),
         error=ProxyError,
         hold_last=ask_at_once,
     )
-    stages.timings = StageTimings(queue, dialed.dns, dialed.tcp, time.monotonic() - began)
+    stages.timings = StageTimings(before.queue, before.dns, before.tcp, time.monotonic() - began)
     stages.tls = far.version
     return far

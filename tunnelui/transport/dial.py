@@ -28,7 +28,7 @@ from tunnelui.wire.address import HostPort
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["AddrInfo", "DialTimeouts", "Dialed", "Resolver", "dial", "dial_unix", "system_resolver"]
+__all__ = ["AddrInfo", "DialTimeouts", "Dialed", "Resolver", "dial", "dial_unix", "look_up", "system_resolver"]
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -78,7 +78,7 @@ async def dial(
     """
     started = time.monotonic()
     literal = _literal(address)
-    found = [literal] if literal else await _resolve(address, timeouts.dns, resolve, error)
+    found = await look_up(address, timeout=timeouts.dns, resolve=resolve, error=error)
     resolved = time.monotonic()
     candidates = _allowed(found, allow)
     if not candidates:
@@ -195,7 +195,19 @@ class _Race:
         return True
 
 
-async def _resolve(address: HostPort, timeout: float, resolve: Resolver, error: type[PeerError]) -> Sequence[AddrInfo]:
+async def look_up(
+    address: HostPort,
+    *,
+    timeout: float,
+    resolve: Resolver = system_resolver,
+    error: type[PeerError] = ProxyError,
+) -> Sequence[AddrInfo]:
+    """Return what the host of *address* resolves to; an IP literal, itself. *timeout* is in seconds.
+
+    :raises PeerError: of the class *error*, code and stage ``dns``.
+    """
+    if literal := _literal(address):
+        return [literal]
     found: Sequence[AddrInfo] = ()
     detail = "it has no address"
     with anyio.move_on_after(timeout) as deadline:

@@ -167,11 +167,13 @@ class TunnelApp(Host):
 
     async def copy(self, text: str, what: str) -> None:
         """Copy *text* and say so; *what* names it."""
+        lines = text.count("\n")
+        shown = f", {lines} lines." if lines > 1 else f": {safe(text, 120)}"
         if await copy_natively(text):
-            self.say(f"Copied {what}: {safe(text, 120)}")
+            self.say(f"Copied {what}{shown}")
         else:
             self.copy_to_clipboard(text)
-            self.say(f"Copied {what} by the terminal: {safe(text, 120)}")
+            self.say(f"Copied {what} by the terminal{shown}")
 
     # Keys of the application.
 

@@ -17,6 +17,7 @@ __all__ = [
     "BACK",
     "CHOICE",
     "DETAIL",
+    "DIAGNOSE",
     "FORM",
     "GROUPS",
     "LOG",
@@ -77,6 +78,7 @@ ROUTES: Final = [
     _key("h", "hide_stopped", "hide stopped", "route.hide_stopped"),
     _key("r", "restart", "restart, retry", "tunnel.restart"),
     _key("i", "sign_in", "sign in", "access.sign_in"),
+    _key("D", "diagnose", "diagnose", "access.diagnose"),
     _key("e", "edit", "edit", "route.edit", show=True, full="edit"),
     _key("d", "delete", "delete, undo", "route.delete"),
     _key("u", "undo", "delete, undo", "route.undo"),
@@ -97,10 +99,20 @@ DETAIL: Final = [
     _key("o", "open_with", "open", "copy.open", full="run its program"),
     _key("e", "edit", "edit", "route.edit", show=True, full="edit"),
     _key("i", "sign_in", "sign in", "access.sign_in", show=True),
+    _key("D", "diagnose", "diagnose", "access.diagnose"),
     _key("l", "log", "log", "log.route", full="log, all logs"),
 ]
 
 BACK: Final = _key("escape", "back", "back", "move.back", show=True, display="esc")
+
+DIAGNOSE: Final = [
+    _key("j,down", "scroll(1)", "scroll", "move.down"),
+    _key("k,up", "scroll(-1)", "scroll", "move.up"),
+    _key("D", "again", "again", "access.diagnose", show=True, full="diagnose again"),
+    _key("y", "copy_report", "copy", "copy.report", show=True, full="the whole diagnosis"),
+    _key("i", "sign_in", "sign in", "access.sign_in", show=True),
+    BACK,
+]
 
 SIGN_IN: Final = [
     _key("j,down", "scroll(1)", "scroll", "move.down"),
@@ -160,6 +172,6 @@ def _by_id(*bindings: Binding) -> dict[str, Binding]:
 
 
 TABLE: Final[Mapping[str, Binding]] = _by_id(
-    *MOVE, *ROUTES, *DETAIL, *SIGN_IN, *FORM, *LOG, *QUESTION, *CHOICE, BACK, *APP
+    *MOVE, *ROUTES, *DETAIL, *DIAGNOSE, *SIGN_IN, *FORM, *LOG, *QUESTION, *CHOICE, BACK, *APP
 )
 """Every binding by its id; where keys or screens share an id, the first one."""

@@ -49,6 +49,10 @@ class RouteVerbs(Protocol):
         """Open one tunnel of the route and close it, and show how that went."""
         ...
 
+    def diagnose(self, tunnel: TunnelSnapshot | None) -> None:
+        """Walk the way of one connection, and show where it ends."""
+        ...
+
     def copy_as(self, tunnel: TunnelSnapshot | None) -> None:
         """Let the person choose a spelling of the local end, and copy it."""
         ...

@@ -9,7 +9,21 @@ from textual.keys import _character_to_key
 
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
-from tunnelui.tui.bindings import APP, BACK, CHOICE, DETAIL, FORM, LOG, MOVE, PROBE, QUESTION, ROUTES, SIGN_IN, TABLE
+from tunnelui.tui.bindings import (
+    APP,
+    BACK,
+    CHOICE,
+    DETAIL,
+    DIAGNOSE,
+    FORM,
+    LOG,
+    MOVE,
+    PROBE,
+    QUESTION,
+    ROUTES,
+    SIGN_IN,
+    TABLE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +36,7 @@ _TOGETHER: Final[Mapping[str, tuple[Binding, ...]]] = {
     "the routes": (*ROUTES, *MOVE, *APP),
     "a route": (BACK, *DETAIL, *MOVE, *APP),
     "the log": (*LOG, *MOVE, *APP),
+    "the diagnosis": (*DIAGNOSE, *APP),
     "the sign-in": (*SIGN_IN, *APP),
     "the form": tuple(FORM),
     "a question": tuple(QUESTION),

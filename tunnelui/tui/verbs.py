@@ -18,6 +18,7 @@ from tunnelui.tui.foreground import run_in_foreground
 from tunnelui.tui.rows import local_of
 from tunnelui.tui.screens.copy_as import CopyAs
 from tunnelui.tui.screens.detail import DetailScreen
+from tunnelui.tui.screens.diagnose import DiagnoseScreen
 from tunnelui.tui.screens.log import LogScreen
 from tunnelui.tui.screens.probe import Probe
 from tunnelui.tui.screens.question import Question
@@ -125,6 +126,13 @@ class Verbs:
             self._app.say("No route is selected.", "warning")
         else:
             self._app.push_screen(Probe(tunnel.route.name))
+
+    def diagnose(self, tunnel: TunnelSnapshot | None) -> None:
+        """Walk the way of one connection, and show where it ends."""
+        if tunnel is None:
+            self._app.say("No route is selected.", "warning")
+        else:
+            self._app.push_screen(DiagnoseScreen(tunnel.route.name))
 
     def copy_as(self, tunnel: TunnelSnapshot | None) -> None:
         """Let the person choose a spelling of the local end, and copy it."""

@@ -70,6 +70,9 @@ class DetailScreen(TunnelScreen[None]):
     def action_test(self) -> None:
         self.tunnels.verbs.test(self.tunnel)
 
+    def action_diagnose(self) -> None:
+        self.tunnels.verbs.diagnose(self.tunnel)
+
     def action_copy_as(self) -> None:
         self.tunnels.verbs.copy_as(self.tunnel)
 

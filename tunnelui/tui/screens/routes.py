@@ -45,6 +45,7 @@ _NEED_A_ROUTE = frozenset(
         "copy_local",
         "copy_as",
         "test",
+        "diagnose",
         "open_with",
         "clone",
         "mark",
