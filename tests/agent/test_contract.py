@@ -347,9 +347,12 @@ async def test_a_sign_in_shows_and_serves_who_waits(contract: Contract) -> None:
         assert await program.read() == b"x"
     (identity,) = contract.engine.snapshot().identities
     assert identity.status is IdentityStatus.SIGNED_IN
+    assert identity.signed_in_by == "paste"
+    assert identity.signed_in_at is not None
     await contract.engine.sign_out("default", contract.proxy.origin)
     (identity,) = contract.engine.snapshot().identities
     assert identity.status is IdentityStatus.SIGNED_OUT
+    assert identity.signed_in_at is None
     await contract.until(lambda: contract.of("signed_in"))
 
 

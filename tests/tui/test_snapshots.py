@@ -35,6 +35,8 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "marked": ("states", ["j", "j", "m", "m", "h"]),
     "diagnose": ("states", ["D"]),
     "diagnose-sign-in": ("sign-in", ["D"]),
+    "profiles": ("profiles", ["P"]),
+    "profiles-sign-in": ("sign-in", ["P"]),
     "help": ("states", ["question_mark"]),
     "first-run": ("empty", []),
     "sign-in": ("sign-in", ["j", "j", "i"]),

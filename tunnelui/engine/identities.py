@@ -132,6 +132,8 @@ class Identities:
         self._announce = announce
         self._credentials: dict[TokenKey, Credentials] = {}
         self._last: dict[TokenKey, CredentialStatus] = {}
+        self._pasting: set[TokenKey] = set()
+        self._since: dict[TokenKey, tuple[float, str]] = {}
 
     def get(self, profile: Profile, proxy: ProxyOrigin) -> Credentials:
         """Return the credentials; the same object every time."""
@@ -156,12 +158,19 @@ class Identities:
         :raises tunnelui.errors.SignInFailed: the text holds no token.
         """
         under_way = credentials.status().signing_in
-        await credentials.paste(text)
+        self._pasting.add(credentials.key)
+        try:
+            await credentials.paste(text)
+        finally:
+            self._pasting.discard(credentials.key)
         if not under_way:
+            self._since[credentials.key] = time.time(), "paste"
             self._tell_signed_in(credentials.key, credentials.status())
 
     def snapshot(self) -> tuple[IdentitySnapshot, ...]:
-        return tuple(_snapshot(key, credentials.status()) for key, credentials in self._credentials.items())
+        return tuple(
+            _snapshot(key, credentials.status(), self._since.get(key)) for key, credentials in self._credentials.items()
+        )
 
     def notes(self) -> tuple[str, ...]:
         """What has to be said of the token store, each line once."""
@@ -176,8 +185,11 @@ class Identities:
             data = {"url": now.url, "waiting": list(now.waiting), "deadline_at": now.deadline_at}
             self._tell("sign_in", f"sign in at {now.url}", key, data)
         if before.signing_in and not now.signing_in and now.problem is None and now.status == "signed in":
+            self._since[key] = time.time(), "paste" if key in self._pasting else "browser"
             self._tell_signed_in(key, now)
             self._signed_in(key)
+        elif now.status == "signed out":
+            self._since.pop(key, None)
         elif now.status == "signed in" and before.status in ("signed out", "expired"):
             self._signed_in(key)
         if now.problem is not None and now.problem is not before.problem:
@@ -195,7 +207,7 @@ class Identities:
         self._publish(Event(kind, time.time(), message, level, data=facts))
 
 
-def _snapshot(key: TokenKey, status: CredentialStatus) -> IdentitySnapshot:
+def _snapshot(key: TokenKey, status: CredentialStatus, since: tuple[float, str] | None) -> IdentitySnapshot:
     sign_in = problem = None
     if status.signing_in and status.started_at is not None and status.deadline_at is not None:
         sign_in = SignInSnapshot(
@@ -217,4 +229,6 @@ def _snapshot(key: TokenKey, status: CredentialStatus) -> IdentitySnapshot:
         store=status.store,
         sign_in=sign_in,
         problem=problem,
+        signed_in_at=since[0] if since else None,
+        signed_in_by=since[1] if since else "",
     )

@@ -161,7 +161,10 @@ class SignInSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class IdentitySnapshot:
-    """One profile at one proxy. ``name`` is an e-mail address or a subject, as far as the token tells."""
+    """One profile at one proxy. ``name`` is an e-mail address or a subject, as far as the token tells.
+
+    :param signed_in_at: when, if that was seen by this engine; *signed_in_by* says how: ``browser`` or ``paste``.
+    """
 
     profile: str
     proxy: str
@@ -171,6 +174,8 @@ class IdentitySnapshot:
     store: str = ""
     sign_in: SignInSnapshot | None = None
     problem: Problem | None = None
+    signed_in_at: float | None = None
+    signed_in_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,10 @@ from tunnelui.tui.feed import Feed, sign_in_news
 from tunnelui.tui.glyphs import choose_glyphs
 from tunnelui.tui.host import Host
 from tunnelui.tui.palette import RouteCommands
+from tunnelui.tui.reminders import reminders
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.help import HelpScreen, entries_of
+from tunnelui.tui.screens.profiles import ProfilesScreen
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.screens.sign_in import SignInScreen
@@ -84,6 +86,7 @@ class TunnelApp(Host):
         self._outlives = outlives
         self._feed = Feed(engine, now=now, monotonic=monotonic)
         self._monotonic = monotonic
+        self._reminded: set[tuple[str, str, float]] = set()
         self.verbs = Verbs(self)
         self._interrupted_at = -_INTERRUPT_WINDOW
         for theme in (DARK, LIGHT):
@@ -119,9 +122,12 @@ class TunnelApp(Host):
         for screen in self.screen_stack:
             if isinstance(screen, TunnelScreen) and screen.is_mounted:
                 screen.show_view(self.view)
-        if before is not self.view.snapshot and not any(isinstance(one, SignInScreen) for one in self.screen_stack):
+        shows_sign_in = any(isinstance(one, (SignInScreen, ProfilesScreen)) for one in self.screen_stack)
+        if before is not self.view.snapshot and not shows_sign_in:
             for news in sign_in_news(before, self.view.snapshot, self.key_name("access.sign_in")):
                 self.say(news.words, news.severity)
+        for news in reminders(self.view, self._reminded, self.key_name("access.sign_in")):
+            self.say(news.words, news.severity)
 
     async def _read_events(self) -> None:
         try:

@@ -23,6 +23,7 @@ __all__ = [
     "LOG",
     "MOVE",
     "PROBE",
+    "PROFILES",
     "QUESTION",
     "ROUTES",
     "SIGN_IN",
@@ -78,6 +79,7 @@ ROUTES: Final = [
     _key("h", "hide_stopped", "hide stopped", "route.hide_stopped"),
     _key("r", "restart", "restart, retry", "tunnel.restart"),
     _key("i", "sign_in", "sign in", "access.sign_in"),
+    _key("P", "profiles", "profiles", "access.profiles", full="profiles, sign out"),
     _key("D", "diagnose", "diagnose", "access.diagnose"),
     _key("e", "edit", "edit", "route.edit", show=True, full="edit"),
     _key("d", "delete", "delete, undo", "route.delete"),
@@ -123,6 +125,18 @@ SIGN_IN: Final = [
     _key("i", "again", "start again", "access.again"),
     _key("w", "leave", "leave open", "access.leave", show=True, full="back, it goes on"),
     _key("escape", "back", "cancel", "move.back", show=True, display="esc"),
+]
+
+PROFILES: Final = [
+    _key("enter", "use", "its routes", "access.use", show=True, display="enter", full="show its routes alone"),
+    _key("i", "sign_in", "sign in", "access.sign_in", show=True),
+    _key("o", "sign_out", "sign out", "access.sign_out", show=True),
+    _key("t", "test", "test", "access.test", show=True, full="test the way to it"),
+    _key("y", "copy_url", "copy", "copy.url", show=True, full="the address"),
+    _key("b", "open_browser", "browser", "access.browser", full="open a browser"),
+    _key("v", "paste", "paste", "access.paste", show=True, full="paste the answer"),
+    _key("x", "cancel", "cancel", "access.cancel", full="cancel the sign-in"),
+    BACK,
 ]
 
 FORM: Final = [
@@ -172,6 +186,6 @@ def _by_id(*bindings: Binding) -> dict[str, Binding]:
 
 
 TABLE: Final[Mapping[str, Binding]] = _by_id(
-    *MOVE, *ROUTES, *DETAIL, *DIAGNOSE, *SIGN_IN, *FORM, *LOG, *QUESTION, *CHOICE, BACK, *APP
+    *MOVE, *ROUTES, *DETAIL, *DIAGNOSE, *PROFILES, *SIGN_IN, *FORM, *LOG, *QUESTION, *CHOICE, BACK, *APP
 )
 """Every binding by its id; where keys or screens share an id, the first one."""

@@ -1,4 +1,4 @@
-"""The filter line of the route list: plain words, ``#tag``, ``:state``, ``!not``."""
+"""The filter line of the route list: plain words, ``#tag``, ``:state``, ``@profile``, ``!not``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["RouteFilter"]
 
 @dataclass(frozen=True, slots=True)
 class RouteFilter:
-    """Words that all have to fit. Case does not matter; unfinished marks (``#``, ``:``, ``!``) let everything through.
+    """Words that all have to fit. Case does not matter; a lone mark (``#``, ``:``, ``@``, ``!``) fits everything.
 
     A plain word is looked for in the name, the destination, the local address, the profile and the tags; ``#word`` at
     the start of a tag; ``:word`` at the start of the state (``:port`` is ``port busy``; ``:up`` is ready or live);
-    ``!`` before either turns it round.
+    ``@word`` at the start of the profile; ``!`` before any turns it round.
     """
 
     text: str = ""
@@ -35,11 +35,13 @@ class RouteFilter:
 def _matches(word: str, tunnel: TunnelSnapshot) -> bool:
     if word.startswith("!"):
         rest = word.removeprefix("!")
-        return rest in ("", "#", ":") or not _matches(rest, tunnel)
+        return rest in ("", "#", ":", "@") or not _matches(rest, tunnel)
     route = tunnel.route
     if word.startswith("#"):
         tag = word.removeprefix("#")
         return not tag or any(own.casefold().startswith(tag) for own in route.tags)
+    if word.startswith("@"):
+        return route.profile.casefold().startswith(word.removeprefix("@"))
     if word.startswith(":"):
         state = word.removeprefix(":")
         if state == "up":

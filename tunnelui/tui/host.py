@@ -91,6 +91,10 @@ class RouteVerbs(Protocol):
         """Show the sign-in of the tunnel's profile, and begin one if none is under way."""
         ...
 
+    def show_profiles(self, tunnel: TunnelSnapshot | None) -> None:
+        """Show all profiles and sign-ins, beginning with that of the tunnel."""
+        ...
+
 
 class Host(App[None]):
     """The application as screens see it.

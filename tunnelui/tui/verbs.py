@@ -21,6 +21,7 @@ from tunnelui.tui.screens.detail import DetailScreen
 from tunnelui.tui.screens.diagnose import DiagnoseScreen
 from tunnelui.tui.screens.log import LogScreen
 from tunnelui.tui.screens.probe import Probe
+from tunnelui.tui.screens.profiles import ProfilesScreen
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.route_form import RouteForm
 from tunnelui.tui.screens.routes import RoutesScreen
@@ -276,3 +277,16 @@ class Verbs:
             return
         self._app.carry_out(self._app.engine.sign_in(profile, proxy))
         self._app.push_screen(SignInScreen(profile, proxy))
+
+    def show_profiles(self, tunnel: TunnelSnapshot | None) -> None:
+        """Show all profiles and sign-ins, beginning with that of the tunnel."""
+        first = (tunnel.route.profile, tunnel.proxy) if tunnel else ("", "")
+
+        def chosen(profile: str | None) -> None:
+            if profile is None:
+                return
+            for screen in self._app.screen_stack:
+                if isinstance(screen, RoutesScreen):
+                    screen.filter_by(f"@{profile}")
+
+        self._app.push_screen(ProfilesScreen(*first), chosen)

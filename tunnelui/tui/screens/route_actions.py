@@ -52,6 +52,9 @@ class RouteActions(TunnelScreen[None]):
     async def action_copy_local(self) -> None:
         await self.tunnels.verbs.copy_local(self.selected)
 
+    def action_profiles(self) -> None:
+        self.tunnels.verbs.show_profiles(self.selected)
+
     def action_diagnose(self) -> None:
         self.tunnels.verbs.diagnose(self.selected)
 

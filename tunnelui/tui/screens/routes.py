@@ -286,6 +286,11 @@ class RoutesScreen(RouteActions):
         self.select(name)
         self.routes.focus()
 
+    def filter_by(self, text: str) -> None:
+        """Show the routes alone that fit *text*, as if it had been typed into the filter."""
+        self.query_one(FilterBar).put(text)
+        self.routes.focus()
+
     def select(self, name: str) -> None:
         """Put the cursor on the route *name*."""
         self.routes.select(name)

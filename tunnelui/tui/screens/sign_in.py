@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input
 
@@ -15,7 +14,7 @@ from tunnelui.tui.format import duration
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.steps import in_screen_words, on_screen, told
-from tunnelui.tui.widgets.field import Field
+from tunnelui.tui.widgets.answer_field import AnswerField
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.notes import note_rows
@@ -34,12 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["SignInScreen"]
 
 _LONGEST_URL = 16_384
-
-
-class _Answer(Field):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "hand it in", show=True, id="access.send", key_display="enter")
-    ]
 
 
 class SignInScreen(TunnelScreen[None]):
@@ -68,12 +61,7 @@ class SignInScreen(TunnelScreen[None]):
                 label = LineView(classes="label")
                 label.show(line("  ", ("Answer", "$muted")))
                 yield label
-                yield _Answer(
-                    password=True,
-                    placeholder="the address the browser ended on, or the token",
-                    id="answer",
-                    compact=True,
-                )
+                yield AnswerField(id="answer")
             yield LineView(id="problem")
         yield Rule(glyphs)
         yield KeyFooter()

@@ -73,6 +73,10 @@ class FilterBar(Horizontal):
     def open(self) -> None:
         self.query_one(Input).focus()
 
+    def put(self, text: str) -> None:
+        """Filter by *text*, as if it had been typed."""
+        self.query_one(Input).value = text
+
     def clear(self) -> None:
         """Let everything through again."""
         self.query_one(Input).value = ""

@@ -1,0 +1,254 @@
+"""Profiles and sign-in: who we are at which proxy, until when, and the one panel of a sign-in under way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Horizontal
+from textual.widgets import Input
+
+from tunnelui.engine.model import IdentityStatus
+from tunnelui.errors import TunnelError
+from tunnelui.tui.access_rows import about_lines, access_rows, pending_lines
+from tunnelui.tui.bindings import PROFILES
+from tunnelui.tui.screens.base import TunnelScreen
+from tunnelui.tui.screens.question import Question
+from tunnelui.tui.steps import told
+from tunnelui.tui.widgets.access_list import AccessList
+from tunnelui.tui.widgets.answer_field import AnswerField
+from tunnelui.tui.widgets.key_footer import KeyFooter
+from tunnelui.tui.widgets.line_view import LineView
+from tunnelui.tui.widgets.notes import note_rows
+from tunnelui.tui.widgets.rules import Rule
+from tunnelui.tui.words import line, reason, safe, wrap
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from tunnelui.engine.model import SignInSnapshot
+    from tunnelui.tui.access_rows import AccessRow
+    from tunnelui.tui.view import View
+    from tunnelui.tui.widgets.row_list import RowList
+
+__all__ = ["ProfilesScreen"]
+
+_TALL = 30
+
+
+class ProfilesScreen(TunnelScreen[str]):
+    """Ends with the profile whose routes should be shown, or with nothing.
+
+    :param profile: the row to begin with, and *proxy*.
+    """
+
+    HELP_TITLE: ClassVar[str] = "Profiles"
+    BINDINGS: ClassVar[list[BindingType]] = [*PROFILES]
+
+    def __init__(self, profile: str = "", proxy: str = "") -> None:
+        super().__init__()
+        self._first = (profile, proxy)
+        self._problem = ""
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.tunnels.glyphs
+        yield LineView(id="top")
+        yield Rule(glyphs)
+        yield AccessList(glyphs, id="access")
+        yield Rule(glyphs, id="about-rule")
+        yield LineView(id="about")
+        yield LineView(id="pending")
+        with Horizontal(classes="field", id="answer-row"):
+            label = LineView(classes="label")
+            label.show(line("  ", ("Answer", "$muted")))
+            yield label
+            yield AnswerField(id="answer")
+        yield LineView(id="problem")
+        yield Rule(glyphs)
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self.rows.focus()
+        self.show_view(self.tunnels.view)
+        self.rows.select(*self._first)
+
+    @property
+    def rows(self) -> AccessList:
+        return self.query_one(AccessList)
+
+    @property
+    def selected(self) -> AccessRow | None:
+        return self.rows.selected
+
+    @property
+    def sign_in(self) -> SignInSnapshot | None:
+        """The one under way for the selected row."""
+        row = self.selected
+        return row.identity.sign_in if row and row.identity else None
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.show_view, self.tunnels.view)
+
+    def show_view(self, view: View) -> None:
+        self.rows.show(access_rows(view.snapshot), view.now)
+        self._show_selected()
+
+    def on_row_list_moved(self) -> None:
+        self._problem = ""
+        self._show_selected()
+
+    def on_row_list_opened(self, event: RowList.Opened) -> None:
+        self.action_use()
+
+    def _show_selected(self) -> None:
+        glyphs, width, view = self.tunnels.glyphs, self.size.width, self.tunnels.view
+        row = self.selected
+        store = row.identity.store if row and row.identity else ""
+        left = line((f" {glyphs.back} ", "$brand"), ("Profiles and sign-in", "bold $ink"))
+        right = f"tokens: {safe(store, 40)}" if store else ""
+        space = " " * max(1, width - left.cell_length - len(right) - 1)
+        self.query_one("#top", LineView).show(left + line(space, (right, "$muted")))
+        self.query_one("#about-rule", Rule).show(safe(row.profile, 64) if row else "")
+        self.query_one("#about", LineView).show(*(about_lines(row, view.now, width, glyphs) if row else ()))
+        names = self.tunnels.key_name
+        keys = {
+            "copy": names("copy.url"),
+            "browser": names("access.browser"),
+            "paste": names("access.paste"),
+            "cancel": names("access.cancel"),
+            "again": names("access.sign_in"),
+        }
+        most = 8 if self.size.height >= _TALL else 3
+        pending = pending_lines(row, view.now, width, glyphs, keys, most_url=most) if row else []
+        notes = note_rows(view.snapshot.notes, width - 6)[:2] if self.sign_in else []
+        rows = [line(""), *pending[:1], *(line("  ", (each, "$ink")) for each in notes), *pending[1:]]
+        self.query_one("#pending", LineView).show(*(rows if pending else ()))
+        self.query_one("#answer-row").display = self.sign_in is not None
+        if self.sign_in is None and isinstance(self.focused, Input):
+            self.rows.focus()
+        problem = [line("  ", (each, "$denied")) for each in wrap(self._problem, max(10, width - 6), 2)]
+        self.query_one("#problem", LineView).show(*problem)
+        self.refresh_bindings()
+
+    # The answer.
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Text pasted anywhere on this screen goes into the field."""
+        field = self.query_one("#answer", Input)
+        if self.sign_in is not None and not field.has_focus:
+            event.stop()
+            field.value = event.text.strip()
+            field.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        row, text = self.selected, event.value.strip()
+        if row is not None and text:
+            self.run_worker(self._paste(row, text), exit_on_error=False, exclusive=True)
+
+    async def _paste(self, row: AccessRow, text: str) -> None:
+        try:
+            await self.tunnels.engine.paste(row.profile, row.proxy, text)
+        except TunnelError as error:
+            self._problem = told(error)
+        except Exception as error:  # the person should read it and try once more
+            self._problem = f"that did not work: {reason(error)}"
+        else:
+            self._problem = ""
+            self.query_one("#answer", Input).value = ""
+        self.tunnels.poll()
+        self._show_selected()
+
+    # Actions.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What speaks of a sign-in is offered while there is one."""
+        if action in ("copy_url", "open_browser", "paste", "cancel"):
+            return self.is_mounted and self.sign_in is not None
+        return True
+
+    def action_use(self) -> None:
+        if self.selected is not None:
+            self.dismiss(self.selected.profile)
+
+    def action_sign_in(self) -> None:
+        row = self._row_with_proxy()
+        if row is not None:
+            self._problem = ""
+            self.tunnels.carry_out(self.tunnels.engine.sign_in(row.profile, row.proxy))
+
+    def action_sign_out(self) -> None:
+        row = self._row_with_proxy()
+        if row is None:
+            return
+        if row.identity is None or row.identity.status is IdentityStatus.SIGNED_OUT:
+            self.tunnels.say("Nobody is signed in there.", "warning")
+            return
+        request, done = self.tunnels.engine.sign_out, f"Signed out at {safe(row.proxy)}."
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.tunnels.carry_out(request(row.profile, row.proxy), done)
+
+        count = "1 route asks" if len(row.routes) == 1 else f"{len(row.routes)} routes ask"
+        text = f"The token is forgotten. {count} for a sign-in with the next connection; open connections stay."
+        question = Question(f"Sign out at {safe(row.proxy)}?", text, yes="Sign out", no="Stay signed in")
+        self.app.push_screen(question, answered)
+
+    def action_test(self) -> None:
+        row = self.selected
+        tunnels = self.tunnels.view.snapshot.tunnels
+        first = next((one for one in tunnels if row and (one.route.profile, one.proxy) == row.key), None)
+        if first is None:
+            self.tunnels.say("No route leads there yet, so there is no way to test.", "warning")
+        else:
+            self.tunnels.verbs.diagnose(first)
+
+    async def action_copy_url(self) -> None:
+        if self.sign_in is not None and self.sign_in.url:
+            await self.tunnels.copy(self.sign_in.url, "the whole address")
+        else:
+            self.tunnels.say("There is no address yet.", "warning")
+
+    def action_open_browser(self) -> None:
+        if self.sign_in is not None and self.sign_in.url:
+            self.app.open_url(self.sign_in.url)
+            self.tunnels.say("Asked for a browser window.")
+        else:
+            self.tunnels.say("There is no address yet.", "warning")
+
+    def action_paste(self) -> None:
+        self.query_one("#answer", Input).focus()
+
+    def action_cancel(self) -> None:
+        row, sign_in = self.selected, self.sign_in
+        if row is None or sign_in is None:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.tunnels.carry_out(self.tunnels.engine.cancel_sign_in(row.profile, row.proxy))
+
+        if not sign_in.waiting:
+            answered(True)
+            return
+        count = "1 route" if len(sign_in.waiting) == 1 else f"{len(sign_in.waiting)} routes"
+        text = f"The connections of {count} that wait for it are closed."
+        self.app.push_screen(Question("Cancel the sign-in?", text, yes="Cancel it", no="Wait"), answered)
+
+    def action_back(self) -> None:
+        field = self.query_one("#answer", Input)
+        if field.has_focus:
+            field.value = ""
+            self._problem = ""
+            self.rows.focus()
+            self._show_selected()
+        else:
+            self.dismiss()
+
+    def _row_with_proxy(self) -> AccessRow | None:
+        row = self.selected
+        if row is None or not row.proxy:
+            self.tunnels.say("No proxy is known for it yet: a route or config.toml names one.", "warning")
+            return None
+        return row

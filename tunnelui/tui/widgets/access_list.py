@@ -1,0 +1,89 @@
+"""The profiles at their proxies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from tunnelui.tui.access_rows import expiry_words, sign_of
+from tunnelui.tui.facts import identity_words
+from tunnelui.tui.glyphs import COLOURS
+from tunnelui.tui.widgets.row_list import RowList
+from tunnelui.tui.words import fit, line, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.content import Content
+
+    from tunnelui.tui.access_rows import AccessRow
+    from tunnelui.tui.glyphs import Glyphs
+
+__all__ = ["AccessList"]
+
+_EXPIRES, _ROUTES = 10, 6
+
+
+class AccessList(RowList):
+    """One row a profile and proxy; the cursor stays on its row when others come and go."""
+
+    EMPTY: ClassVar[str] = "No profile and no route names a proxy yet."
+
+    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.glyphs = glyphs
+        self._rows: Sequence[AccessRow] = ()
+        self._now = 0.0
+
+    @property
+    def row_count(self) -> int:
+        return len(self._rows)
+
+    @property
+    def selected(self) -> AccessRow | None:
+        return self._rows[self.cursor] if self._rows else None
+
+    def show(self, rows: Sequence[AccessRow], now: float) -> None:
+        """Show *rows* as they are at *now*, Unix time."""
+        selected = self.selected
+        self._rows, self._now = rows, now
+        if selected is not None:
+            self.cursor = next((at for at, row in enumerate(rows) if row.key == selected.key), self.cursor)
+        self.rows_changed()
+
+    def select(self, profile: str, proxy: str) -> None:
+        """Put the cursor on a row, if there is one."""
+        for at, row in enumerate(self._rows):
+            if row.key == (profile, proxy):
+                self.move_cursor(at)
+
+    def head_line(self, width: int) -> Content:
+        return line("     ", (self._cells(("PROFILE", "PROXY", "IDENTITY", "EXPIRES", "ROUTES"), width), "$muted"))
+
+    def row_line(self, index: int, width: int, *, selected: bool) -> Content:
+        row = self._rows[index]
+        state = sign_of(row)
+        words, _ = expiry_words(row, self._now)
+        identity = "signing in" if row.identity and row.identity.sign_in else identity_words(row.identity)
+        if row.settings is not None and row.settings.service_account:
+            identity = "service account"
+        count = str(len(row.routes))
+        text = self._cells((safe(row.profile, 64), safe(row.proxy) or "-", identity, words, count), width)
+        return line(
+            " ",
+            (self.glyphs.bar if selected else " ", "$brand"),
+            " ",
+            (self.glyphs.state(state), f"${COLOURS[state]}"),
+            " ",
+            (text, "$ink"),
+        )
+
+    def _cells(self, cells: Sequence[str], width: int) -> str:
+        room = max(20, width - 6 - _EXPIRES - _ROUTES - 8)
+        name = min(16, max(7, room // 5))
+        who = max(8, (room - name) * 2 // 5)
+        sizes = (name, room - name - who, who, _EXPIRES, _ROUTES)
+        gap = "  "
+        return gap.join(
+            fit(text, size, self.glyphs.ellipsis, right=place == 4, middle=place == 1)
+            for place, (text, size) in enumerate(zip(cells, sizes, strict=True))
+        )
