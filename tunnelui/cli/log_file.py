@@ -49,9 +49,9 @@ def log_to_file() -> None:
 
 
 def _path() -> Path:
-    from tunnelui.config.paths import state_dir
+    from tunnelui.config.paths import log_file
 
-    return state_dir() / "tunnelui.log"
+    return log_file()
 
 
 def _open(path: Path) -> IO[str]:

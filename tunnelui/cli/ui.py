@@ -19,7 +19,7 @@ from tunnelui.cli.options import add_identity_flags, add_proxy_flags
 from tunnelui.cli.output import Exit, print_note
 from tunnelui.cli.saved_engine import saved_engine
 from tunnelui.cli.stopping import until_signal
-from tunnelui.config.paths import config_dir
+from tunnelui.config.paths import config_dir, log_file
 from tunnelui.engine.identities import Contexts
 from tunnelui.engine.model import State
 from tunnelui.errors import ConfigError, LocalError
@@ -97,7 +97,7 @@ async def show(engine: Engine, *, settings: Settings | None = None, outlives: bo
 
     _give_size()
     threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()
-    app = TunnelApp(engine, config_path=str(config_dir()), keymap=keymap, outlives=outlives)
+    app = TunnelApp(engine, config_path=str(config_dir()), log_path=str(log_file()), keymap=keymap, outlives=outlives)
     async with anyio.create_task_group() as tasks:
 
         async def leave_when_cancelled() -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "cache_dir",
     "config_dir",
     "config_file",
+    "log_file",
     "routes_file",
     "runtime_dir",
     "state_dir",
@@ -43,6 +44,11 @@ def routes_file() -> Path:
 def state_dir() -> Path:
     """Logs, last ports, tokens of the ``file`` store."""
     return _override("STATE") or platformdirs.user_state_path(_APP, appauthor=False)
+
+
+def log_file() -> Path:
+    """``tunnelui.log``: what went wrong inside tunnelui itself."""
+    return state_dir() / "tunnelui.log"
 
 
 def tokens_dir() -> Path:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 
+from tunnelui.engine.history import History
 from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import APP, GROUPS, TABLE
 from tunnelui.tui.clipboard import copy_natively
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
 
     from textual.binding import BindingType
     from textual.screen import Screen
+    from textual.timer import Timer
 
     from tunnelui.engine.interface import Engine
+    from tunnelui.engine.model import Event
     from tunnelui.tui.feed import Severity
     from tunnelui.tui.view import View
 
@@ -46,13 +49,15 @@ __all__ = ["TunnelApp"]
 _REFRESH = 0.5
 """Seconds between two looks at the engine."""
 _INTERRUPT_WINDOW = 2.0
-_EVENTS = 2000
+_GATHER = 0.1
+"""Seconds in which events are gathered before the screens hear of them, however many there are."""
+_MOST_GATHERED = 5000
 
 
 class TunnelApp(Host):
     """The screens on *engine*. Quitting leaves the engine alone: who made it closes it.
 
-    :param config_path: shown to new users.
+    :param config_path: shown to new users; *log_path* beside the log.
     :param theme_name: ``dark`` or ``light``; without one ``TUNNELUI_THEME`` decides.
     :param ascii_only: no Unicode signs; without it ``TUNNELUI_ASCII`` and the locale decide.
     :param keymap: binding ids to keys, as `textual.app.App.set_keymap` takes them.
@@ -71,6 +76,7 @@ class TunnelApp(Host):
         engine: Engine,
         *,
         config_path: str = "",
+        log_path: str = "",
         theme_name: str | None = None,
         ascii_only: bool | None = None,
         keymap: Mapping[str, str] | None = None,
@@ -81,8 +87,11 @@ class TunnelApp(Host):
         super().__init__()
         self.engine = engine
         self.config_path = config_path
+        self.log_path = log_path
         self.glyphs = choose_glyphs(ascii_only)
-        self.events = deque(maxlen=_EVENTS)
+        self.events = History()
+        self._fresh: deque[Event] = deque(maxlen=_MOST_GATHERED)
+        self._gathering: Timer | None = None
         self._outlives = outlives
         self._feed = Feed(engine, now=now, monotonic=monotonic)
         self._monotonic = monotonic
@@ -116,6 +125,7 @@ class TunnelApp(Host):
 
     def poll(self) -> None:
         """Look at the engine, and tell the screens if there is something new."""
+        self._tell()
         before = self.view.snapshot
         if not self._feed.poll():
             return
@@ -131,13 +141,40 @@ class TunnelApp(Host):
 
     async def _read_events(self) -> None:
         try:
-            async for event in self.engine.events():
-                self.events.append(event)
-                for screen in self.screen_stack:
-                    if isinstance(screen, TunnelScreen) and screen.is_mounted:
-                        screen.show_event(event)
+            news = self.engine.events()  # before the history, so that nothing falls between
+            told = await self._history()
+            known = set(map(_key, told))
+            self._fresh.extend(told)
+            self._tell()
+            async for event in news:
+                if known and _key(event) in known:
+                    continue
+                self._fresh.append(event)
+                if self._gathering is None:
+                    self._gathering = self.set_timer(_GATHER, self._tell)
         except Exception as error:  # the log stops, the tunnels do not
             self.say(f"The log stopped: {reason(error)}", "error")
+
+    async def _history(self) -> tuple[Event, ...]:
+        try:
+            return await self.engine.history()
+        except TunnelError:  # there is no agent just now: its history begins with the next one
+            return ()
+
+    def _tell(self) -> None:
+        """Tell the screens what happened since the last time."""
+        if self._gathering is not None:
+            self._gathering.stop()
+            self._gathering = None
+        if not self._fresh:
+            return
+        events = tuple(self._fresh)
+        self._fresh.clear()
+        for event in events:
+            self.events.add(event)
+        for screen in self.screen_stack:
+            if isinstance(screen, TunnelScreen) and screen.is_mounted:
+                screen.show_events(events)
 
     def carry_out(self, request: Coroutine[Any, Any, None], done: str = "") -> None:
         """Run a *request* to the engine in the background; say *done* when it is carried out, or why it was not."""
@@ -228,3 +265,7 @@ class TunnelApp(Host):
 
     def action_switch_theme(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+
+def _key(event: Event) -> tuple[object, ...]:
+    return event.at, event.kind, event.route, event.connection

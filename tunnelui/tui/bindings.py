@@ -26,6 +26,7 @@ __all__ = [
     "PROFILES",
     "QUESTION",
     "ROUTES",
+    "SAVE",
     "SIGN_IN",
     "TABLE",
 ]
@@ -165,8 +166,24 @@ PROBE: Final = [
 
 LOG: Final = [
     _key("f", "follow", "follow", "log.follow", show=True),
-    _key("a", "toggle_all", "one or all routes", "log.all", show=True),
+    _key("1", "level(0)", "level", "log.debug", show=True, display="1-4", full="level"),
+    _key("2", "level(1)", "level", "log.info", display="1-4", full="level"),
+    _key("3", "level(2)", "level", "log.warning", display="1-4", full="level"),
+    _key("4", "level(3)", "level", "log.error", display="1-4", full="level"),
+    _key("slash", "find", "find", "log.find", show=True, display="/", full="find"),
+    _key("n", "find_next(1)", "next", "log.next", show=True, full="next, previous"),
+    _key("N", "find_next(-1)", "previous", "log.previous", full="next, previous"),
+    _key("w", "wrap", "wrap", "log.wrap", show=True),
+    _key("y", "copy_lines", "copy", "copy.lines", show=True, full="line, marked"),
+    _key("ctrl+s", "save", "save", "log.save", show=True, full="save to a file"),
+    _key("a", "toggle_all", "one/all", "log.all", show=True, full="one route, all"),
+    _key("m", "mark", "mark", "log.mark", full="mark the line"),
     BACK,
+]
+
+SAVE: Final = [
+    _key("enter", "save", "save", "form.save_as", show=True, display="enter"),
+    _key("escape", "back", "back", "move.back", show=True, display="esc"),
 ]
 
 APP: Final = [
@@ -186,6 +203,6 @@ def _by_id(*bindings: Binding) -> dict[str, Binding]:
 
 
 TABLE: Final[Mapping[str, Binding]] = _by_id(
-    *MOVE, *ROUTES, *DETAIL, *DIAGNOSE, *PROFILES, *SIGN_IN, *FORM, *LOG, *QUESTION, *CHOICE, BACK, *APP
+    *MOVE, *ROUTES, *DETAIL, *DIAGNOSE, *PROFILES, *SIGN_IN, *FORM, *LOG, *SAVE, *QUESTION, *CHOICE, BACK, *APP
 )
 """Every binding by its id; where keys or screens share an id, the first one."""

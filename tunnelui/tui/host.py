@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 from textual.app import App
 
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Coroutine, Sequence
     from typing import Any
 
+    from tunnelui.engine.history import History
     from tunnelui.engine.interface import Engine
-    from tunnelui.engine.model import Event, TunnelSnapshot
+    from tunnelui.engine.model import TunnelSnapshot
     from tunnelui.tui.feed import Severity
     from tunnelui.tui.glyphs import Glyphs
     from tunnelui.tui.view import View
@@ -101,12 +101,14 @@ class Host(App[None]):
 
     :ivar events: the newest events, oldest first.
     :ivar config_path: where the configuration is, to show; may be empty.
+    :ivar log_path: the file that has tunnelui's own faults, to show; may be empty.
     """
 
     engine: Engine
     glyphs: Glyphs
-    events: deque[Event]
+    events: History
     config_path: str
+    log_path: str
     verbs: RouteVerbs
 
     @property

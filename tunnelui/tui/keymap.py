@@ -22,6 +22,7 @@ from tunnelui.tui.bindings import (
     PROFILES,
     QUESTION,
     ROUTES,
+    SAVE,
     SIGN_IN,
     TABLE,
 )
@@ -42,6 +43,7 @@ _TOGETHER: Final[Mapping[str, tuple[Binding, ...]]] = {
     "the sign-in": (*SIGN_IN, *APP),
     "the form": tuple(FORM),
     "a question": tuple(QUESTION),
+    "a file name": tuple(SAVE),
     "a choice": tuple(CHOICE),
     "a test": tuple(PROBE),
 }

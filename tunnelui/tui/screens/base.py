@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 from textual.screen import ModalScreen, Screen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tunnelui.engine.model import Event
     from tunnelui.tui.host import Host
     from tunnelui.tui.view import View
@@ -32,8 +34,8 @@ class TunnelScreen(Screen[Result], Generic[Result]):
     def show_view(self, view: View) -> None:
         """Show *view*."""
 
-    def show_event(self, event: Event) -> None:
-        """Show that *event* happened."""
+    def show_events(self, events: Sequence[Event]) -> None:
+        """Show what happened since the last call, oldest first: a few times a second, however much it is."""
 
 
 class Dialog(ModalScreen[Result], Generic[Result]):

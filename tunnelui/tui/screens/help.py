@@ -51,9 +51,12 @@ def entries_of(screen: Screen[object]) -> list[KeyEntry]:
     found = [active.binding for active in screen.active_bindings.values() if "." in (active.binding.id or "")]
     found.sort(key=lambda binding: order.get(binding.id or "", len(order)))  # Textual's own keys have no id
     keys: dict[tuple[str, str], list[str]] = defaultdict(list)
+    shared: dict[str, str | None] = {}
     for binding in found:
         group = (binding.id or "").partition(".")[0]
         display = screen.app.get_key_display(binding)
+        if binding.key_display and binding.id != shared.setdefault(display, binding.id):
+            continue  # several keys under one name, "1-4"
         if binding.key_display and any(binding.key_display in shown for shown in keys.values()):
             display = screen.app.get_key_display(Binding(binding.key, ""))  # the second key of the same action
         shown = keys[group, binding.tooltip or binding.description]

@@ -25,6 +25,8 @@ from tunnelui.tui.widgets.welcome import Welcome
 from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -181,8 +183,8 @@ class RoutesScreen(RouteActions):
         else:
             strip.show_words("")
 
-    def show_event(self, event: Event) -> None:
-        self.query_one(EventLog).add(event)
+    def show_events(self, events: Sequence[Event]) -> None:
+        self.query_one(EventLog).add(events)
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= _WIDE and event.size.height >= _TALL, "-panes")
