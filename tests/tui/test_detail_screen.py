@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.screens import LARGE, drive
+from tests.support.screens import LARGE, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import IDENTITY, NOW, every_state
+from tests.support.tunnel_scenes import IDENTITY, NOW, events, every_state
 from tunnelui.engine.model import ConnectionSnapshot, ConnectionState, State
 from tunnelui.tui.screens.log import LogScreen
+from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.route_form import RouteForm
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.screens.sign_in import SignInScreen
@@ -33,7 +34,7 @@ async def test_the_detail_cell_by_cell() -> None:
             " " * 80,
             "  In           1.8 MB       0 B/s  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁                           ",
             "  Out          314 KB       0 B/s  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁                           ",
-            "┤ Connections 2, 1 closed ├─────────────────────────────────────────────────────",
+            "┤ Connections 2 ├─ Timeline ─ Log ─ Config ─ Connect as ────────────────────────",
             "   PEER               OPENED         IN      OUT  HANDSHAKE  STATE              ",
             " ▌ 127.0.0.1:51220    13:36:50   1.7 MB   300 KB     184 ms  open               ",
             "   127.0.0.1:51388    14:12:39    92 KB    12 KB     184 ms  half-closed        ",
@@ -46,7 +47,7 @@ async def test_the_detail_cell_by_cell() -> None:
             "  ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━      ",
             "  TLS 1.3                                                                       ",
             "─" * 80,
-            " esc back  space start/stop  r restart  y copy  e edit  i sign in        ? help ",
+            " esc back  space start/stop  x close connection  [ ] tabs  r restart     ? help ",
         ]
 
 
@@ -173,3 +174,102 @@ async def test_nothing_is_pushed_out_of_the_details(size: tuple[int, int], index
         last = [child for child in panel.children if child.display][-1]
         assert last.region.bottom <= panel.region.bottom
         assert panel.connections.size.height >= 3
+
+
+NEXT, BEFORE = "right_square_bracket", "left_square_bracket"
+
+
+async def _tell(driven: Driven) -> None:
+    for event in events():
+        await driven.engine.tell(event)
+    await driven.settle()
+
+
+async def test_the_timeline_cell_by_cell() -> None:
+    async with drive() as driven:
+        await driven.press(*ORDERS, NEXT)
+        assert driven.lines[10:24] == [
+            "─ Connections 2 ┤ Timeline ├─ Log ─ Config ─ Connect as ────────────────────────",
+            "   PEER               OPENED    0            100 ms             200 ms    TOTAL ",
+            " ▌ 127.0.0.1:51220    13:36:50  t━━s━━━c━━━━━━━━━━━━━━━━━━━━━━━━━━━f━    196 ms ",
+            "   127.0.0.1:51388    14:12:39  t━━s━━━c━━━━━━━━━━━━━━━━━━━━━━━━━━━f━    196 ms ",
+            "   127.0.0.1:50911    13:31:20  t━━s━━━c━━━━━━━━━━━━━━━━━━━━━━━━━━━f━    196 ms ",
+            " " * 80,
+            " " * 80,
+            " " * 80,
+            "┤ Stages of 127.0.0.1:51220 ├───────────────────────────────────────────────────",
+            "  q queue 0.4 ms   d dns 2.1 ms   t tcp 11 ms   s tls 24 ms   c connect 147 ms  ",
+            "  f first byte 12 ms                                                            ",
+            "  196 ms, the median of 3 connections; most of it connect, 147 ms.              ",
+            "─" * 80,
+            " esc back  space start/stop  x close connection  [ ] tabs  r restart     ? help ",
+        ]
+        await driven.press("j")
+        assert "Stages of 127.0.0.1:51388" in driven.text
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), LARGE])
+async def test_every_page_turns_both_ways_and_by_the_mouse(size: tuple[int, int]) -> None:
+    marks = ("HANDSHAKE" if size[0] > 70 else "STATE", "TOTAL", "tunnel open in 61 ms", "Destination", "export PGHOST")
+    async with drive(size=size) as driven:
+        await _tell(driven)
+        await driven.press(*ORDERS)
+        for mark in (*marks, marks[0]):
+            assert mark in driven.text
+            await driven.press(NEXT)
+        await driven.press(BEFORE, BEFORE)
+        assert "export PGHOST" in driven.text
+        row = next(number for number, line in enumerate(driven.lines) if "Timeline" in line)
+        await driven.pilot.click(offset=(driven.lines[row].index("Timeline") + 2, row))
+        await driven.settle()
+        assert "TOTAL" in driven.text
+        await driven.press("question_mark")
+        assert "next page" in driven.text
+
+
+async def test_the_log_page_follows_and_leads_to_the_whole_log() -> None:
+    async with drive() as driven:
+        await driven.press(*ORDERS, NEXT, NEXT)
+        assert "Nothing has happened yet." in driven.text
+        await _tell(driven)
+        assert "accepted 127.0.0.1:51388" in driven.text and "upstream unavailable" not in driven.text
+        assert "┤ enter shows the whole log, with levels and find ├" in driven.lines[-2]
+        await driven.press("enter")
+        assert driven.shows(LogScreen) and " orders-db " in driven.lines[0]
+
+
+async def test_enter_copies_a_way_to_connect() -> None:
+    async with drive() as driven:
+        await driven.press(*ORDERS, BEFORE, "j", "enter")
+        assert driven.app.clipboard == "15432"
+        assert driven.toasts[-1] == "Copied the port by the terminal: 15432"
+
+
+async def test_an_open_connection_is_closed_after_a_question() -> None:
+    async with drive() as driven:
+        await driven.press(*ORDERS, "x")
+        assert driven.shows(Question)
+        assert "Close 127.0.0.1:51220?" in driven.text and "1.7 MB in and 300 KB out" in " ".join(driven.text.split())
+        await driven.press("escape")
+        assert driven.engine.requests == []
+        await driven.press("x", "y")
+        assert driven.engine.requests == [("close_connection", "orders-db", "1")]
+        assert "closed on request" in driven.text
+        await driven.press("x")
+        assert driven.toasts[-1] == "That connection is over already."
+
+
+async def test_a_connection_that_waits_is_closed_at_once() -> None:
+    waiting = replace(every_state()[0].connections[0], state=ConnectionState.SIGN_IN)
+    tunnel = replace(every_state()[0], connections=(waiting,), live=0)
+    async with drive(ScriptedEngine([tunnel], [IDENTITY])) as driven:
+        await driven.press("enter", NEXT, "x")
+        assert driven.engine.requests == [("close_connection", "orders-db", "1")]
+        assert driven.toasts[-1] == "Closed 127.0.0.1:51220."
+
+
+async def test_without_a_connection_x_says_so() -> None:
+    async with drive(size=LARGE) as driven:
+        await driven.press("enter", "x", NEXT, "x")
+        assert driven.toasts[-1] == "No connection is selected."
+        assert "Stages" in driven.text and "No connection yet." in driven.text

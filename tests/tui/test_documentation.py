@@ -13,7 +13,15 @@ from tunnelui.tui.glyphs import ASCII, UNICODE
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "tui.md").read_text(encoding="utf-8")
-NAMES = {"slash": "/", "question_mark": "?", "colon": ":", "escape": "esc", "asterisk": "*"}
+NAMES = {
+    "slash": "/",
+    "question_mark": "?",
+    "colon": ":",
+    "escape": "esc",
+    "asterisk": "*",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+}
 
 
 @pytest.mark.parametrize("binding", TABLE.values(), ids=lambda binding: binding.id)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tunnelui.engine.history import History
     from tunnelui.engine.interface import Engine
-    from tunnelui.engine.model import TunnelSnapshot
+    from tunnelui.engine.model import ConnectionSnapshot, TunnelSnapshot
     from tunnelui.tui.feed import Severity
     from tunnelui.tui.glyphs import Glyphs
     from tunnelui.tui.view import View
@@ -51,6 +51,10 @@ class RouteVerbs(Protocol):
 
     def diagnose(self, tunnel: TunnelSnapshot | None) -> None:
         """Walk the way of one connection, and show where it ends."""
+        ...
+
+    def close_connection(self, tunnel: TunnelSnapshot | None, connection: ConnectionSnapshot | None) -> None:
+        """Close one connection; asks while it is open."""
         ...
 
     def copy_as(self, tunnel: TunnelSnapshot | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -11,10 +12,11 @@ from textual.app import SuspendNotSupported
 
 from tunnelui.config.route import DEFAULT_PROFILE
 from tunnelui.config.route_rules import free_name
-from tunnelui.engine.model import State
+from tunnelui.engine.model import ConnectionState, State
 from tunnelui.errors import TunnelError
 from tunnelui.tui.connect_as import client_command, ways_to_connect
 from tunnelui.tui.foreground import run_in_foreground
+from tunnelui.tui.format import bytes_long
 from tunnelui.tui.rows import local_of
 from tunnelui.tui.screens.copy_as import CopyAs
 from tunnelui.tui.screens.detail import DetailScreen
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from tunnelui.config.route import Route
-    from tunnelui.engine.model import TunnelSnapshot
+    from tunnelui.engine.model import ConnectionSnapshot, TunnelSnapshot
     from tunnelui.tui.connect_as import Way
     from tunnelui.tui.host import Host
 
@@ -134,6 +136,28 @@ class Verbs:
             self._app.say("No route is selected.", "warning")
         else:
             self._app.push_screen(DiagnoseScreen(tunnel.route.name))
+
+    def close_connection(self, tunnel: TunnelSnapshot | None, connection: ConnectionSnapshot | None) -> None:
+        """Close one connection. What is open is lost with it and can't be brought back, so that asks."""
+        if tunnel is None or connection is None:
+            self._app.say("No connection is selected.", "warning")
+            return
+        if connection.state is ConnectionState.CLOSED:
+            self._app.say("That connection is over already.", "warning")
+            return
+        peer = safe(connection.peer, 60) or "the connection"
+        request = partial(self._app.engine.close_connection, tunnel.route.name, connection.id)
+        if connection.state not in (ConnectionState.OPEN, ConnectionState.HALF_CLOSED):
+            self._app.carry_out(request(), f"Closed {peer}.")
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._app.carry_out(request(), f"Closed {peer}.")
+
+        moved = f"{bytes_long(connection.bytes_in)} in and {bytes_long(connection.bytes_out)} out so far."
+        text = f"Both sides see a reset. {moved} The other connections go on."
+        self._app.push_screen(Question(f"Close {peer}?", text, yes="Close", no="Keep"), answered)
 
     def copy_as(self, tunnel: TunnelSnapshot | None) -> None:
         """Let the person choose a spelling of the local end, and copy it."""

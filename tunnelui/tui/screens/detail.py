@@ -1,4 +1,4 @@
-"""One route as a screen of its own, for terminals too small for the pane."""
+"""One route as a screen of its own."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tunnelui.tui.bindings import BACK, DETAIL
 from tunnelui.tui.screens.base import TunnelScreen
-from tunnelui.tui.widgets.detail_panel import DetailPanel
+from tunnelui.tui.widgets.detail_pages import CONNECT_AS, LOG, DetailPages
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.rules import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from tunnelui.engine.model import TunnelSnapshot
+    from tunnelui.engine.model import Event, TunnelSnapshot
     from tunnelui.tui.view import View
+    from tunnelui.tui.widgets.tab_rule import TabRule
 
 __all__ = ["DetailScreen"]
 
@@ -36,17 +39,22 @@ class DetailScreen(TunnelScreen[None]):
 
     def compose(self) -> ComposeResult:
         glyphs = self.tunnels.glyphs
-        yield DetailPanel(glyphs, lead=f" {glyphs.back} ", id="detail")
-        yield Rule(glyphs)
+        yield DetailPages(glyphs, lead=f" {glyphs.back} ", id="detail")
+        yield Rule(glyphs, id="foot-rule")
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self.query_one(DetailPanel).connections.focus()
+        self.query_one(DetailPages).begin(self.tunnels.events, self._route)
+
+    def show_events(self, events: Sequence[Event]) -> None:
+        self.query_one(DetailPages).add_events(events)
 
     def show_view(self, view: View) -> None:
         tunnel = view.snapshot.tunnel(self._route)
         if tunnel is not None:
-            self.query_one(DetailPanel).show(view, tunnel)
+            pages = self.query_one(DetailPages)
+            pages.show(view, tunnel)
+            self.query_one("#foot-rule", Rule).show(pages.enter_words(self.tunnels.key_name("move.take")))
         elif self.is_current:
             self.dismiss()
 
@@ -54,6 +62,28 @@ class DetailScreen(TunnelScreen[None]):
         """The route *old* is called *new* now."""
         if self._route == old:
             self._route = new
+
+    def on_tab_rule_chosen(self, event: TabRule.Chosen) -> None:
+        self.query_one(DetailPages).turn_to(event.index)
+        self.show_view(self.tunnels.view)
+
+    def on_choice_list_chosen(self) -> None:
+        self.action_take()
+
+    def action_tab(self, step: int) -> None:
+        self.query_one(DetailPages).turn(step)
+        self.show_view(self.tunnels.view)
+
+    def action_take(self) -> None:
+        """What enter does on the page: copy the way to connect, show the whole log."""
+        pages = self.query_one(DetailPages)
+        if pages.page == CONNECT_AS and pages.way is not None:
+            self.tunnels.carry_out(self.tunnels.copy(pages.way.text, f"the {pages.way.title}"))
+        elif pages.page == LOG:
+            self.action_log()
+
+    def action_close_connection(self) -> None:
+        self.tunnels.verbs.close_connection(self.tunnel, self.query_one(DetailPages).connection)
 
     def action_back(self) -> None:
         self.dismiss()

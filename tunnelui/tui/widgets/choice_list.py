@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.content import Content
+    from textual.geometry import Size
 
     from tunnelui.tui.connect_as import Way
     from tunnelui.tui.glyphs import Glyphs
@@ -35,8 +36,10 @@ class ChoiceList(RowList):
             super().__init__()
             self.index = index
 
-    def __init__(self, glyphs: Glyphs, ways: Sequence[Way], *, id: str | None = None) -> None:
+    def __init__(self, glyphs: Glyphs, ways: Sequence[Way], *, keys: bool = True, id: str | None = None) -> None:
+        """*keys*: whether the key of a way chooses it here, and so is shown."""
         super().__init__(id=id)
+        self._keys = keys
         self._glyphs = glyphs
         self._ways = ways
 
@@ -45,8 +48,20 @@ class ChoiceList(RowList):
         return len(self._ways)
 
     def on_mount(self) -> None:
-        self.styles.height = len(self._ways)
         self.rows_changed()
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        return self._ways
+
+    def show(self, ways: Sequence[Way]) -> None:
+        """Offer *ways* instead; the cursor stays in its row."""
+        if list(ways) != list(self._ways):
+            self._ways = ways
+            self.rows_changed()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._ways)
 
     def head_line(self, width: int) -> Content:
         return line("")
@@ -56,7 +71,7 @@ class ChoiceList(RowList):
         room = max(1, width - _TITLE - 6)
         return line(
             (self._glyphs.bar, "$brand") if selected else (" ", ""),
-            (f" {way.key} ", "bold $brand"),
+            (f" {way.key} " if self._keys else "  ", "bold $brand"),
             (pad(way.title, _TITLE), "$muted"),
             (fit(safe(way.text, 400), room, self._glyphs.ellipsis, middle=True), "$ink"),
         )

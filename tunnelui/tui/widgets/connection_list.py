@@ -54,6 +54,10 @@ class ConnectionList(RowList):
         return len(self._connections)
 
     @property
+    def connections(self) -> Sequence[ConnectionSnapshot]:
+        return self._connections
+
+    @property
     def selected(self) -> ConnectionSnapshot | None:
         """The connection under the cursor."""
         return self._connections[self.cursor] if self._connections else None

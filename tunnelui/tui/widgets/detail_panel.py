@@ -18,9 +18,12 @@ from tunnelui.tui.widgets.rules import Rule
 from tunnelui.tui.words import cut, line, safe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textual import events
     from textual.app import ComposeResult
     from textual.content import Content
+    from textual.widget import Widget
 
     from tunnelui.engine.model import TunnelSnapshot
     from tunnelui.tui.glyphs import Glyphs
@@ -88,6 +91,10 @@ class DetailPanel(Vertical):
         yield self._facts
         yield self._problem_rule
         yield self._problem
+        yield from self.pages()
+
+    def pages(self) -> Iterator[Widget]:
+        """What stands below the facts."""
         yield self._rule
         yield self.connections
         yield self._stage_rule
@@ -112,9 +119,13 @@ class DetailPanel(Vertical):
         gap = [line("")] if room >= 1 else []
         self._facts.show(*facts, *gap, *traffic)
         self._problem.display = self._problem_rule.display = bool(problem)
-        self._stages.display = self._stage_rule.display = stages
         self._problem_rule.show("Problem")
         self._problem.show(*problem)
+        self.show_pages(view, tunnel, stages)
+
+    def show_pages(self, view: View, tunnel: TunnelSnapshot, stages: bool) -> None:
+        """Show what stands below the facts; *stages* is whether there is room for those of one connection."""
+        self._stages.display = self._stage_rule.display = stages
         count = len(tunnel.connections)
         closed = count - tunnel.live
         self._rule.show(f"Connections {tunnel.live}" + (f", {closed} closed" if closed > 0 else ""))
