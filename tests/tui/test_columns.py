@@ -9,10 +9,11 @@ import pytest
 from tests.support.tunnel_scenes import NOW, every_state, many
 from tunnelui.config.route import Route
 from tunnelui.engine.model import State, TunnelSnapshot
-from tunnelui.tui.columns import LEAD, choose_layout, port_only
+from tunnelui.tui.columns import LEAD, choose_layout, port_only, widest_rows
 from tunnelui.tui.rows import Column, RouteRow, SortOrder, ordered, route_row, state_words
 
 _TOTALS = {Column.IN, Column.OUT}
+_RATES = {Column.RATE_IN, Column.RATE_OUT, Column.GRAPH}
 
 
 def _rows() -> list[RouteRow]:
@@ -24,8 +25,8 @@ def _columns(width: int, *, profiles: bool = False) -> list[Column]:
 
 
 def test_the_order_in_which_columns_give_way() -> None:
-    everything = list(Column)
-    assert _columns(100, profiles=True) == everything
+    everything = [column for column in Column if column not in _RATES]
+    assert [column for column in _columns(100, profiles=True) if column not in _RATES] == everything
     given_up: list[Column] = []
     for width in range(100, 20, -1):
         now = _columns(width, profiles=True)
@@ -136,3 +137,26 @@ def test_beside_a_pane_the_totals_give_way_before_anything_is_cut() -> None:
             assert all(whole[column] >= max(len(row.cell(column)) for row in _rows()) for column in whole)
         seen.add(bool(columns & _TOTALS))
     assert seen == {True, False}
+
+
+def test_rates_and_the_graph_come_last_and_cost_no_other_column_a_cell() -> None:
+    seen: list[Column] = []
+    for width in range(80, 220):
+        layout = choose_layout(width, _rows(), profiles=True)
+        columns = [slot.column for slot in layout.slots]
+        seen += [column for column in columns if column in _RATES and column not in seen]
+        if _RATES & set(columns):
+            assert width >= 100
+            assert set(columns) >= {column for column in Column if column not in _RATES}
+            for column in (Column.NAME, Column.DESTINATION, Column.LOCAL):
+                assert layout.width_of(column) >= max(len(row.cell(column)) for row in _rows())
+    assert seen == [Column.RATE_IN, Column.RATE_OUT, Column.GRAPH]
+    assert layout.width_of(Column.GRAPH) >= 60
+
+
+def test_the_widest_rows_give_the_same_columns_as_all_of_them() -> None:
+    rows = [route_row(tunnel, NOW) for tunnel in (*every_state(), *many(200))]
+    few = widest_rows(rows)
+    assert len(few) <= 4
+    for width in (60, 80, 120, 200):
+        assert choose_layout(width, few, profiles=True) == choose_layout(width, rows, profiles=True)

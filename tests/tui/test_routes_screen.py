@@ -165,17 +165,17 @@ async def test_sorting_by_keys_and_by_the_head_line() -> None:
     async with drive() as driven:
         routes = driven.app.screen.query_one(RouteList)
         await driven.press("s")
-        assert routes.order.column == "STATE"
+        assert routes.how.order.column == "STATE"
         assert routes.names[0] == "jump-ssh"
         await driven.press("S")
         assert routes.names[0] == "kafka-1"
         assert "STATE ▼" in driven.lines[2]
         await driven.pilot.click(RouteList, offset=(30, 0))
         await driven.settle()
-        assert (routes.order.column, routes.order.reverse) == ("DESTINATION", False)
+        assert (routes.how.order.column, routes.how.order.reverse) == ("DESTINATION", False)
         await driven.pilot.click(RouteList, offset=(30, 0))
         await driven.settle()
-        assert routes.order.reverse
+        assert routes.how.order.reverse
         for _ in range(12):
             await driven.press("s")
         assert routes.row_count == 8

@@ -37,6 +37,8 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "diagnose-sign-in": ("sign-in", ["D"]),
     "profiles": ("profiles", ["P"]),
     "profiles-sign-in": ("sign-in", ["P"]),
+    "grouped": ("states", ["f", "G", "f", "b", "g", "left", "G"]),
+    "tags": ("states", ["t"]),
     "help": ("states", ["question_mark"]),
     "first-run": ("empty", []),
     "sign-in": ("sign-in", ["j", "j", "i"]),

@@ -26,7 +26,7 @@ async def test_marked_rows_are_started_and_stopped_together() -> None:
     async with drive() as driven:
         await driven.press("j", "j", "j", "m")  # kafka-1, off
         await driven.press("m")  # orders-db, live
-        assert "2 marked" in driven.text and "›kafka-1" in driven.text and "›orders-db" in driven.text
+        assert "2 marked" in driven.text and "✓kafka-1" in driven.text and "✓orders-db" in driven.text
         await driven.press("space")
         assert driven.engine.requests == [("start", "kafka-1")]
         await driven.press("space")

@@ -19,7 +19,8 @@ from tunnelui.cli.options import add_identity_flags, add_proxy_flags
 from tunnelui.cli.output import Exit, print_note
 from tunnelui.cli.saved_engine import saved_engine
 from tunnelui.cli.stopping import until_signal
-from tunnelui.config.paths import config_dir, log_file
+from tunnelui.config.paths import config_dir, log_file, state_dir
+from tunnelui.config.state_file import StateFile
 from tunnelui.engine.identities import Contexts
 from tunnelui.engine.model import State
 from tunnelui.errors import ConfigError, LocalError
@@ -63,13 +64,13 @@ def need_terminal(hint: str) -> None:
 async def _show_routes(arguments: argparse.Namespace, settings: Settings) -> int:
     await check_tls_files(Contexts(), profile_from(arguments, settings))
     async with await saved_engine(arguments, settings) as engine:
-        return await show(engine, settings=settings)
+        return await show(engine, settings=settings, remembers=True)
 
 
 async def _show_agent(settings: Settings) -> int:
     """Draw the agent's tunnels; return how many stay up."""
     async with agent() as engine:
-        await show(engine, settings=settings, outlives=True)
+        await show(engine, settings=settings, outlives=True, remembers=True)
         try:
             return sum(tunnel.state is not State.OFF for tunnel in engine.snapshot().tunnels)
         except LocalError:
@@ -83,21 +84,32 @@ def _leave_words(up: int) -> int:
     return Exit.DONE
 
 
-async def show(engine: Engine, *, settings: Settings | None = None, outlives: bool = False) -> int:
+async def show(
+    engine: Engine, *, settings: Settings | None = None, outlives: bool = False, remembers: bool = False
+) -> int:
     """Draw *engine* until the person leaves. Cancelled by a signal, it gives the terminal back as it was.
 
     :param settings: whose keys are used.
     :param outlives: the tunnels stay up when the screen ends.
+    :param remembers: favourites and the like are kept in the state folder.
     :raises ConfigError: a key of the settings can't be used.
     """
     from tunnelui.tui.app import TunnelApp
     from tunnelui.tui.keymap import read_keymap
+    from tunnelui.tui.memory import Memory
 
     keymap = read_keymap(settings.keys, f"{settings.path}: [keys]") if settings else {}
 
     _give_size()
     threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()
-    app = TunnelApp(engine, config_path=str(config_dir()), log_path=str(log_file()), keymap=keymap, outlives=outlives)
+    app = TunnelApp(
+        engine,
+        config_path=str(config_dir()),
+        log_path=str(log_file()),
+        keymap=keymap,
+        outlives=outlives,
+        memory=Memory(StateFile(state_dir() / "screen.json") if remembers else None),
+    )
     async with anyio.create_task_group() as tasks:
 
         async def leave_when_cancelled() -> None:

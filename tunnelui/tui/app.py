@@ -18,6 +18,7 @@ from tunnelui.tui.clipboard import copy_natively
 from tunnelui.tui.feed import Feed, sign_in_news
 from tunnelui.tui.glyphs import choose_glyphs
 from tunnelui.tui.host import Host
+from tunnelui.tui.memory import Memory
 from tunnelui.tui.palette import RouteCommands
 from tunnelui.tui.reminders import reminders
 from tunnelui.tui.screens.base import TunnelScreen
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tunnelui.engine.interface import Engine
     from tunnelui.engine.model import Event
     from tunnelui.tui.feed import Severity
+    from tunnelui.tui.memory import Remembered
     from tunnelui.tui.view import View
 
 __all__ = ["TunnelApp"]
@@ -61,6 +63,7 @@ class TunnelApp(Host):
     :param theme_name: ``dark`` or ``light``; without one ``TUNNELUI_THEME`` decides.
     :param ascii_only: no Unicode signs; without it ``TUNNELUI_ASCII`` and the locale decide.
     :param keymap: binding ids to keys, as `textual.app.App.set_keymap` takes them.
+    :param memory: what was remembered of earlier runs, and is kept for the next; without it nothing is.
     :param outlives: the engine goes on when the screen ends, so quitting asks nothing.
     :param now: Unix time, to show; *monotonic*, to measure.
     """
@@ -81,6 +84,7 @@ class TunnelApp(Host):
         ascii_only: bool | None = None,
         keymap: Mapping[str, str] | None = None,
         outlives: bool = False,
+        memory: Memory | None = None,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -93,6 +97,7 @@ class TunnelApp(Host):
         self._fresh: deque[Event] = deque(maxlen=_MOST_GATHERED)
         self._gathering: Timer | None = None
         self._outlives = outlives
+        self.memory = memory or Memory()
         self._feed = Feed(engine, now=now, monotonic=monotonic)
         self._monotonic = monotonic
         self._reminded: set[tuple[str, str, float]] = set()
@@ -194,6 +199,11 @@ class TunnelApp(Host):
         self.poll()
 
     # What screens ask for.
+
+    def remember(self, new: Remembered) -> None:
+        """Keep *new* for the next run as well."""
+        if self.memory.change(new):
+            self.run_worker(self.memory.save, thread=True, exit_on_error=False, group="memory")
 
     def say(self, words: str, severity: Severity = "information") -> None:
         """Show a toast."""

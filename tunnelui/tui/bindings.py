@@ -18,6 +18,7 @@ __all__ = [
     "CHOICE",
     "DETAIL",
     "DIAGNOSE",
+    "FOLD",
     "FORM",
     "GROUPS",
     "LOG",
@@ -64,11 +65,16 @@ MOVE: Final = [
     _key("pageup", "move_page(-1)", "page", "move.page_up", display="pgup"),
 ]
 
+FOLD: Final = [
+    _key("left", "fold", "fold", "route.fold", full="fold a group", display="←"),
+    _key("right", "unfold", "unfold", "route.unfold", full="fold a group", display="→"),
+]
+
 ROUTES: Final = [
     _key("space", "start_stop", "start/stop", "tunnel.toggle", show=True),
     _key("enter", "details", "details", "move.details", show=True, display="enter"),
     _key("y", "copy_local", "copy", "copy.local", show=True, full="local address"),
-    _key("slash", "filter", "filter", "move.filter", show=True, display="/", full="filter"),
+    _key("slash", "filter", "filter", "move.filter", show=True, display="/", full="filter, next"),
     _key("T", "test", "test", "tunnel.test", full="test the way"),
     _key("Y", "copy_as", "copy as", "copy.as", full="copy as…"),
     _key("o", "open_with", "open", "copy.open", full="run its program"),
@@ -87,9 +93,16 @@ ROUTES: Final = [
     _key("u", "undo", "delete, undo", "route.undo"),
     _key("s", "sort", "sort, reverse", "route.sort"),
     _key("S", "reverse", "sort, reverse", "route.reverse"),
+    _key("b", "group_by", "groups", "route.group"),
+    _key("f", "favourite", "favourite", "route.favourite"),
+    _key("t", "tags", "tags", "route.tags"),
     _key("l", "log", "log", "log.route", full="log, all logs"),
     _key("L", "log_all", "log, all logs", "log.every"),
-    _key("tab", "next_pane", "next pane", "move.pane"),
+    _key("n", "next_match(1)", "next match", "move.next_match", full="filter, next"),
+    _key("N", "next_match(-1)", "match before", "move.previous_match", full="filter, next"),
+    _key("tab", "next_pane(1)", "next pane", "move.pane"),
+    _key("shift+tab", "next_pane(-1)", "pane before", "move.pane_back", full="next pane"),
+    _key("z", "zoom", "full pane", "move.zoom"),
     _key("escape", "back", "back, clear", "move.back", display="esc"),
 ]
 
@@ -207,6 +220,6 @@ def _by_id(*bindings: Binding) -> dict[str, Binding]:
 
 
 TABLE: Final[Mapping[str, Binding]] = _by_id(
-    *MOVE, *ROUTES, *DETAIL, *DIAGNOSE, *PROFILES, *SIGN_IN, *FORM, *LOG, *SAVE, *QUESTION, *CHOICE, BACK, *APP
+    *MOVE, *ROUTES, *FOLD, *DETAIL, *DIAGNOSE, *PROFILES, *SIGN_IN, *FORM, *LOG, *SAVE, *QUESTION, *CHOICE, BACK, *APP
 )
 """Every binding by its id; where keys or screens share an id, the first one."""

@@ -1,7 +1,8 @@
 """Which columns of the route list fit into a width, and how wide each one is.
 
-When the width runs out, columns give way in a fixed order: OUT, IN, PROFILE, the host part of LOCAL, the middle of
-DESTINATION, then LOCAL and DESTINATION as a whole. NAME and STATE always stay.
+When the width runs out, columns give way in a fixed order: the graph and the rates, OUT, IN, PROFILE, the host part of
+LOCAL, the middle of DESTINATION, then LOCAL and DESTINATION as a whole. NAME and STATE always stay. Rates and graph
+come only where all others have what they ask for.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from rich.cells import cell_len
 from tunnelui.tui.rows import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from tunnelui.tui.rows import RouteRow
 
-__all__ = ["LEAD", "Layout", "Slot", "choose_layout", "port_only"]
+__all__ = ["LEAD", "RIGHT", "Layout", "Slot", "choose_layout", "port_only", "widest_rows"]
 
 LEAD: Final = 3
 """Cells before the first column: the bar, the sign of the state, a space."""
 
-_RIGHT: Final = frozenset({Column.IN, Column.OUT})
+RIGHT: Final = frozenset({Column.IN, Column.OUT, Column.RATE_IN, Column.RATE_OUT})
 _STATE_WIDTH: Final = 9
 _NUMBER_WIDTH: Final = 5
 _LEAST: Final = {Column.NAME: 6, Column.DESTINATION: 11, Column.LOCAL: 6, Column.PROFILE: 7}
@@ -31,6 +32,11 @@ _LEAST: Final = {Column.NAME: 6, Column.DESTINATION: 11, Column.LOCAL: 6, Column
 _COMFORT: Final = {Column.NAME: 20, Column.DESTINATION: 22, Column.LOCAL: 16, Column.PROFILE: 10}
 _NAME_KEEPS: Final = 12
 """A name is not cut below this while LOCAL or DESTINATION stand beside it."""
+_ROOM_FOR_RATES: Final = 100
+"""Cells from which on rates may stand in the list."""
+_RATE_WIDTH: Final = 6
+_GRAPH_LEAST: Final = 21
+_GRAPH_MOST: Final = 60
 _WIDEST_GAP: Final = 3
 _TAIL: Final = 1
 
@@ -45,7 +51,7 @@ class Slot:
 
     @property
     def right(self) -> bool:
-        return self.column in _RIGHT
+        return self.column in RIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,10 @@ class Layout:
 
     slots: tuple[Slot, ...]
     short_local: bool = False
+
+    def width_of(self, column: Column) -> int:
+        """Return how wide a column is, 0 where there is none."""
+        return next((slot.width for slot in self.slots if slot.column is column), 0)
 
     def at(self, x: int) -> Column | None:
         """Return the column at the cell *x*, for the mouse."""
@@ -70,7 +80,7 @@ def choose_layout(width: int, rows: Sequence[RouteRow], *, profiles: bool, total
     wanted[Column.STATE] = _STATE_WIDTH
     wanted[Column.PROFILE] = _widest(Column.PROFILE, rows)
     wanted[Column.IN] = wanted[Column.OUT] = _NUMBER_WIDTH
-    columns = [column for column in Column if profiles or column is not Column.PROFILE]
+    columns = [column for column in Column if column in wanted and (profiles or column is not Column.PROFILE)]
     widths = {column: min(wanted[column], _COMFORT.get(column, wanted[column])) for column in columns}
     short_local = False
 
@@ -96,7 +106,23 @@ def choose_layout(width: int, rows: Sequence[RouteRow], *, profiles: bool, total
     for column in (Column.NAME, Column.DESTINATION, Column.LOCAL, Column.PROFILE):
         if column in widths and spare() > 0 and not (short_local and column is Column.LOCAL):
             widths[column] += min(spare(), max(0, wanted[column] - widths[column]))
+    if width >= _ROOM_FOR_RATES and Column.OUT in widths:
+        if spare() >= 2 * (_RATE_WIDTH + 1):
+            widths[Column.RATE_IN] = widths[Column.RATE_OUT] = _RATE_WIDTH
+        if spare() > _GRAPH_LEAST + len(widths):
+            widths[Column.GRAPH] = min(_GRAPH_MOST, spare() - len(widths))
     return Layout(_place(widths, spare()), short_local)
+
+
+def widest_rows(rows: Iterable[RouteRow]) -> list[RouteRow]:
+    """Return those few of *rows* that decide how wide the columns are."""
+    found: dict[Column, tuple[int, RouteRow]] = {}
+    for row in rows:
+        for column in (Column.NAME, Column.DESTINATION, Column.LOCAL, Column.PROFILE):
+            size = cell_len(row.cell(column))
+            if column not in found or size > found[column][0]:
+                found[column] = (size, row)
+    return [row for _, row in found.values()]
 
 
 def _widest(column: Column, rows: Collection[RouteRow]) -> int:

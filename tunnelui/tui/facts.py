@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from tunnelui.engine.model import IdentityStatus
 from tunnelui.tui.format import bytes_long, clock, duration, milliseconds, rate_long
+from tunnelui.tui.graphs import bars
 from tunnelui.tui.rows import local_of, target_of
 from tunnelui.tui.steps import on_screen
 from tunnelui.tui.words import cut, cut_middle, fit, line, pad, safe, wrap
@@ -128,13 +129,7 @@ def traffic_lines(
 
 def graph(series: Series, width: int, maximum: float, glyphs: Glyphs) -> str:
     """The last *width* seconds, newest on the right; full height is *maximum*, bytes per second."""
-    steps = glyphs.graph
-    values = list(series.history)[-width:]
-    out = [steps[0]] * (width - len(values))
-    for value in values:
-        level = 0 if maximum <= 0 or value <= 0 else 1 + int(value / maximum * (len(steps) - 2) + 0.5)
-        out.append(steps[min(level, len(steps) - 1)])
-    return "".join(out)
+    return bars(series.history, width, maximum, glyphs)
 
 
 _STAGES = (

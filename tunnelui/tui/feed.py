@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from tunnelui.engine.model import EngineSnapshot, IdentitySnapshot, IdentityStatus
+from tunnelui.engine.model import EngineSnapshot, IdentitySnapshot, IdentityStatus, TunnelSnapshot
 from tunnelui.tui.rates import Rates
 from tunnelui.tui.steps import on_screen
 from tunnelui.tui.view import View
@@ -41,7 +42,7 @@ class Feed:
         before = self.view
         trouble, snapshot = "", before.snapshot
         try:
-            snapshot = self._engine.snapshot()
+            snapshot = _kept(before.snapshot, self._engine.snapshot())
         except Exception as error:  # whatever it is, the person reads it and the screens go on
             trouble = f"the engine can't be asked: {reason(error)}"
         now = self._now()
@@ -58,8 +59,24 @@ class Feed:
         if changed:
             self._read = True
             self._second = second
-            self.view = View(snapshot, now, self._rates, trouble)
+            states = before.states
+            if snapshot.tunnels is not before.snapshot.tunnels:
+                states = Counter(tunnel.state for tunnel in snapshot.tunnels)
+            self.view = View(snapshot, now, self._rates, trouble, states)
         return changed
+
+
+def _kept(old: EngineSnapshot, new: EngineSnapshot) -> EngineSnapshot:
+    """Return *new*, its tunnels as the objects of *old* where they are equal: then what changed is seen at a glance."""
+    if new.tunnels is old.tunnels or len(new.tunnels) != len(old.tunnels):
+        return new
+    tunnels: tuple[TunnelSnapshot, ...] = tuple(
+        before if before is after or before == after else after
+        for before, after in zip(old.tunnels, new.tunnels, strict=True)
+    )
+    if all(before is after for before, after in zip(old.tunnels, tunnels, strict=True)):
+        tunnels = old.tunnels
+    return replace(new, tunnels=tunnels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tunnelui.engine.model import TunnelSnapshot
 
 __all__ = ["RouteFilter"]
@@ -27,9 +29,16 @@ class RouteFilter:
         return bool(self.text.strip())
 
     def matches(self, tunnel: TunnelSnapshot) -> bool:
-        if self.hides_stopped and tunnel.state == "off":
-            return False
-        return all(_matches(word, tunnel) for word in self.text.casefold().split())
+        return bool(self.select((tunnel,)))
+
+    def select(self, tunnels: Iterable[TunnelSnapshot]) -> list[TunnelSnapshot]:
+        """Return those that are let through, in the same order."""
+        words = self.text.casefold().split()
+        if self.hides_stopped:
+            tunnels = (tunnel for tunnel in tunnels if tunnel.state != "off")
+        if not words:
+            return list(tunnels)
+        return [tunnel for tunnel in tunnels if all(_matches(word, tunnel) for word in words)]
 
 
 def _matches(word: str, tunnel: TunnelSnapshot) -> bool:

@@ -39,6 +39,9 @@ class Glyphs:
     states: Mapping[State, str]
     bar: str
     mark: str
+    star: str
+    open: str
+    folded: str
     rule: str
     column: str
     separator: str
@@ -71,7 +74,10 @@ UNICODE: Final = Glyphs(
         State.ERROR: "▲",
     },
     bar="▌",
-    mark="›",
+    mark="✓",
+    star="★",
+    open="▾",
+    folded="▸",
     rule="─",
     column="│",
     separator="│",
@@ -102,6 +108,9 @@ ASCII: Final = Glyphs(
     },
     bar=">",
     mark="#",
+    star="*",
+    open="v",
+    folded=">",
     rule="-",
     column="|",
     separator="|",

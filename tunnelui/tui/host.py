@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
     from typing import Any
 
+    from tunnelui.config.route import Route
     from tunnelui.engine.history import History
     from tunnelui.engine.interface import Engine
     from tunnelui.engine.model import ConnectionSnapshot, TunnelSnapshot
     from tunnelui.tui.feed import Severity
     from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.memory import Memory, Remembered
     from tunnelui.tui.view import View
 
 __all__ = ["Host", "RouteVerbs"]
@@ -81,6 +83,10 @@ class RouteVerbs(Protocol):
 
     def edit(self, tunnel: TunnelSnapshot | None) -> None: ...
 
+    def replace_routes(self, routes: Sequence[tuple[str, Route]], done: str) -> None:
+        """Put each route in the place of the one that has the name beside it; say *done* and how many it were."""
+        ...
+
     def renamed(self, old: str, new: str) -> None:
         """Tell the screens about the route *old* that it is called *new* now."""
         ...
@@ -114,6 +120,7 @@ class Host(App[None]):
     config_path: str
     log_path: str
     verbs: RouteVerbs
+    memory: Memory
 
     @property
     @abstractmethod
@@ -127,6 +134,10 @@ class Host(App[None]):
     @abstractmethod
     def carry_out(self, request: Coroutine[Any, Any, None], done: str = "") -> None:
         """Run a *request* to the engine in the background; say *done* when it is carried out, or why it was not."""
+
+    @abstractmethod
+    def remember(self, new: Remembered) -> None:
+        """Keep *new* for the next run as well."""
 
     @abstractmethod
     def say(self, words: str, severity: Severity = "information") -> None:

@@ -15,6 +15,7 @@ from tunnelui.tui.bindings import (
     CHOICE,
     DETAIL,
     DIAGNOSE,
+    FOLD,
     FORM,
     LOG,
     MOVE,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["read_keymap"]
 
 _TOGETHER: Final[Mapping[str, tuple[Binding, ...]]] = {
-    "the routes": (*ROUTES, *MOVE, *APP),
+    "the routes": (*ROUTES, *FOLD, *MOVE, *APP),
     "a route": (BACK, *DETAIL, *MOVE, *APP),
     "the log": (*LOG, *MOVE, *APP),
     "the diagnosis": (*DIAGNOSE, *APP),

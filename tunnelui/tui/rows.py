@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
     from tunnelui.engine.model import TunnelSnapshot
 
-__all__ = ["Column", "RouteRow", "SortOrder", "local_of", "ordered", "route_row", "state_words", "target_of"]
+__all__ = [
+    "Column",
+    "RouteRow",
+    "SortOrder",
+    "local_of",
+    "ordered",
+    "route_row",
+    "sort_key",
+    "state_words",
+    "target_of",
+]
 
 
 class Column(StrEnum):
@@ -29,11 +39,19 @@ class Column(StrEnum):
     PROFILE = "PROFILE"
     IN = "IN"
     OUT = "OUT"
+    RATE_IN = "IN/s"
+    RATE_OUT = "OUT/s"
+    GRAPH = "LAST MINUTE"
+
+    @property
+    def sorts(self) -> bool:
+        """Whether rows can be put in order by it; rates would move them all the time."""
+        return self not in (Column.RATE_IN, Column.RATE_OUT, Column.GRAPH)
 
 
 @dataclass(frozen=True, slots=True)
 class RouteRow:
-    """What one row says; equal rows look the same."""
+    """What one row says; equal rows look the same. ``star`` is the sign of a favourite, or empty."""
 
     name: str
     state: State
@@ -43,11 +61,15 @@ class RouteRow:
     profile: str
     bytes_in: str
     bytes_out: str
+    star: str = ""
+    rate_in: str = ""
+    rate_out: str = ""
+    graph: str = ""
 
     def cell(self, column: Column) -> str:
         match column:
             case Column.NAME:
-                return self.name
+                return f"{self.name} {self.star}" if self.star else self.name
             case Column.STATE:
                 return self.words
             case Column.DESTINATION:
@@ -60,6 +82,12 @@ class RouteRow:
                 return self.bytes_in
             case Column.OUT:
                 return self.bytes_out
+            case Column.RATE_IN:
+                return self.rate_in
+            case Column.RATE_OUT:
+                return self.rate_out
+            case Column.GRAPH:
+                return self.graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +98,8 @@ class SortOrder:
     reverse: bool = False
 
 
-def route_row(tunnel: TunnelSnapshot, now: float) -> RouteRow:
-    """Return the row of a tunnel at the Unix time *now*."""
+def route_row(tunnel: TunnelSnapshot, now: float, star: str = "") -> RouteRow:
+    """Return the row of a tunnel at the Unix time *now*, without rates and graph."""
     counted = tunnel.state is not State.OFF or tunnel.bytes_in or tunnel.bytes_out
     return RouteRow(
         name=safe(tunnel.route.name),
@@ -82,6 +110,7 @@ def route_row(tunnel: TunnelSnapshot, now: float) -> RouteRow:
         profile=safe(tunnel.route.profile),
         bytes_in=bytes_short(tunnel.bytes_in) if counted else "",
         bytes_out=bytes_short(tunnel.bytes_out) if counted else "",
+        star=star,
     )
 
 
@@ -110,7 +139,7 @@ def ordered(tunnels: Iterable[TunnelSnapshot], order: SortOrder) -> list[TunnelS
     """Return the tunnels in the wanted order; the name decides between equals."""
     return sorted(
         sorted(tunnels, key=lambda tunnel: tunnel.route.name.casefold()),
-        key=lambda tunnel: _sort_key(tunnel, order.column),
+        key=lambda tunnel: sort_key(tunnel, order.column),
         reverse=order.reverse,
     )
 
@@ -124,7 +153,8 @@ _STATE_RANKS = {
 }
 
 
-def _sort_key(tunnel: TunnelSnapshot, column: Column) -> tuple[float, str]:
+def sort_key(tunnel: TunnelSnapshot, column: Column) -> tuple[float, str]:
+    """Return what *column* orders a tunnel by."""
     match column:
         case Column.NAME:
             return 0, tunnel.route.name.casefold()
@@ -141,3 +171,5 @@ def _sort_key(tunnel: TunnelSnapshot, column: Column) -> tuple[float, str]:
             return -tunnel.bytes_in, ""
         case Column.OUT:
             return -tunnel.bytes_out, ""
+        case _:
+            return 0, ""

@@ -105,7 +105,16 @@ class Verbs:
             text = "1 open connection is cut." if live == 1 else f"{live} open connections are cut."
             self._app.push_screen(Question(title, text, yes="Stop", no="Keep"), answered)
 
-    def _for_each(self, names: Sequence[str], act: Callable[[str], Awaitable[None]], done: str) -> None:
+    def replace_routes(self, routes: Sequence[tuple[str, Route]], done: str) -> None:
+        """Put each route in the place of the one that has the name beside it; say *done* and how many it were."""
+        new = dict(routes)
+        names = [name for name in new if (old := self._app.view.snapshot.tunnel(name)) and old.route != new[name]]
+        if names:
+            self._for_each(names, lambda name: self._app.engine.update_route(name, new[name]), done, "route")
+
+    def _for_each(
+        self, names: Sequence[str], act: Callable[[str], Awaitable[None]], done: str, what: str = "tunnel"
+    ) -> None:
         """Do it to every one, whatever becomes of the others; say how many it was, and what went wrong first."""
 
         async def all_of_them() -> None:
@@ -119,7 +128,7 @@ class Verbs:
             if failed:
                 self._app.say(f"{done} {count} of {len(names)}. First trouble: {safe(str(failed[0]), 200)}", "error")
             else:
-                self._app.say(f"{done} 1 tunnel." if count == 1 else f"{done} {count} tunnels.")
+                self._app.say(f"{done} 1 {what}." if count == 1 else f"{done} {count} {what}s.")
 
         self._app.carry_out(all_of_them())
 
@@ -233,9 +242,12 @@ class Verbs:
 
     def renamed(self, old: str, new: str) -> None:
         """Tell the screens about the route *old* that it is called *new* now."""
+        self._app.remember(self._app.memory.renamed(old, new))
         for screen in self._app.screen_stack:
             if isinstance(screen, DetailScreen):
                 screen.follow(old, new)
+            elif isinstance(screen, RoutesScreen):
+                screen.routes.put_in_order(self._app.memory.now.how)
 
     def _saved(self, name: str | None) -> None:
         if name is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,14 @@ __all__ = ["View"]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One moment. ``now`` is Unix time; ``trouble`` is why the engine could not be asked, or empty."""
+    """One moment. ``now`` is Unix time; ``trouble`` is why the engine could not be asked, or empty; ``states`` counts
+    the tunnels in each state."""
 
     snapshot: EngineSnapshot = field(default_factory=EngineSnapshot)
     now: float = 0.0
     rates: Rates = field(default_factory=Rates)
     trouble: str = ""
+    states: Counter[State] = field(default_factory=Counter)
 
     def identity(self, tunnel: TunnelSnapshot) -> IdentitySnapshot | None:
         """Return who the tunnel's profile is at the tunnel's proxy, as far as the engine knows."""
@@ -36,5 +39,5 @@ class View:
     def counts_down(self) -> bool:
         """Whether something on the screen changes with time alone."""
         return any(each.expires_at is not None or each.sign_in is not None for each in self.snapshot.identities) or any(
-            tunnel.state in (State.RETRY, State.PORT_BUSY, State.LIVE) for tunnel in self.snapshot.tunnels
+            self.states[state] for state in (State.RETRY, State.PORT_BUSY, State.LIVE)
         )

@@ -10,8 +10,7 @@ from textual.widgets import Input
 
 from tunnelui.tui.bindings import ROUTES
 from tunnelui.tui.filtering import RouteFilter
-from tunnelui.tui.rows import Column, SortOrder
-from tunnelui.tui.screens.route_actions import RouteActions
+from tunnelui.tui.screens.list_actions import ListActions
 from tunnelui.tui.widgets.detail_panel import DetailPanel
 from tunnelui.tui.widgets.event_log import EventLog
 from tunnelui.tui.widgets.filter_bar import FilterBar
@@ -21,6 +20,7 @@ from tunnelui.tui.widgets.route_list import RouteList
 from tunnelui.tui.widgets.rules import ColumnRule, Rule
 from tunnelui.tui.widgets.status_bar import StatusBar
 from tunnelui.tui.widgets.strip import TroubleStrip
+from tunnelui.tui.widgets.tag_bar import TagBar
 from tunnelui.tui.widgets.welcome import Welcome
 from tunnelui.tui.words import safe
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.widget import Widget
 
     from tunnelui.engine.model import Event, TunnelSnapshot
     from tunnelui.tui.view import View
@@ -62,11 +63,16 @@ _NEED_A_ROUTE = frozenset(
         "reverse",
         "log",
         "next_pane",
+        "next_match",
+        "zoom",
+        "group_by",
+        "favourite",
+        "tags",
     }
 )
 
 
-class RoutesScreen(RouteActions):
+class RoutesScreen(ListActions):
     """List, strip and footer; from 100x30 on the detail and the log stand beside the list."""
 
     HELP_TITLE: ClassVar[str] = "Routes"
@@ -75,6 +81,7 @@ class RoutesScreen(RouteActions):
     def __init__(self) -> None:
         super().__init__()
         self._filter = RouteFilter()
+        self._zoomed = ""
         self._log_title = "Log"
         self._pane_width = 0
 
@@ -95,46 +102,42 @@ class RoutesScreen(RouteActions):
         yield TroubleStrip(glyphs, app.key_name, id="strip")
         yield Rule(glyphs)
         yield FilterBar(id="filter")
+        yield TagBar(id="tag-bar")
         yield KeyFooter(id="footer")
 
     def on_mount(self) -> None:
+        self.routes.put_in_order(self.tunnels.memory.now.how)
         self.routes.focus()
         self.query_one(EventLog).show(self.tunnels.events)
 
     # Parts.
 
     @property
-    def routes(self) -> RouteList:
-        return self.query_one(RouteList)
-
-    @property
-    def selected(self) -> TunnelSnapshot | None:
-        return self.routes.selected
-
-    @property
-    def marked(self) -> list[TunnelSnapshot]:
-        return self.routes.marked
-
-    @property
     def has_panes(self) -> bool:
         """Whether the detail and the log are beside the list."""
         return self.has_class("-panes") and not self.has_class("-empty")
 
+    @property
+    def panes(self) -> dict[str, Widget]:
+        """The panes by name, in the order of tab; without a route there are no details."""
+        detail: dict[str, Widget] = {"detail": self.query_one("#pane", DetailPanel).connections}
+        return {"list": self.routes, **(detail if self.selected else {}), "log": self.query_one(EventLog)}
+
     # Showing.
 
     def show_view(self, view: View) -> None:
-        self.routes.show(view.snapshot.tunnels, view.now, self._filter)
+        self.routes.show(view.snapshot.tunnels, view.now, self._filter, view.rates)
         self.query_one(NoteBand).show_notes(view.snapshot.notes)
         empty = not view.snapshot.tunnels
         if empty != self.has_class("-empty"):
             self.set_class(empty, "-empty")
             self.refresh_bindings()
-        self._show_selected()
+        self.show_selected()
 
-    def _show_selected(self) -> None:
+    def show_selected(self) -> None:
         view = self.tunnels.view
         tunnel = self.selected
-        self.query_one(StatusBar).show_view(view, tunnel)
+        self.query_one(StatusBar).show_view(view, self.routes.nearest)
         self._show_strip(view, tunnel)
         self.query_one("#pane").visible = tunnel is not None
         if tunnel is not None:
@@ -149,13 +152,13 @@ class RoutesScreen(RouteActions):
 
     def _show_rules(self) -> None:
         """The lines above and below the panes, each with a mark where the line between list and detail meets it."""
-        tee = self._pane_width + 1 if self._pane_width else None
+        tee = self._pane_width + 1 if self._pane_width and not self._zoomed else None
         self.query_one("#top-rule", Rule).show(tee=tee if self.has_panes else None)
         self.query_one("#log-rule", Rule).show(self._log_title, tee=tee, below=False)
 
     def _show_strip(self, view: View, tunnel: TunnelSnapshot | None) -> None:
         strip = self.query_one(TroubleStrip)
-        shown, total = self.routes.row_count, len(view.snapshot.tunnels)
+        shown, total = self.routes.match_count, len(view.snapshot.tunnels)
         title = []
         if self._filter:
             title.append(f"filter {safe(self._filter.text.strip(), 40)}")
@@ -170,6 +173,14 @@ class RoutesScreen(RouteActions):
             strip.show_words(view.trouble, "The screen shows what was known last.")
         elif tunnel is not None:
             strip.show_tunnel(tunnel, view)
+        elif (group := self.routes.selected_group) is not None:
+            routes = "1 route" if group.count == 1 else f"{group.count} routes"
+            does = "opens the group" if group.folded else "folds the group"
+            key, mark = self.tunnels.key_name("tunnel.toggle"), self.tunnels.key_name("tunnel.mark")
+            strip.show_words(
+                f"{safe(group.name, 40) or 'Without a tag'}: {routes}, {group.up} up, {group.trouble} in trouble.",
+                f"{key} {does}, {mark} marks its routes.",
+            )
         elif self._filter and total:
             strip.show_words(
                 f"No route fits “{safe(self._filter.text.strip(), 60)}”.",
@@ -188,16 +199,18 @@ class RoutesScreen(RouteActions):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= _WIDE and event.size.height >= _TALL, "-panes")
-        self.routes.show_totals(not self.has_class("-panes"))
+        if self._zoomed and not self.has_panes:
+            self._zoom("")
+        self._show_totals()
         if not self.has_panes and self.focused is not None and not isinstance(self.focused, (RouteList, Input)):
             self.routes.focus()
-        self.call_after_refresh(self._show_selected)
+        self.call_after_refresh(self.show_selected)
 
     # Messages of the parts.
 
     def on_row_list_moved(self, event: RowList.Moved) -> None:
         if event.control is self.routes:
-            self._show_selected()
+            self.show_selected()
 
     async def on_row_list_opened(self, event: RowList.Opened) -> None:
         if event.control is self.routes:
@@ -207,8 +220,7 @@ class RoutesScreen(RouteActions):
         if event.control is self.routes:
             column = self.routes.layout_for(self.routes.scrollable_content_region.width).at(event.x)
             if column is not None:
-                same = column is self.routes.order.column
-                self._sort(SortOrder(column, not self.routes.order.reverse if same else False))
+                self.sort_by(column)
 
     def on_detail_panel_resized(self, event: DetailPanel.Resized) -> None:
         self._pane_width = event.width
@@ -216,6 +228,7 @@ class RoutesScreen(RouteActions):
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
         self._filter = replace(self._filter, text=event.text)
+        self._sought = event.text if self._filter else self._sought
         self.show_view(self.tunnels.view)
 
     def on_filter_bar_closed(self) -> None:
@@ -233,55 +246,63 @@ class RoutesScreen(RouteActions):
         self.query_one(FilterBar).open()
 
     def action_back(self) -> None:
-        if self.focused is not self.routes:
+        if self._zoomed:
+            self._zoom("")
+        elif self.focused is not self.routes:
             self.routes.focus()
         elif self.routes.marked:
             self.routes.clear_marks()
-            self._show_selected()
+            self.show_selected()
         elif self._filter:
             self.query_one(FilterBar).clear()
         else:
             self.query_one(NoteBand).send_away()
 
-    def action_next_pane(self) -> None:
+    def action_next_pane(self, step: int) -> None:
         if not self.has_panes:
+            self._say_no_panes()
             return
-        panes = [self.routes, self.query_one("#pane", DetailPanel).connections, self.query_one(EventLog)]
-        index = panes.index(self.focused) if self.focused in panes else -1
-        panes[(index + 1) % len(panes)].focus()
+        names, panes = list(self.panes), list(self.panes.values())
+        index = panes.index(self.focused) if self.focused in panes else -step
+        index = (index + step) % len(panes)
+        if self._zoomed:
+            self._zoom(names[index])
+        panes[index].focus()
 
-    def action_mark(self) -> None:
-        self.routes.mark()
-        self._show_selected()
+    def action_zoom(self) -> None:
+        if not self.has_panes:
+            self._say_no_panes()
+        elif self._zoomed:
+            self._zoom("")
+        else:
+            self._zoom(next((name for name, pane in self.panes.items() if pane is self.focused), "list"))
 
-    def action_mark_shown(self) -> None:
-        self.routes.mark_shown()
-        self._show_selected()
+    def _say_no_panes(self) -> None:
+        key = self.tunnels.key_name
+        self.tunnels.say(
+            f"The panes stand beside the list from {_WIDE}x{_TALL} on. "
+            f"Here {key('move.details')} shows the details and {key('log.route')} the log.",
+            "warning",
+        )
+
+    def _zoom(self, pane: str) -> None:
+        """Give all the room to one pane, or to each its own (empty)."""
+        self._zoomed = pane
+        for name in ("list", "detail", "log"):
+            self.set_class(name == pane, f"-only-{name}")
+        self._show_totals()
+        self.call_after_refresh(self.show_selected)
+
+    def _show_totals(self) -> None:
+        self.routes.show_totals(not self.has_class("-panes") or self._zoomed == "list")
 
     def action_hide_stopped(self) -> None:
         self._filter = replace(self._filter, hides_stopped=not self._filter.hides_stopped)
         self.show_view(self.tunnels.view)
 
-    def action_sort(self) -> None:
-        layout = self.routes.layout_for(self.routes.scrollable_content_region.width)
-        columns = [slot.column for slot in layout.slots] or [Column.NAME]
-        order = self.routes.order
-        index = columns.index(order.column) if order.column in columns else -1
-        self._sort(SortOrder(columns[(index + 1) % len(columns)]))
-
-    def action_reverse(self) -> None:
-        order = self.routes.order
-        self._sort(SortOrder(order.column, not order.reverse))
-
-    def _sort(self, order: SortOrder) -> None:
-        self.routes.order = order
-        self.show_view(self.tunnels.view)
-        self.routes.rows_changed()
-        self.routes.show_cursor_row()
-
     def go_to(self, name: str) -> None:
         """Put the cursor on the route *name*, though a filter may hide it."""
-        if name not in self.routes.names:
+        if not self.routes.has(name):
             self._filter = RouteFilter()
             self.query_one(FilterBar).clear()
             self.show_view(self.tunnels.view)

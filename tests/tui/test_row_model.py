@@ -1,0 +1,142 @@
+"""Rows: in order, in groups, and kept where they are as long as nothing moves them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.tunnel_scenes import every_state, many
+from tunnelui.engine.model import State, TunnelSnapshot
+from tunnelui.tui.arrange import Arrangement, Group, Grouping
+from tunnelui.tui.filtering import RouteFilter
+from tunnelui.tui.row_model import Change, RowModel
+from tunnelui.tui.rows import Column, SortOrder
+
+ALL = RouteFilter()
+
+
+def _words(model: RowModel) -> list[str]:
+    return [
+        f"[{item.name} {item.count} {item.up} {item.trouble}{' folded' if item.folded else ''}]"
+        if isinstance(item, Group)
+        else item.route.name
+        for item in model.items
+    ]
+
+
+def _model(how: Arrangement | None = None, tunnels: tuple[TunnelSnapshot, ...] | None = None) -> RowModel:
+    model = RowModel()
+    if how:
+        model.arrange(how)
+    model.take(every_state() if tunnels is None else tunnels, ALL)
+    return model
+
+
+def test_groups_by_the_first_tag_with_what_is_up_and_in_trouble() -> None:
+    assert _words(_model(Arrangement(grouping=Grouping.TAG))) == [
+        "[db 2 1 1]",
+        "billing-db",
+        "orders-db",
+        "[lab 6 1 4]",
+        "grafana",
+        "jump-ssh",
+        "kafka-1",
+        "redis-stage",
+        "vnc-lab",
+        "win-rdp",
+    ]
+
+
+def test_routes_without_a_tag_come_last() -> None:
+    one, other = many(2)
+    bare = replace(one, route=replace(one.route, tags=()))
+    assert _words(_model(Arrangement(grouping=Grouping.TAG), (bare, other))) == [
+        "[lab 1 1 0]",
+        "route-0001",
+        "[ 1 1 0]",
+        "route-0000",
+    ]
+
+
+def test_groups_by_profile_and_folded() -> None:
+    how = Arrangement(grouping=Grouping.PROFILE, folded=frozenset({"corp"}))
+    assert _words(_model(how)) == ["[corp 8 2 5 folded]"]
+    assert _model(how).match_count == 8
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_favourites_stand_first_in_whatever_order(reverse: bool) -> None:
+    how = Arrangement(SortOrder(Column.NAME, reverse), favourites=frozenset({"orders-db", "kafka-1"}))
+    names = _words(_model(how))
+    assert names[:2] == (["orders-db", "kafka-1"] if reverse else ["kafka-1", "orders-db"])
+    assert sorted(names) == sorted(tunnel.route.name for tunnel in every_state())
+
+
+def test_a_filter_opens_groups_and_closing_one_meanwhile_is_not_for_good() -> None:
+    model = _model(Arrangement(grouping=Grouping.TAG, folded=frozenset({"db", "lab"})))
+    model.take(model.source, RouteFilter("db"))
+    assert _words(model) == ["[db 2 1 1]", "billing-db", "orders-db"]
+    model.fold(frozenset({"db"}))
+    assert _words(model) == ["[db 2 1 1 folded]"]
+    model.take(model.source, RouteFilter("d"))
+    assert "billing-db" in _words(model)
+    model.take(model.source, ALL)
+    assert _words(model) == ["[db 2 1 1 folded]", "[lab 6 1 4 folded]"]
+
+
+def _with(tunnels: tuple[TunnelSnapshot, ...], name: str, **fields: object) -> tuple[TunnelSnapshot, ...]:
+    return tuple(
+        replace(one, **fields) if one.route.name == name else one  # type: ignore[arg-type]  # names are the test's
+        for one in tunnels
+    )
+
+
+def test_what_moves_rows_and_what_does_not() -> None:
+    tunnels = every_state()
+    model = _model(tunnels=tunnels)
+    assert model.take(tunnels, ALL) is Change.IN_PLACE
+    busy = _with(tunnels, "orders-db", bytes_in=99)
+    assert model.take(busy, ALL) is Change.IN_PLACE
+    assert model.items[model.places["orders-db"]] is busy[0]
+    down = _with(busy, "orders-db", state=State.OFF)
+    assert model.take(down, ALL) is Change.IN_PLACE
+    moved = _with(down, "kafka-1", local="127.0.0.1:4000")
+    assert model.take(moved, ALL) is Change.WORDS
+    assert model.take(moved[1:], ALL) is Change.WORDS
+    assert "orders-db" not in model.places
+
+
+@pytest.mark.parametrize(
+    ("how", "wanted", "fields"),
+    [
+        (Arrangement(SortOrder(Column.IN)), ALL, {"bytes_in": 10**9}),
+        (Arrangement(SortOrder(Column.STATE)), ALL, {"state": State.LIVE}),
+        (Arrangement(grouping=Grouping.TAG), ALL, {"state": State.LIVE}),
+        (Arrangement(), RouteFilter(":off"), {"state": State.LIVE}),
+        (Arrangement(), RouteFilter("", hides_stopped=True), {"state": State.LIVE}),
+    ],
+)
+def test_what_changes_the_order_the_match_or_a_groups_numbers_arranges_anew(
+    how: Arrangement, wanted: RouteFilter, fields: dict[str, object]
+) -> None:
+    tunnels = every_state()
+    model = _model(how, tunnels)
+    model.take(tunnels, wanted)
+    changed = _with(tunnels, "kafka-1", **fields)
+    assert model.take(changed, wanted) is Change.ORDER
+    fresh = _model(how, changed)
+    fresh.take(changed, wanted)
+    assert _words(model) == _words(fresh)
+    assert all(item in changed for item in model.items if not isinstance(item, Group))
+
+
+def test_the_next_match_goes_round_and_finds_what_is_folded() -> None:
+    model = _model()
+    assert model.next_match(RouteFilter("db"), model.places["billing-db"], 1) == "orders-db"
+    assert model.next_match(RouteFilter("db"), model.places["orders-db"], 1) == "billing-db"
+    assert model.next_match(RouteFilter("db"), model.places["orders-db"], -1) == "billing-db"
+    assert model.next_match(RouteFilter("nothing"), 0, 1) is None
+    model.arrange(Arrangement(grouping=Grouping.TAG, folded=frozenset({"db"})))
+    assert model.next_match(RouteFilter("billing"), 0, 1) == "billing-db"
+    assert RowModel().next_match(RouteFilter("x"), 0, 1) is None

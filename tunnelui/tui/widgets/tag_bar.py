@@ -1,0 +1,99 @@
+"""The line in which tags are typed; it stands in for the footer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.suggester import Suggester
+from textual.widgets import Input
+
+from tunnelui.tui.tags import complete, read_tags
+from tunnelui.tui.widgets.field import Field
+from tunnelui.tui.widgets.line_view import LineView
+from tunnelui.tui.words import cut, line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+__all__ = ["TagBar"]
+
+_ROOM = 60
+"""Cells that stay for what is typed before the known tags are listed."""
+
+
+class _Tags(Suggester):
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self.known: Sequence[str] = ()
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return complete(value, self.known)
+
+
+class _TagInput(Field):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "cancel", show=False, id="tags.cancel"),
+        Binding("tab", "complete", "complete", show=False, id="tags.complete"),
+    ]
+
+    def action_leave(self) -> None:
+        self.post_message(TagBar.Left())
+
+    def action_complete(self) -> None:
+        if self._suggestion:
+            self.value = self._suggestion
+            self.action_end()
+
+
+class TagBar(Horizontal):
+    """Offers what is there to be edited; enter saves, escape leaves everything as it was, tab completes."""
+
+    class Saved(Message):
+        """The tags are to be these."""
+
+        def __init__(self, tags: tuple[str, ...]) -> None:
+            super().__init__()
+            self.tags = tags
+
+    class Left(Message):
+        """Nothing is to be changed."""
+
+    def compose(self) -> ComposeResult:
+        self._suggester = _Tags()
+        yield LineView(classes="sign")
+        yield _TagInput(compact=True, max_length=600, select_on_focus=False, suggester=self._suggester)
+        yield LineView(classes="hint")
+
+    def open(self, what: str, tags: Sequence[str], known: Sequence[str]) -> None:
+        """Begin with *tags*, those of *what*; *known* tags are offered."""
+        self._suggester.known = known
+        sign = line(" ", ("tags", "bold $brand"), f" {cut(what, 24)} ")
+        self.query_one(".sign", LineView).styles.width = sign.cell_length
+        self.query_one(".sign", LineView).show(sign)
+        field = self.query_one(Input)
+        # With a comma at the end the next tag can be typed at once.
+        field.value = "".join(f"{tag}, " for tag in tags)
+        field.focus()
+        field.action_end()
+        self._show_hint(known)
+
+    def _show_hint(self, known: Sequence[str]) -> None:
+        keys = [("tab ", "bold $brand"), ("complete  ", "$muted"), ("enter ", "bold $brand"), ("save  ", "$muted")]
+        keys += [("esc ", "bold $brand"), ("cancel ", "$muted")]
+        words = line(" ", *keys)
+        room = self.size.width - words.cell_length - _ROOM
+        if known and room > 0:
+            words = line(" ", (cut(" ".join(known), room), "$muted"), "   ", *keys)
+        hint = self.query_one(".hint", LineView)
+        hint.styles.width = words.cell_length
+        hint.show(words)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Saved(read_tags(event.value)))
