@@ -344,7 +344,7 @@ async def test_first_run_offers_only_what_makes_sense() -> None:
     ("identity", "words"),
     [
         (IDENTITY, "● alice@corp.example 9h12m"),
-        (replace(IDENTITY, status=IdentityStatus.EXPIRED), "◌ alice@corp.example expired"),
+        (replace(IDENTITY, status=IdentityStatus.EXPIRED), "◌ alice@corp.example expired, i renews"),
         (replace(IDENTITY, status=IdentityStatus.SIGNED_OUT, name=""), "○ signed out"),
         (replace(IDENTITY, status=IdentityStatus.SERVICE_ACCOUNT, name="", expires_at=None), "● service account"),
         (IdentitySnapshot("other", PROXY, IdentityStatus.SIGNED_IN, "bob"), "○ signed out"),

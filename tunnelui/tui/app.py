@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from tunnelui.engine.history import History
 from tunnelui.errors import TunnelError
@@ -141,8 +143,14 @@ class TunnelApp(Host):
         if before is not self.view.snapshot and not shows_sign_in:
             for news in sign_in_news(before, self.view.snapshot, self.key_name("access.sign_in")):
                 self.say(news.words, news.severity)
-        for news in reminders(self.view, self._reminded, self.key_name("access.sign_in")):
-            self.say(news.words, news.severity)
+        if not self._is_busy:
+            for news in reminders(self.view, self._reminded, self.key_name("access.sign_in")):
+                self.say(news.words, news.severity)
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether the person types or answers a question: a reminder waits until they are done."""
+        return isinstance(self.focused, Input) or isinstance(self.screen, ModalScreen)
 
     async def _read_events(self) -> None:
         try:

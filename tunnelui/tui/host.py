@@ -63,8 +63,8 @@ class RouteVerbs(Protocol):
         """Let the person choose a spelling of the local end, and copy it."""
         ...
 
-    def open_with(self, tunnel: TunnelSnapshot | None) -> None:
-        """Start the tunnel if it is off, and run its client command on this terminal."""
+    def open_with(self, tunnel: TunnelSnapshot | None, *, elsewhere: bool = False) -> None:
+        """Start the tunnel if it is off, and run its client command on this terminal, or in a new one."""
         ...
 
     def clone(self, tunnel: TunnelSnapshot | None) -> None:

@@ -17,6 +17,7 @@ from tunnelui.errors import TunnelError
 from tunnelui.tui.connect_as import client_command, ways_to_connect
 from tunnelui.tui.foreground import run_in_foreground
 from tunnelui.tui.format import bytes_long
+from tunnelui.tui.new_terminal import new_terminal, open_new_terminal
 from tunnelui.tui.rows import local_of
 from tunnelui.tui.screens.copy_as import CopyAs
 from tunnelui.tui.screens.detail import DetailScreen
@@ -180,14 +181,14 @@ class Verbs:
 
         self._app.push_screen(CopyAs(tunnel.route.name, ways_to_connect(tunnel)), chosen)
 
-    def open_with(self, tunnel: TunnelSnapshot | None) -> None:
-        """Start the tunnel if it is off, and run its client command on this terminal."""
+    def open_with(self, tunnel: TunnelSnapshot | None, *, elsewhere: bool = False) -> None:
+        """Start the tunnel if it is off, and run its client command on this terminal, or in a new one."""
         if tunnel is None:
             self._app.say("No route is selected.", "warning")
         else:
-            self._app.carry_out(self._open(tunnel))
+            self._app.carry_out(self._open(tunnel, elsewhere))
 
-    async def _open(self, tunnel: TunnelSnapshot) -> None:
+    async def _open(self, tunnel: TunnelSnapshot, elsewhere: bool) -> None:
         name = tunnel.route.name
         if tunnel.state is State.OFF:
             await self._app.engine.start(name)
@@ -201,6 +202,9 @@ class Verbs:
             key = self._app.key_name("route.edit")
             self._app.say(f"No program is known for this route: {key} edits it, and Program names one.", "warning")
             return
+        if elsewhere:
+            await self._open_elsewhere(words, name)
+            return
         try:
             # What is drawn now would go into the other program's screen, and nothing takes it off the queue.
             with self._app.batch_update(), self._app.suspend():
@@ -213,6 +217,18 @@ class Verbs:
             ended = f" with status {status}" if status else ""
             self._app.say(f"{safe(words[0], 60)} ended{ended}.", "warning" if status else "information")
             self._app.refresh(layout=True)
+
+    async def _open_elsewhere(self, words: list[str], name: str) -> None:
+        found = new_terminal(words, name)
+        if found is None:
+            key = self._app.key_name("copy.open")
+            self._app.say(
+                f"No way to a new terminal: run tunnelui in tmux, or set TERMINAL. {key} runs it on this one.",
+                "warning",
+            )
+            return
+        await anyio.to_thread.run_sync(open_new_terminal, *found)
+        self._app.say(f"{safe(words[0], 60)} runs in a new window.")
 
     def clone(self, tunnel: TunnelSnapshot | None) -> None:
         """Show a form that has everything of the route but its name and local address."""

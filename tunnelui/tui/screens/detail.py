@@ -109,6 +109,9 @@ class DetailScreen(TunnelScreen[None]):
     def action_open_with(self) -> None:
         self.tunnels.verbs.open_with(self.tunnel)
 
+    def action_open_elsewhere(self) -> None:
+        self.tunnels.verbs.open_with(self.tunnel, elsewhere=True)
+
     def action_edit(self) -> None:
         self.tunnels.verbs.edit(self.tunnel)
 

@@ -64,6 +64,9 @@ class RouteActions(TunnelScreen[None]):
     def action_open_with(self) -> None:
         self.tunnels.verbs.open_with(self.selected)
 
+    def action_open_elsewhere(self) -> None:
+        self.tunnels.verbs.open_with(self.selected, elsewhere=True)
+
     def action_add(self) -> None:
         self.tunnels.verbs.add(self.selected)
 

@@ -50,6 +50,7 @@ _NEED_A_ROUTE = frozenset(
         "test",
         "diagnose",
         "open_with",
+        "open_elsewhere",
         "clone",
         "mark",
         "mark_shown",
@@ -88,7 +89,7 @@ class RoutesScreen(ListActions):
     def compose(self) -> ComposeResult:
         app = self.tunnels
         glyphs = app.glyphs
-        yield StatusBar(glyphs, id="status")
+        yield StatusBar(glyphs, app.key_name, id="status")
         yield Rule(glyphs, id="top-rule")
         with Horizontal(id="body"):
             yield RouteList(glyphs, id="routes")

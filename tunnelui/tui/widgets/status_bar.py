@@ -12,6 +12,8 @@ from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.words import cut, line, literal, safe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.content import Content
 
     from tunnelui.engine.model import IdentitySnapshot, TunnelSnapshot
@@ -31,9 +33,10 @@ Part = tuple[str, str]
 class StatusBar(LineView):
     """One line; parts on the right give way when it gets narrow: the rates first, then the totals."""
 
-    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
+    def __init__(self, glyphs: Glyphs, key_name: Callable[[str], str], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.glyphs = glyphs
+        self._key_name = key_name
         self._shown: tuple[View, TunnelSnapshot | None] | None = None
 
     def show_view(self, view: View, tunnel: TunnelSnapshot | None) -> None:
@@ -78,11 +81,18 @@ class StatusBar(LineView):
         if identity is None or identity.status is IdentityStatus.SIGNED_OUT:
             return [(self.glyphs.state(State.OFF), "$off"), (f" {name}", "$muted")], []
         if identity.status is IdentityStatus.EXPIRED:
-            return [(self.glyphs.state(State.AUTH), "$auth"), (f" {name}", "$ink")], [(" expired", "$auth")]
+            return [(self.glyphs.state(State.AUTH), "$auth"), (f" {name}", "$ink")], [
+                (" expired, ", "$auth"),
+                (self._key_name("access.sign_in"), "bold $brand"),
+                (" renews", "$auth"),
+            ]
         expiry: list[Part] = []
         if identity.expires_at is not None:
             left = identity.expires_at - now
-            expiry = [(f" {duration(left)}", "$auth" if left < _SOON else "$muted")]
+            expiry = [(f" {duration(left)}", "$muted")]
+            if left < _SOON:
+                key = self._key_name("access.sign_in")
+                expiry = [(f" {duration(left)} left, ", "$auth"), (key, "bold $brand"), (" renews", "$auth")]
         return [(self.glyphs.state(State.LIVE), "$live"), (f" {name}", "$ink")], expiry
 
     def _totals(self, view: View, width: int) -> list[Part]:
