@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tunnelui.config.discovery import Offer
 from tunnelui.config.route import Route
 from tunnelui.engine.findings import Finding, Outcome
 from tunnelui.engine.model import (
@@ -24,6 +25,7 @@ __all__ = [
     "HOSTILE",
     "IDENTITY",
     "NOW",
+    "OFFER",
     "PROFILES",
     "PROXY",
     "diagnosis",
@@ -219,6 +221,17 @@ def diagnosis(broken: str = "") -> list[Finding]:
     if broken == "token":
         return [*fine[:4], bad["token"], bad["needs sign-in"], bad["skip"]]
     return fine
+
+
+OFFER = Offer(
+    (
+        Route("wiki-db", "wiki-db.corp.example:5432", profile="corp", note="the wiki's own", source=f"{PROXY} 9"),
+        Route("kafka-2", "kafka-2.corp:9092", profile="corp", source=f"{PROXY} 8"),
+        Route("kafka-3", "kafka-3.corp:9092", profile="corp", source=f"{PROXY} 7"),
+    ),
+    ("dns-corp: UDP is not carried",),
+)
+"""What the proxy offers beyond the eight routes."""
 
 
 def events() -> list[Event]:

@@ -9,6 +9,8 @@ import pytest
 from tests.support.screens import LARGE, SMALL, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, NOW, PROXY, events, every_state, many
+from tunnelui.config.route import Route
+from tunnelui.config.route_changes import RouteChange
 from tunnelui.engine.model import Event, IdentitySnapshot, IdentityStatus, State
 from tunnelui.errors import ConfigError
 from tunnelui.tui.screens.detail import DetailScreen
@@ -205,12 +207,36 @@ async def test_delete_asks_and_undo_brings_back_and_starts_again() -> None:
         await driven.press("d", "enter")  # the safe answer has the focus
         assert driven.engine.requests == []
         await driven.press("d", "y")
-        assert driven.engine.requests == [("remove_route", "orders-db")]
-        assert driven.toasts[-1] == "Deleted orders-db. u brings it back."
+        assert driven.engine.requests == [("change_routes", "orders-db>")]
+        assert driven.toasts[-1] == "Deleted orders-db. u takes it back."
         await driven.press("u")
-        assert driven.engine.requests[1:] == [("add_route", "orders-db"), ("start", "orders-db")]
+        assert driven.engine.requests[1:] == [("change_routes", ">orders-db"), ("start", "orders-db")]
         await driven.press("u")
         assert driven.toasts[-1] == "Nothing to undo."
+
+
+async def test_marked_routes_are_deleted_together_and_come_back_together() -> None:
+    async with drive() as driven:
+        await driven.press("m", "m", "d")
+        assert "Delete 2 routes?" in driven.text
+        assert "billing-db, grafana. u brings them back until" in driven.text
+        await driven.press("y")
+        (request,) = driven.engine.requests
+        assert sorted(request) == ["billing-db>", "change_routes", "grafana>"]
+        assert driven.toasts[-1] == "Deleted 2 routes. u takes it back."
+        await driven.press("u")
+        assert {"billing-db", "grafana"} <= set(driven.app.screen.query_one(RouteList).names)
+        assert ("start", "grafana") in driven.engine.requests
+
+
+async def test_an_undo_leaves_what_was_changed_since() -> None:
+    async with drive() as driven:
+        one, other = Route("new", "new.corp:1"), Route("newer", "newer.corp:1")
+        await driven.app.verbs.change_routes([RouteChange(None, one), RouteChange(None, other)], "2 routes added")
+        driven.engine.change("new", route=replace(one, note="mine"))
+        await driven.press("u")
+        assert driven.engine.requests[-1] == ("change_routes", "newer>")
+        assert driven.toasts[-2:] == ["Changed since, and left as they are: new.", "Taken back: 2 routes added."]
 
 
 async def test_an_undo_that_fails_can_be_tried_again() -> None:
@@ -228,7 +254,7 @@ async def test_the_question_by_mouse() -> None:
         await driven.press("d")
         await driven.pilot.click("#yes")
         await driven.settle()
-        assert driven.engine.requests == [("remove_route", "billing-db")]
+        assert driven.engine.requests == [("change_routes", "billing-db>")]
 
 
 async def test_a_and_e_open_the_form_and_i_the_sign_in() -> None:

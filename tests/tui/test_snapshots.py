@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.screens import LARGE, SMALL, Clock
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import IDENTITY, PROFILES, diagnosis, events, every_state, identity
+from tests.support.tunnel_scenes import IDENTITY, OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
 from tunnelui.tui.app import TunnelApp
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "profiles-sign-in": ("sign-in", ["P"]),
     "grouped": ("states", ["f", "G", "f", "b", "g", "left", "G"]),
     "tags": ("states", ["t"]),
+    "discover": ("states", ["R", "j", "j"]),
+    "discover-signed-out": ("sign-in", ["R"]),
+    "import": ("empty", ["I"]),
     "help": ("states", ["question_mark"]),
     "first-run": ("empty", []),
     "sign-in": ("sign-in", ["j", "j", "i"]),
@@ -62,6 +65,8 @@ def test_picture(snap_compare: Any, scene: str, size: tuple[int, int]) -> None:
             profiles=PROFILES,
             notes=NOTES if kind == "notes" else (),
         )
+    if kind == "states":
+        engine.offers["corp", PROXY] = OFFER
     engine.findings = [*diagnosis("token" if kind == "sign-in" else "connect")]
     clock = Clock()
     app = TunnelApp(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunnelui.cli.context import saved_routes
 from tunnelui.cli.output import print_line, print_note
 from tunnelui.cli.selection import select
 from tunnelui.config.desktop_json import write_desktop_json
-from tunnelui.config.exchange import MAX_SIZE, merge, read_routes
+from tunnelui.config.exchange import MAX_SIZE, decode_routes, merge, read_route_file, read_routes
 from tunnelui.config.paths import config_file
 from tunnelui.config.profile import Profile
 from tunnelui.config.route import DEFAULT_PROFILE
@@ -19,7 +18,6 @@ from tunnelui.config.route_rules import check_route
 from tunnelui.config.routes import render_routes
 from tunnelui.config.settings import load_settings
 from tunnelui.engine.destinations import resolve_destination
-from tunnelui.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
@@ -50,8 +48,12 @@ def import_routes(arguments: argparse.Namespace) -> None:
 
     :raises ConfigError: the file can't be read, or one of its routes is wrong. Nothing is saved then.
     """
-    place = "standard input" if arguments.file == "-" else arguments.file
-    new, notes = read_routes(_read(arguments.file, place), place)
+    if arguments.file == "-":
+        place = "standard input"
+        new, notes = read_routes(decode_routes(sys.stdin.buffer.read(MAX_SIZE + 1), place), place)
+    else:
+        place = arguments.file
+        new, notes = read_route_file(place)
     file = saved_routes()
     present = file.load()
     merged = merge(present, new, tags=arguments.tag or (), profile=arguments.profile or "")
@@ -69,17 +71,3 @@ def import_routes(arguments: argparse.Namespace) -> None:
         print_note(f"{route.name}: {route.destination} is saved already")
     if not new:
         print_note(f"{place} has no routes.")
-
-
-def _read(name: str, place: str) -> str:
-    try:
-        if name == "-":
-            data = sys.stdin.buffer.read(MAX_SIZE + 1)
-        else:
-            with Path(name).open("rb") as file:
-                data = file.read(MAX_SIZE + 1)
-        return data.decode()
-    except OSError as error:
-        raise ConfigError(error.strerror or str(error), place=place, code="import") from None
-    except UnicodeDecodeError:
-        raise ConfigError("is no text in UTF-8", place=place, code="import") from None

@@ -92,6 +92,9 @@ def plan_discovery(
 ) -> Discovery:
     """Return what makes *saved* follow *found*, the list of *proxy*."""
     by_source = {route.source: route for route in found}
+    by_way: dict[tuple[str, str, str], Route] = {}
+    for route in found:
+        by_way.setdefault(_way(route), route)
     routes: list[Route] = []
     changed: list[tuple[Route, Route]] = []
     removed: list[Route] = []
@@ -103,7 +106,7 @@ def plan_discovery(
         if is_ours and new is None:
             removed.append(route)
             continue
-        same = new or next((one for one in found if _way(one) == _way(route)), None)
+        same = new or by_way.get(_way(route))
         if same is not None:
             seen.add(same.source)
         after = replace(route, destination=new.destination, proxy_url=new.proxy_url) if new else route
@@ -113,9 +116,11 @@ def plan_discovery(
             known.append(route)
         routes.append(after)
     added: list[Route] = []
+    names = {route.name for route in routes}
     for route in found:
         if route.source not in seen:
-            name = free_name(route.name, {other.name for other in routes})
+            name = free_name(route.name, names)
+            names.add(name)
             added.append(replace(route, name=name, tags=tuple(dict.fromkeys((*route.tags, *tags)))))
             routes.append(added[-1])
     return Discovery(tuple(routes), tuple(added), tuple(changed), tuple(removed), tuple(known))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.desktop_json import read_desktop_json
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from tunnelui.config.route import Route
 
-__all__ = ["MAX_SIZE", "Merge", "merge", "read_routes"]
+__all__ = ["MAX_SIZE", "Merge", "decode_routes", "merge", "read_route_file", "read_routes"]
 
 MAX_SIZE: Final = 8 * 1024 * 1024
 
@@ -43,21 +44,48 @@ def read_routes(text: str, place: str) -> tuple[tuple[Route, ...], tuple[str, ..
     return parse_routes(text, place), ()
 
 
+def read_route_file(name: str) -> tuple[tuple[Route, ...], tuple[str, ...]]:
+    """`read_routes` of the file *name*, where ``~`` is the home folder; blocks.
+
+    :raises ConfigError: as `read_routes`, and when the file can't be read.
+    """
+    try:
+        with Path(name).expanduser().open("rb") as file:
+            data = file.read(MAX_SIZE + 1)
+    except (OSError, ValueError, RuntimeError) as error:  # a name with a zero byte, the home of nobody
+        raise ConfigError(getattr(error, "strerror", None) or str(error), place=name, code="import") from None
+    return read_routes(decode_routes(data, name), name)
+
+
+def decode_routes(data: bytes, place: str) -> str:
+    """Return what a file to import holds as text.
+
+    :raises ConfigError: it is none.
+    """
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise ConfigError("is no text in UTF-8", place=place, code="import") from None
+
+
 def merge(present: Sequence[Route], new: Sequence[Route], *, tags: Sequence[str] = (), profile: str = "") -> Merge:
     """Return *present* with those of *new* that lead somewhere else than each of them.
 
     A name that is taken by another destination gets a number.
     """
     routes = list(present)
+    ways, names = {_way(route) for route in present}, {route.name for route in present}
     added: list[Route] = []
     known: list[Route] = []
     notes: list[str] = []
     for route in new:
         wanted = replace(route, profile=profile or route.profile, tags=tuple(dict.fromkeys((*route.tags, *tags))))
-        if any(_way(wanted) == _way(other) for other in routes):
+        if _way(wanted) in ways:
             known.append(wanted)
             continue
-        name = free_name(wanted.name, {other.name for other in routes})
+        name = free_name(wanted.name, names)
+        names.add(name)
+        ways.add(_way(wanted))
         if name != wanted.name:
             notes.append(f"“{wanted.name}” is saved as “{name}”: the name was taken")
         routes.append(replace(wanted, name=name))

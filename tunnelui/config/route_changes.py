@@ -54,7 +54,12 @@ def changed_routes(
     taken = {route.name for route in routes if id(route) not in fresh}
     for route in routes:
         if id(route) in fresh:
-            check_route(route, profiles=profiles, taken=taken)
+            try:
+                check_route(route, profiles=profiles, taken=taken)
+            except ConfigError as error:
+                if len(changes) > 1:  # which one?
+                    error.args = (f"{error.message} (route “{clean(route.name, 64)}”)",)
+                raise
             taken.add(route.name)
     return tuple(routes)
 

@@ -8,11 +8,13 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+import anyio.to_thread
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from tunnelui.config.exchange import read_route_file
 from tunnelui.engine.history import History
 from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import APP, GROUPS, TABLE
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
     from textual.timer import Timer
 
+    from tunnelui.config.route import Route
     from tunnelui.engine.interface import Engine
     from tunnelui.engine.model import Event
     from tunnelui.tui.feed import Severity
@@ -225,6 +228,10 @@ class TunnelApp(Host):
         if moved := self._keymap.get(binding_id):
             return self.get_key_display(Binding(moved.partition(",")[0], ""))
         return self.get_key_display(Binding(binding.key.partition(",")[0], "", key_display=binding.key_display))
+
+    async def routes_in(self, path: str) -> tuple[tuple[Route, ...], tuple[str, ...]]:
+        """Return the routes of a file to import, and notes on what can't be taken over."""
+        return await anyio.to_thread.run_sync(read_route_file, path)
 
     async def copy(self, text: str, what: str) -> None:
         """Copy *text* and say so; *what* names it."""

@@ -18,6 +18,7 @@ __all__ = [
     "CHOICE",
     "DETAIL",
     "DIAGNOSE",
+    "DISCOVER",
     "FOLD",
     "FORM",
     "GROUPS",
@@ -26,6 +27,7 @@ __all__ = [
     "PROBE",
     "PROFILES",
     "QUESTION",
+    "REVIEW",
     "ROUTES",
     "SAVE",
     "SIGN_IN",
@@ -38,6 +40,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "route": "ROUTES",
     "copy": "COPY AND OPEN",
     "access": "ACCESS",
+    "review": "CHANGES",
     "form": "FORM",
     "answer": "ANSWER",
     "choice": "CHOICE",
@@ -92,6 +95,8 @@ ROUTES: Final = [
     _key("e", "edit", "edit", "route.edit", show=True, full="edit"),
     _key("d", "delete", "delete, undo", "route.delete"),
     _key("u", "undo", "delete, undo", "route.undo"),
+    _key("R", "discover", "discover", "route.discover", full="discover, import"),
+    _key("I", "import_routes", "import", "route.import", full="discover, import"),
     _key("s", "sort", "sort, reverse", "route.sort"),
     _key("S", "reverse", "sort, reverse", "route.reverse"),
     _key("b", "group_by", "groups", "route.group"),
@@ -145,6 +150,22 @@ SIGN_IN: Final = [
     _key("i", "again", "start again", "access.again"),
     _key("w", "leave", "leave open", "access.leave", show=True, full="back, it goes on"),
     _key("escape", "back", "cancel", "move.back", show=True, display="esc"),
+]
+
+REVIEW: Final = [
+    _key("space", "tick", "take or leave", "review.tick", show=True),
+    _key("asterisk", "tick_all", "all", "review.tick_all", show=True, display="*", full="take or leave all"),
+    _key("ctrl+s,enter", "apply", "save", "review.apply", show=True, full="save what is taken"),
+    _key("a", "other", "another", "review.other", show=True, full="another proxy or file"),
+    _key("R", "again", "again", "route.discover", full="look again"),
+    BACK,
+]
+
+DISCOVER: Final = [
+    *REVIEW[:-1],
+    _key("p", "next_source", "next proxy", "review.next", show=True),
+    _key("i", "sign_in", "sign in", "access.sign_in", show=True),
+    BACK,
 ]
 
 PROFILES: Final = [
@@ -222,6 +243,20 @@ def _by_id(*bindings: Binding) -> dict[str, Binding]:
 
 
 TABLE: Final[Mapping[str, Binding]] = _by_id(
-    *MOVE, *ROUTES, *FOLD, *DETAIL, *DIAGNOSE, *PROFILES, *SIGN_IN, *FORM, *LOG, *SAVE, *QUESTION, *CHOICE, BACK, *APP
+    *MOVE,
+    *ROUTES,
+    *FOLD,
+    *DETAIL,
+    *DIAGNOSE,
+    *PROFILES,
+    *DISCOVER,
+    *SIGN_IN,
+    *FORM,
+    *LOG,
+    *SAVE,
+    *QUESTION,
+    *CHOICE,
+    BACK,
+    *APP,
 )
 """Every binding by its id; where keys or screens share an id, the first one."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tunnelui.config.route import Route
+    from tunnelui.config.route_changes import RouteChange
     from tunnelui.engine.history import History
     from tunnelui.engine.interface import Engine
     from tunnelui.engine.model import ConnectionSnapshot, TunnelSnapshot
@@ -95,7 +96,29 @@ class RouteVerbs(Protocol):
         """Ask, then remove the route; `undo` brings it back."""
         ...
 
-    def undo(self) -> None: ...
+    def delete_all(self, tunnels: Sequence[TunnelSnapshot]) -> None:
+        """Ask, then remove the routes; `undo` brings them back."""
+        ...
+
+    async def change_routes(self, changes: Sequence[RouteChange], words: str) -> bool:
+        """Make *changes*, which *words* sum up; `undo` takes them back. Says why not where that is so."""
+        ...
+
+    def undo(self) -> None:
+        """Take back what was changed last."""
+        ...
+
+    def discover(self, tunnel: TunnelSnapshot | None) -> None:
+        """Show what the proxy of the tunnel offers, or the first proxy that is known."""
+        ...
+
+    def import_routes(self) -> None:
+        """Show what a file would add."""
+        ...
+
+    def sign_in_at(self, profile: str, proxy: str) -> None:
+        """Show the sign-in of a profile at a proxy, and begin one if none is under way."""
+        ...
 
     def sign_in(self, tunnel: TunnelSnapshot | None) -> None:
         """Show the sign-in of the tunnel's profile, and begin one if none is under way."""
@@ -146,6 +169,13 @@ class Host(App[None]):
     @abstractmethod
     def key_name(self, binding_id: str) -> str:
         """Return the key of a binding as people read it, changed by a keymap or not; empty for an unknown one."""
+
+    @abstractmethod
+    async def routes_in(self, path: str) -> tuple[tuple[Route, ...], tuple[str, ...]]:
+        """Return the routes of a file to import, and notes on what can't be taken over.
+
+        :raises tunnelui.errors.ConfigError: it can't be read, or is no such file.
+        """
 
     @abstractmethod
     async def copy(self, text: str, what: str) -> None:

@@ -14,6 +14,7 @@ from tunnelui.config.route import DEFAULT_PROFILE
 from tunnelui.config.route_rules import free_name
 from tunnelui.engine.model import ConnectionState, State
 from tunnelui.errors import TunnelError
+from tunnelui.tui.changing import RouteChanger
 from tunnelui.tui.connect_as import client_command, ways_to_connect
 from tunnelui.tui.foreground import run_in_foreground
 from tunnelui.tui.format import bytes_long
@@ -22,6 +23,8 @@ from tunnelui.tui.rows import local_of
 from tunnelui.tui.screens.copy_as import CopyAs
 from tunnelui.tui.screens.detail import DetailScreen
 from tunnelui.tui.screens.diagnose import DiagnoseScreen
+from tunnelui.tui.screens.discover import DiscoverScreen
+from tunnelui.tui.screens.import_routes import ImportScreen
 from tunnelui.tui.screens.log import LogScreen
 from tunnelui.tui.screens.probe import Probe
 from tunnelui.tui.screens.profiles import ProfilesScreen
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from tunnelui.config.route import Route
+    from tunnelui.config.route_changes import RouteChange
     from tunnelui.engine.model import ConnectionSnapshot, TunnelSnapshot
     from tunnelui.tui.connect_as import Way
     from tunnelui.tui.host import Host
@@ -49,7 +53,7 @@ class Verbs:
 
     def __init__(self, app: Host) -> None:
         self._app = app
-        self._removed: list[tuple[Route, bool]] = []
+        self._changer = RouteChanger(app)
 
     async def copy_local(self, tunnel: TunnelSnapshot | None) -> None:
         if tunnel is None:
@@ -276,43 +280,29 @@ class Verbs:
         """Ask, then remove the route; `undo` brings it back."""
         if tunnel is None:
             self._app.say("No route is selected.", "warning")
-            return
-        route, was_on = tunnel.route, tunnel.state is not State.OFF
+        else:
+            self._changer.delete([tunnel])
 
-        async def remove() -> None:
-            await self._app.engine.remove_route(route.name)
-            self._removed.append((route, was_on))
+    def delete_all(self, tunnels: Sequence[TunnelSnapshot]) -> None:
+        """Ask, then remove the routes; `undo` brings them back."""
+        self._changer.delete(tunnels)
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._app.carry_out(
-                    remove(), f"Deleted {safe(route.name, 64)}. {self._app.key_name('route.undo')} brings it back."
-                )
-
-        text = f"{self._app.key_name('route.undo')} brings the route back until you quit."
-        if tunnel.live:
-            count = "1 open connection is" if tunnel.live == 1 else f"{tunnel.live} open connections are"
-            text = f"{count} cut. {text}"
-        title = f"Delete the route {safe(route.name, 64)}?"
-        self._app.push_screen(Question(title, text, yes="Delete", no="Keep"), answered)
+    async def change_routes(self, changes: Sequence[RouteChange], words: str) -> bool:
+        """Make *changes*, which *words* sum up; `undo` takes them back. Says why not where that is so."""
+        return await self._changer.change(changes, f"Saved: {words}.", f"Taken back: {words}.")
 
     def undo(self) -> None:
-        """Bring the route back that was deleted last, and start it if it was on."""
-        if not self._removed:
-            self._app.say("Nothing to undo.", "warning")
-            return
-        route, was_on = self._removed.pop()
+        """Take back what was changed last."""
+        self._changer.undo()
 
-        async def restore() -> None:
-            try:
-                await self._app.engine.add_route(route)
-            except TunnelError:
-                self._removed.append((route, was_on))
-                raise
-            if was_on:
-                await self._app.engine.start(route.name)
+    def discover(self, tunnel: TunnelSnapshot | None) -> None:
+        """Show what the proxy of the tunnel offers, or the first proxy that is known."""
+        pair = (tunnel.route.profile, tunnel.proxy) if tunnel and tunnel.proxy else ("", "")
+        self._app.push_screen(DiscoverScreen(*pair))
 
-        self._app.carry_out(restore(), f"{safe(route.name, 64)} is back.")
+    def import_routes(self) -> None:
+        """Show what a file would add."""
+        self._app.push_screen(ImportScreen())
 
     def sign_in(self, tunnel: TunnelSnapshot | None) -> None:
         """Show the sign-in of the tunnel's profile, and begin one if none is under way."""
@@ -327,6 +317,10 @@ class Verbs:
         if not proxy:
             self._app.say("The destination does not parse, so there is no proxy to sign in to.", "warning")
             return
+        self.sign_in_at(profile, proxy)
+
+    def sign_in_at(self, profile: str, proxy: str) -> None:
+        """Show the sign-in of a profile at a proxy, and begin one if none is under way."""
         self._app.carry_out(self._app.engine.sign_in(profile, proxy))
         self._app.push_screen(SignInScreen(profile, proxy))
 

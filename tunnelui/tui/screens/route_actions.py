@@ -77,7 +77,16 @@ class RouteActions(TunnelScreen[None]):
         self.tunnels.verbs.clone(self.selected)
 
     def action_delete(self) -> None:
-        self.tunnels.verbs.delete(self.selected)
+        if marked := self.marked:
+            self.tunnels.verbs.delete_all(marked)
+        else:
+            self.tunnels.verbs.delete(self.selected)
+
+    def action_discover(self) -> None:
+        self.tunnels.verbs.discover(self.selected)
+
+    def action_import_routes(self) -> None:
+        self.tunnels.verbs.import_routes()
 
     def action_undo(self) -> None:
         self.tunnels.verbs.undo()

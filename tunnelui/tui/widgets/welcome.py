@@ -34,15 +34,19 @@ class Welcome(Widget):
 
     def _rows(self, width: int) -> list[list[tuple[str, str]]]:
         add = self._key_name("route.add")
+        keys = [
+            (self._key_name("route.discover"), "load the routes that your proxy lets you use"),
+            (add, "add one by hand: tcp+https://proxy.example/db.internal:5432"),
+            (self._key_name("route.import"), "import a file: routes.toml, or Pomerium Desktop's export"),
+            (self._key_name("app.help"), "all keys"),
+        ]
+        room = max(cell_len(words) for _, words in keys)
         rows: list[list[tuple[str, str]]] = [
             [("No routes yet.", "bold $ink")],
             [],
             [("A route opens a private service on a port of this machine.", "$muted")],
             [],
-            [(add, "bold $brand"), ("  add the first one:", "$ink")],
-            [("tcp+https://proxy.example/db.internal:5432", "$ready")],
-            [],
-            [(self._key_name("app.help"), "bold $brand"), ("  all keys", "$ink")],
+            *([(key, "bold $brand"), (f"  {words}{' ' * (room - cell_len(words))}", "$ink")] for key, words in keys),
         ]
         if self._config_path:
             path = cut_middle(safe(self._config_path, 4096), width - 12, self.glyphs.ellipsis)
