@@ -229,6 +229,7 @@ def test_whoami_shows_name_expiry_and_store(program: Program, proxy: ConnectProx
     assert row.endswith("file")
     done = program.run("whoami", "--json", proxy.origin)
     assert json.loads(done.stdout) == {
+        "v": 1,
         "profile": "default",
         "proxy": proxy.origin,
         "status": "signed in",

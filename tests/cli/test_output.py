@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tunnelui.cli.output import (
+    SCHEMA,
     error_text,
     exit_for,
     json_line,
@@ -78,7 +79,7 @@ def test_json_is_one_line_of_ascii() -> None:
     line = json_line({"a": "日本\n\u2028\x7f", "b": None, "c": 1.5})
     assert line.isascii()
     assert len(line.splitlines()) == 1
-    assert json.loads(line) == {"a": "日本\n\u2028\x7f", "b": None, "c": 1.5}
+    assert json.loads(line) == {"v": SCHEMA, "a": "日本\n\u2028\x7f", "b": None, "c": 1.5}
 
 
 def test_a_table_is_aligned_by_cells(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,8 +14,8 @@ import anyio.to_thread
 
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.context import check_tls_of, profile_from, saved_routes, service_account_from, settings_for_saved
-from tunnelui.cli.options import add_identity_flags, add_proxy_flags
-from tunnelui.cli.output import fail
+from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
+from tunnelui.cli.output import fail, json_line, print_note
 from tunnelui.cli.selection import find_route
 from tunnelui.cli.stopping import SIGNALS
 from tunnelui.cli.telling import announce, tell_all
@@ -23,7 +23,7 @@ from tunnelui.config.route import Route
 from tunnelui.config.services import service_of
 from tunnelui.engine.identities import Contexts
 from tunnelui.engine.local import LocalEngine
-from tunnelui.engine.model import State
+from tunnelui.engine.model import State, to_json
 from tunnelui.errors import ConfigError, LocalError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def add_arguments(parser: Parser) -> None:
         help="the tunnels to open; then -- and the program, which finds TUNNELUI_HOST, TUNNELUI_PORT and TUNNELUI_URL "
         "of the first one, and TUNNELUI_HOST_NAME, TUNNELUI_PORT_NAME and TUNNELUI_URL_NAME of each",
     )
+    add_json_flag(parser)
     add_proxy_flags(parser)
     add_identity_flags(parser)
 
@@ -84,12 +85,12 @@ async def _exec(
         settings=settings,
         store=store,
         routes=routes,
-        announce=announce,
+        announce=None if arguments.json else announce,
         service_account=service_account_from(arguments),
         contexts=contexts,
     )
     async with engine, anyio.create_task_group() as tasks:
-        tasks.start_soon(_tell_troubles, engine.events())
+        tasks.start_soon(_tell, engine.events(), arguments.json)
         variables: dict[str, str] = {}
         for route in routes:
             await engine.start(route.name)
@@ -130,7 +131,13 @@ def _variables(route: Route, local: str, target: str) -> dict[str, str]:
     return {**{f"TUNNELUI_{key}": value for key, value in values.items()}, **named}
 
 
-async def _tell_troubles(events: AsyncIterator[Event]) -> None:
+async def _tell(events: AsyncIterator[Event], as_json: bool) -> None:
+    """Tell what happens on standard error: the other one is the program's."""
+    if as_json:
+        async for event in events:
+            print_note(json_line(to_json(event)))
+        return
+
     async def troubles() -> AsyncIterator[Event]:
         async for event in events:
             if event.kind != "listening":  # the program finds the address in its environment

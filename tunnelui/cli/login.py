@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -13,12 +13,13 @@ from tunnelui.auth.stores import open_store
 from tunnelui.cli.agent_link import tell_agent
 from tunnelui.cli.context import chosen_proxy, profile_from, service_account_from, settings_from
 from tunnelui.cli.identity import open_credentials
-from tunnelui.cli.options import add_identity_flags, add_proxy_flags
-from tunnelui.cli.output import Exit, error_text, print_line, print_note
+from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
+from tunnelui.cli.output import Exit, error_text, print_json, print_line, print_note
 from tunnelui.cli.paste import SecretLines
 from tunnelui.cli.stopping import until_signal
 from tunnelui.cli.times import until
 from tunnelui.engine.identities import Contexts
+from tunnelui.engine.model import Event, to_json
 from tunnelui.errors import AuthError, ConfigError, LocalError, SignInFailed
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tunnelui.cli.options import Parser
     from tunnelui.config.profile import Profile
     from tunnelui.config.settings import Settings
+    from tunnelui.wire.destination import ProxyOrigin
 
 __all__ = ["add_arguments", "run"]
 
@@ -44,6 +46,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_switch("--paste", help="open nothing; take the address that a browser elsewhere ended on")
     parser.add_switch("--device", help="print a short code, to be entered in a browser on any machine")
+    add_json_flag(parser)
     add_proxy_flags(parser)
     add_identity_flags(parser)
 
@@ -65,10 +68,10 @@ async def _login(arguments: argparse.Namespace, settings: Settings) -> int:
         proxy,
         service_account=service_account_from(arguments)(profile),
         open_browser=not arguments.paste,
-        announce=_announce,
+        announce=lambda url: _announce(profile, proxy, url, as_json=arguments.json),
     ) as credentials:
         if arguments.device:
-            token = await _by_code(credentials, profile)
+            token = await _by_code(credentials, profile, as_json=arguments.json)
         elif arguments.paste:
             token = await _sign_in_or_paste(credentials)
         else:
@@ -76,6 +79,10 @@ async def _login(arguments: argparse.Namespace, settings: Settings) -> int:
         # Waits until it is kept, and fails when it can't be: a token that is gone with this command is worth nothing.
         await store.save(credentials.key, token)
     await tell_agent("refresh_identity", profile=profile.name, proxy=str(proxy))
+    if arguments.json:
+        facts = {"name": token.name, "expires_at": token.expires_at, "store": store.kind}
+        _print_event("signed_in", f"signed in at {proxy}", profile, proxy, **facts)
+        return Exit.DONE
     name = token.name or "a session without a name"
     print_line(f"Signed in at {proxy} as {name}{until(token.expires_at, time.time())}.")
     return Exit.DONE
@@ -99,7 +106,16 @@ async def _lasting_store(settings: Settings) -> TokenStore:
     return store
 
 
-def _announce(url: str) -> None:
+def _print_event(kind: str, message: str, profile: Profile, proxy: ProxyOrigin, **data: Any) -> None:
+    facts = {"profile": profile.name, "proxy": str(proxy), **data}
+    print_json(to_json(Event(kind, time.time(), message, data=facts)))
+
+
+def _announce(profile: Profile, proxy: ProxyOrigin, url: str, *, as_json: bool) -> None:
+    if as_json:
+        deadline = time.time() + profile.sign_in_timeout
+        _print_event("sign_in", f"sign in at {url}", profile, proxy, url=url, waiting=[], deadline_at=deadline)
+        return
     print_note(f"Open this address in a browser to sign in:\n\n  {url}\n")
     if _is_remote():
         print_note("No browser on this machine? Stop this and run: tunnelui login --device")
@@ -112,7 +128,7 @@ def _is_remote() -> bool:
     )
 
 
-async def _by_code(credentials: Credentials, profile: Profile) -> Token:
+async def _by_code(credentials: Credentials, profile: Profile, *, as_json: bool) -> Token:
     from tunnelui.auth.device import request_device_code, wait_for_token
 
     proxy, contexts = credentials.key.proxy, Contexts()
@@ -121,7 +137,13 @@ async def _by_code(credentials: Credentials, profile: Profile) -> Token:
         return contexts.make(profile)
 
     code = await request_device_code(proxy, make_context)
-    print_note(f"In a browser on any machine, open\n\n  {code.url}\n\nand enter the code\n\n  {code.user_code}\n")
+    if as_json:
+        deadline = time.time() + code.expires_at - time.monotonic()
+        facts = {"url": code.url, "user_code": code.user_code, "waiting": [], "deadline_at": deadline}
+        _print_event("sign_in", f"enter {code.user_code} at {code.url}", profile, proxy, **facts)
+    else:
+        words = f"open\n\n  {code.url}\n\nand enter the code\n\n  {code.user_code}\n"
+        print_note(f"In a browser on any machine, {words}")
     token = await wait_for_token(proxy, code, make_context)
     return await credentials.paste(token.value)
 

@@ -10,8 +10,8 @@ from tunnelui.auth.stores import open_store
 from tunnelui.cli.agent_link import tell_agent
 from tunnelui.cli.context import chosen_proxy, known_proxies, profile_from, saved_routes, settings_from
 from tunnelui.cli.identity import open_credentials
-from tunnelui.cli.options import add_identity_flags, add_proxy_flags
-from tunnelui.cli.output import Exit, print_line, print_note
+from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
+from tunnelui.cli.output import Exit, print_json, print_line, print_note
 from tunnelui.engine.identities import Contexts
 from tunnelui.errors import ConfigError, TunnelError
 
@@ -30,6 +30,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: Parser) -> None:
     parser.add_argument("where", nargs="?", metavar="PROXY|DESTINATION", help="whose token to forget")
     parser.add_switch("--all", help="every profile and proxy of config.toml and of the saved routes")
+    add_json_flag(parser)
     add_proxy_flags(parser)
     add_identity_flags(parser)
 
@@ -55,16 +56,17 @@ async def _logout(arguments: argparse.Namespace, settings: Settings) -> int:
             token = await credentials.current()
             await credentials.sign_out()
         await tell_agent("refresh_identity", profile=profile.name, proxy=str(proxy))
-        if token is None:
-            print_line(f"There was no token for {proxy}.")
-            continue
-        print_line(f"Signed out at {proxy}.")
-        await _end_session(profile, proxy, token)
+        if not arguments.json:
+            print_line(f"There was no token for {proxy}." if token is None else f"Signed out at {proxy}.")
+        ended = token is not None and await _end_session(profile, proxy, token)
+        if arguments.json:
+            facts = {"signed_out": token is not None, "session_ended": ended}
+            print_json({"profile": profile.name, "proxy": str(proxy), **facts})
     return Exit.DONE
 
 
-async def _end_session(profile: Profile, proxy: ProxyOrigin, token: Token) -> None:
-    """End the session at the proxy, too. It is not ours to insist: the token is gone from here either way."""
+async def _end_session(profile: Profile, proxy: ProxyOrigin, token: Token) -> bool:
+    """End the session at the proxy, too; return whether it was. It is not ours to insist: the token is gone from here either way."""
     from tunnelui.auth.portal import end_session
 
     contexts = Contexts()
@@ -72,6 +74,7 @@ async def _end_session(profile: Profile, proxy: ProxyOrigin, token: Token) -> No
         ended = await end_session(proxy, token, ssl_context=lambda: contexts.make(profile))
     except TunnelError as error:
         print_note(f"The session there could not be ended: {error}")
-        return
+        return False
     if not ended:
         print_note("The session there goes on until it expires: this proxy can't be told to end it.")
+    return ended

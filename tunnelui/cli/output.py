@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "SCHEMA",
     "Exit",
     "error_text",
     "exit_for",
@@ -32,6 +33,10 @@ __all__ = [
     "write_unbuffered",
 ]
 
+SCHEMA: Final = 1
+"""The version of everything that ``--json`` prints: another one when a key goes or means something else, not when one is
+added.
+"""
 # A pipe that poll(2) calls writable takes this much without waiting (POSIX promises 512).
 _ATOMIC: Final = getattr(select, "PIPE_BUF", 512)
 
@@ -76,10 +81,13 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 def json_line(value: dict[str, Any]) -> str:
-    """Return one JSON object as one line of ASCII: no reader can mistake its end or its encoding."""
+    """Return one JSON object as one line of ASCII: no reader can mistake its end or its encoding.
+
+    Its first key, ``v``, is the version of the schema.
+    """
     import json
 
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), default=str)
+    return json.dumps({"v": SCHEMA, **value}, ensure_ascii=True, separators=(",", ":"), default=str)
 
 
 def error_text(error: TunnelError) -> str:
