@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    KeySerializationEncryption,
+    NoEncryption,
+    load_pem_private_key,
+)
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,6 +60,20 @@ class Pki:
                 out.write(blob.bytes())
         issued.private_key_pem.write_to_path(files.key_file)
         return files
+
+    def issue_pkcs12(self, name: str, password: str = "") -> str:
+        """A certificate for *name* with its key and chain in one PKCS#12 file; return its path."""
+        files = self.issue(name)
+        with open(files.key_file, "rb") as file:
+            key = load_pem_private_key(file.read(), None)
+        with open(files.cert_file, "rb") as file:
+            own, *others = x509.load_pem_x509_certificates(file.read())
+        assert isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey))
+        locked: KeySerializationEncryption = BestAvailableEncryption(password.encode()) if password else NoEncryption()
+        path = f"{files.cert_file.removesuffix('.pem')}.p12"
+        with open(path, "wb") as out:
+            out.write(serialize_key_and_certificates(b"me", key, own, others, locked))
+        return path
 
     def server_context(self, *names: str, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
         """A plain server context for *names*, held to one TLS *version* where that is given."""

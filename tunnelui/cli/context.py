@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +34,8 @@ __all__ = [
     "settings_from",
 ]
 
+# No flag: other users of the machine can read those.
+_PASSWORD: Final = "TUNNELUI_CLIENT_CERT_PASSWORD"  # noqa: S105  (a name)
 _CA_DATA_HINT: Final = "It is the base64 of a PEM text; --alternate-ca-path takes the name of a file."
 _TLS_FILES_HINT: Final = "Check --alternate-ca-path, --client-cert, --client-key, and the profile in config.toml."
 
@@ -81,10 +84,21 @@ def profile_from(arguments: argparse.Namespace, settings: Settings) -> Profile:
         verify=profile.verify and not arguments.disable_tls_verification,
         open_browser=profile.open_browser and not arguments.no_browser,
     )
-    if arguments.client_cert or arguments.client_key:
-        # Never a key of the file with a certificate of the command line.
-        return replace(profile, client_cert=arguments.client_cert or "", client_key=arguments.client_key or "")
-    return profile
+    given = arguments.client_cert or "", arguments.client_key or ""
+    if any(given) and given != (profile.client_cert, profile.client_key):
+        # Never a key or a password of the file with a certificate of the command line.
+        profile = replace(
+            profile,
+            client_cert=given[0],
+            client_key=given[1],
+            client_cert_password="",
+            client_cert_password_file="",
+        )
+    if not profile.client_cert:
+        return profile
+    if arguments.client_cert_password_file:
+        return replace(profile, client_cert_password_file=arguments.client_cert_password_file)
+    return replace(profile, client_cert_password=os.environ.get(_PASSWORD) or profile.client_cert_password)
 
 
 def service_account_from(arguments: argparse.Namespace) -> Callable[[Profile], ServiceAccount | None]:

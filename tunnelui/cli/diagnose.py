@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from tunnelui.auth.stores import open_store
+from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import profile_from, saved_routes, service_account_from, settings_for_saved
 from tunnelui.cli.identity import open_credentials
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
@@ -46,6 +47,7 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exit code: 0 when a tunnel was opened, else by what failed: 3 sign-in, 4 denied, 5 unavailable."""
     settings = settings_for_saved(arguments)
+    settings = with_passwords(settings, [_route(arguments, settings).profile])
     return anyio.run(until_signal, lambda: _diagnose(arguments, settings))
 
 

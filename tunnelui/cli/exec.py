@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 
 from tunnelui.auth.stores import open_store
+from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import check_tls_of, profile_from, saved_routes, service_account_from, settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
 from tunnelui.cli.output import fail, json_line, print_note
@@ -67,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     settings = settings_for_saved(arguments)
     routes = _routes(arguments.names, arguments, settings)
+    settings = with_passwords(settings, [route.profile for route in routes])
     return anyio.run(_exec, arguments, settings, routes, arguments.rest)
 
 

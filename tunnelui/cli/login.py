@@ -11,6 +11,7 @@ import anyio
 
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.agent_link import tell_agent
+from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import chosen_proxy, profile_from, service_account_from, settings_from
 from tunnelui.cli.identity import open_credentials
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
@@ -53,6 +54,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
+    settings = with_passwords(settings, [profile_from(arguments, settings).name])
     if arguments.device and arguments.paste:
         raise ConfigError("--device and --paste are two ways to sign in", place="--device", hint="Choose one of them.")
     return anyio.run(until_signal, partial(_login, arguments, settings))

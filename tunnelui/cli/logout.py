@@ -8,6 +8,7 @@ import anyio
 
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.agent_link import tell_agent
+from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import chosen_proxy, known_proxies, profile_from, saved_routes, settings_from
 from tunnelui.cli.identity import open_credentials
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
@@ -38,7 +39,11 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.all and arguments.where:
         raise ConfigError("means every proxy, and one is named beside it", place="--all", hint="Leave one of them out.")
-    return anyio.run(_logout, arguments, settings_from(arguments))
+    settings = settings_from(arguments)
+    settings = with_passwords(
+        settings, settings.profiles if arguments.all else [profile_from(arguments, settings).name]
+    )
+    return anyio.run(_logout, arguments, settings)
 
 
 async def _logout(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -66,7 +71,10 @@ async def _logout(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _end_session(profile: Profile, proxy: ProxyOrigin, token: Token) -> bool:
-    """End the session at the proxy, too; return whether it was. It is not ours to insist: the token is gone from here either way."""
+    """End the session at the proxy, too; return whether it was.
+
+    It is not ours to insist: the token is gone from here either way.
+    """
     from tunnelui.auth.portal import end_session
 
     contexts = Contexts()

@@ -198,8 +198,16 @@ def add_proxy_flags(parser: Parser) -> None:
         "--alternate-ca-path", metavar="FILE", help="PEM file with CAs to trust beside the system's", group=group
     )
     parser.add_flag("--ca-cert", metavar="BASE64", help="the same as base64 of the PEM text", group=group)
-    parser.add_flag("--client-cert", metavar="FILE", help="PEM file with the client certificate", group=group)
+    parser.add_flag(
+        "--client-cert", metavar="FILE", help="PEM file with the client certificate, or PKCS#12 file", group=group
+    )
     parser.add_flag("--client-key", metavar="FILE", help="PEM file with its key", group=group)
+    parser.add_flag(
+        "--client-cert-password-file",
+        metavar="FILE",
+        help="file with the password of the certificate; the variable TUNNELUI_CLIENT_CERT_PASSWORD may hold it, too",
+        group=group,
+    )
     parser.add_switch("--disable-tls-verification", help="trust any certificate (never on a real network)", group=group)
 
 

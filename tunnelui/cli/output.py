@@ -34,9 +34,7 @@ __all__ = [
 ]
 
 SCHEMA: Final = 1
-"""The version of everything that ``--json`` prints: another one when a key goes or means something else, not when one is
-added.
-"""
+"""The version of all that ``--json`` prints: another one when a key goes or means something else, not for new keys."""
 # A pipe that poll(2) calls writable takes this much without waiting (POSIX promises 512).
 _ATOMIC: Final = getattr(select, "PIPE_BUF", 512)
 

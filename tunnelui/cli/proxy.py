@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from tunnelui.auth.stores import open_store
+from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import saved_routes, service_account_from, settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags, read_listen
 from tunnelui.cli.output import Exit, json_line, print_line, print_note
@@ -50,6 +51,7 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     settings = settings_for_saved(arguments)
     address = _address(arguments)
+    settings = with_passwords(settings, [route.profile for route in saved_routes().load()])
     try:
         return anyio.run(until_signal, lambda: _serve(arguments, settings, address))
     except Interrupted:

@@ -10,6 +10,7 @@ import anyio
 
 from tunnelui.atomic_file import make_private_folder, replace_file
 from tunnelui.auth.stores import open_store
+from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import chosen_proxy, profile_from, saved_routes, service_account_from, settings_from
 from tunnelui.cli.identity import open_credentials
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
@@ -48,6 +49,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
+    settings = with_passwords(settings, [profile_from(arguments, settings).name])
     return anyio.run(until_signal, lambda: _discover(arguments, settings))
 
 

@@ -144,7 +144,7 @@ def _names(routes: list[dict[str, Any]], settings: Settings) -> list[str]:
 
 
 def _settings(settings: Settings) -> dict[str, Any]:
-    secret = ("service_account", "ca_data")
+    secret = ("service_account", "ca_data", "client_cert_password")
     return {
         "token_store": settings.token_store,
         "warm": settings.warm,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import profile_from, settings_from
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags, read_listen, read_seconds
 from tunnelui.cli.stopping import GRACE
@@ -52,6 +53,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
+    settings = with_passwords(settings, [profile_from(arguments, settings).name])
     routes = _routes(arguments, settings)
     if "-" in arguments.listen:
         if len(routes) > 1:

@@ -20,7 +20,9 @@ class Profile:
     :param ca_file: PEM file, added to the system's authorities.
     :param ca_data: base64 of PEM text; goes before *ca_file*, as in pomerium-cli.
     :param verify: whether the proxy's certificate is checked.
-    :param client_cert: PEM file, with *client_key*: both or none.
+    :param client_cert: PEM file, with *client_key*; or a PKCS#12 file alone.
+    :param client_cert_password_file: holds the password of *client_cert*; goes after *client_cert_password*.
+    :param client_cert_password: never from a file of settings; never shown, never stored by us.
     :param server_name: the name that the certificate must have, where that is not the proxy's host.
     :param browser_cmd: one program name, run as ``PROG URL``.
     :param open_browser: whether a sign-in may start a browser by itself.
@@ -41,6 +43,8 @@ class Profile:
     service_account_file: str = ""
     sign_in_timeout: float = 300.0
     server_name: str = ""
+    client_cert_password_file: str = ""
+    client_cert_password: str = field(default="", repr=False)
 
     @property
     def ca_files(self) -> tuple[str, ...]:

@@ -46,9 +46,10 @@ _MOST_WARM: Final = 4  # a proxy counts connections that ask for nothing against
 _KINDS: Final[Mapping[str, type]] = {
     entry.name: {"str": str, "bool": bool, "float": float}[str(entry.type)]
     for entry in fields(Profile)
-    if entry.name != "name"
+    if entry.name not in ("name", "client_cert_password")
 }
-_PATHS: Final = frozenset({"ca_file", "client_cert", "client_key", "service_account_file"})
+_PATHS: Final = frozenset({"ca_file", "client_cert", "client_key", "client_cert_password_file", "service_account_file"})
+_PKCS12: Final = (".p12", ".pfx")
 _LONGEST_SIGN_IN: Final = 3600.0
 
 
@@ -155,9 +156,14 @@ def _wrong_values(profile: Profile) -> list[tuple[str, str]]:
             parse_proxy_url(profile.proxy_url)
         except DestinationError as error:
             found.append(("proxy_url", f"{error.message}. {error.hint}".rstrip()))
-    if bool(profile.client_cert) != bool(profile.client_key):
+    has_both = profile.client_cert.lower().endswith(_PKCS12)
+    if has_both and profile.client_key:
+        found.append(("client_key", "“client_key” is in the PKCS#12 file already"))
+    elif bool(profile.client_cert) != bool(profile.client_key) and not has_both:
         given, missing = ("client_cert", "client_key") if profile.client_cert else ("client_key", "client_cert")
         found.append((given, f"“{given}” needs “{missing}” beside it"))
+    if profile.client_cert_password_file and not profile.client_cert:
+        found.append(("client_cert_password_file", "“client_cert_password_file” needs “client_cert” beside it"))
     if profile.ca_data and not _is_base64_pem(profile.ca_data):
         found.append(("ca_data", "“ca_data” must be the base64 of a PEM certificate; “ca_file” takes a file"))
     if profile.service_account and profile.service_account_file:

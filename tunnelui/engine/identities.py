@@ -12,6 +12,7 @@ from tunnelui.auth.credentials import Credentials, CredentialStatus
 from tunnelui.auth.service_account import ServiceAccount
 from tunnelui.auth.sign_in import SignInOptions
 from tunnelui.auth.token_store import TokenKey
+from tunnelui.config.certificate_password import certificate_password
 from tunnelui.engine.model import Event, IdentitySnapshot, IdentityStatus, Problem, ProfileSnapshot, SignInSnapshot
 from tunnelui.transport.contexts import client_context
 
@@ -48,6 +49,7 @@ class Contexts:
                     verify=profile.verify,
                     client_cert=profile.client_cert or None,
                     client_key=profile.client_key or None,
+                    client_password=certificate_password(profile) if profile.client_cert else None,
                 )
                 context.server_name = profile.server_name
                 self._made[profile] = context

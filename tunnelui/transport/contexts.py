@@ -13,6 +13,7 @@ from tunnelui.errors import ConfigError
 from tunnelui.text import clean
 from tunnelui.transport.authorities import context_with_authorities
 from tunnelui.transport.certificate import certificate_names, first_certificate, matches
+from tunnelui.transport.pkcs12 import is_pkcs12, load_pkcs12
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ def client_context(
     verify: bool = True,
     client_cert: str | None = None,
     client_key: str | None = None,
+    client_password: str | None = None,
 ) -> ResumingContext:
     """How the client shakes hands: TLS 1.2 or later, the system's authorities and those that are named.
 
@@ -41,7 +43,9 @@ def client_context(
     :param ca_files: PEM files with further authorities.
     :param ca_data: further authorities, PEM in base64.
     :param verify: False checks neither the chain nor the name.
-    :param client_cert: a PEM file with the client's certificate; its key may be in the same file or in *client_key*.
+    :param client_cert: a PEM file with the client's certificate; its key may be in the same file or in *client_key*. Or
+        a PKCS#12 file with both.
+    :param client_password: opens the PKCS#12 file, or an encrypted key.
     :raises ConfigError: a file is missing or is not what it should be; ``place`` names it.
     """
     # What `ssl.create_default_context` does, for a class of ours.
@@ -58,8 +62,11 @@ def client_context(
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if client_cert:
-        _load_chain(context, client_cert, client_key or client_cert, "the client certificate", "the client key")
+    if client_cert and not client_key and is_pkcs12(client_cert):
+        load_pkcs12(context, client_cert, client_password)
+    elif client_cert:
+        key_file = client_key or client_cert
+        _load_chain(context, client_cert, key_file, "the client certificate", "the client key", client_password)
     elif client_key:
         raise ConfigError(
             "a client key is given without its certificate",
@@ -130,7 +137,9 @@ def _add_authorities(context: ssl.SSLContext, text: str, place: str) -> None:
         ) from error
 
 
-def _load_chain(context: ssl.SSLContext, cert_file: str, key_file: str, cert: str, key: str) -> bytes:
+def _load_chain(
+    context: ssl.SSLContext, cert_file: str, key_file: str, cert: str, key: str, password: str | None = None
+) -> bytes:
     """Load a certificate and its key; the certificate's DER bytes."""
     _read(cert_file, cert)
     _read(key_file, key)
@@ -140,7 +149,7 @@ def _load_chain(context: ssl.SSLContext, cert_file: str, key_file: str, cert: st
         raise ConfigError(f"{cert} is not usable: {clean(str(error))}", place=cert_file) from error
     try:
         # The password callback keeps OpenSSL from asking on the terminal.
-        context.load_cert_chain(cert_file, key_file, password=lambda: "")
+        context.load_cert_chain(cert_file, key_file, password=lambda: password or "")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise ConfigError(f"{key} does not belong to {cert} {cert_file}", place=key_file) from error
