@@ -16,6 +16,7 @@ from tunnelui.agent.channel import Channel
 from tunnelui.agent.codec import decode, decode_error, encode
 from tunnelui.agent.protocol import FROM_AGENT, PROTOCOL
 from tunnelui.agent.runtime import check_peer, open_folder, socket_path
+from tunnelui.agent.variables import other_variables
 from tunnelui.config.discovery import Offer
 from tunnelui.engine.findings import Finding
 from tunnelui.engine.hub import EventHub, EventReader
@@ -46,6 +47,13 @@ class Hello:
         self.protocol = values.get("protocol")
         self.pid = int(values.get("pid") or 0)
         self.config = str(values.get("config", ""))
+        variables = values.get("variables")
+        self._variables = variables if isinstance(variables, dict) else {}
+        self._salt = str(values.get("salt", ""))
+
+    def other_variables(self) -> tuple[str, ...]:
+        """Return the names of the environment variables that it has and we have not, or with another value."""
+        return other_variables(self._salt, self._variables) if self._salt else ()
 
     @property
     def is_ours(self) -> bool:

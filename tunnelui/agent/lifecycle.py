@@ -43,11 +43,14 @@ async def find_agent() -> tuple[Channel, Hello] | None:
     return await connect()
 
 
-async def find_or_start(ask: Callable[[str], Awaitable[bool]] | None = None) -> tuple[Channel, Hello]:
+async def find_or_start(
+    ask: Callable[[str], Awaitable[bool]] | None = None, *, anew: bool = False
+) -> tuple[Channel, Hello]:
     """Return an agent of this version that knows the present ``config.toml``: the one that runs, or a new one.
 
     Another one is asked to retire: its open connections go on in it until they end, its routes come up in the new one.
 
+    :param anew: replace the one that runs, whatever it knows: the new one has our environment variables.
     :param ask: gets a question when another one does not make room; yes ends it, and cuts its open connections.
     :raises ConfigError: ``config.toml`` is wrong; the agent that runs is left alone.
     :raises LocalError: there is none and none can be started (code ``agent_start``), or another version does not make
@@ -56,11 +59,12 @@ async def find_or_start(ask: Callable[[str], Awaitable[bool]] | None = None) -> 
     for _ in range(_TRIES):
         found = await connect()
         if found is not None:
-            if found[1].is_ours and found[1].config == config_digest():
+            if found[1].is_ours and found[1].config == config_digest() and not anew:
                 return found
             # Before the old one goes: the new one must be able to read it.
             await anyio.to_thread.run_sync(load_settings, config_file())
             await _retire(*found, ask)
+            anew = False
         open_folder(create=True)
         try:
             with anyio.fail_after(_START):

@@ -3,7 +3,7 @@ r"""What client and agent say to each other: one JSON object a line, in ASCII.
 ::
 
     client  {"hello": {"version": "0.1.0", "protocol": 1}}
-    agent   {"hello": {"version": "0.1.0", "protocol": 1, "pid": 4711, "environment": "…", "config": "…"}}
+    agent   {"hello": {"version": "0.1.0", "protocol": 1, "pid": 4711, "environment": "…", …}}
     client  {"id": 1, "call": "start", "with": {"name": "db"}}
     agent   {"id": 1, "done": null}           or  {"id": 1, "failed": {"kind": "ConfigError", …}}
 
@@ -14,7 +14,8 @@ that speak of them. Requests may overlap; answers carry their ``id``.
 ``diagnose`` is answered in parts, ``{"id": 1, "part": {…}}``, before its ``done``. The end of the channel ends it
 early, and so does ``{"call": "cancel", "with": {"id": 1}}``.
 
-The digests of the environment and of ``config.toml`` tell a program whether the agent would do as it would itself.
+The digests of the environment and of ``config.toml`` tell a program whether the agent would do as it would itself;
+``variables`` has one for each variable (`tunnelui.agent.variables`), so that it can say which ones differ.
 
 ``{"call": "stdio"}`` comes with two descriptors (SCM_RIGHTS), takes the connection over, and is answered when the
 tunnel over them has ended; until then the agent sends its events.

@@ -27,7 +27,6 @@ __all__ = [
     "AgentLock",
     "check_peer",
     "config_digest",
-    "environment_digest",
     "open_folder",
     "peer_pid",
     "peer_uid",
@@ -36,11 +35,6 @@ __all__ = [
 
 _HINT: Final = "Set TUNNELUI_RUNTIME_DIR to a folder of your own that nobody else can enter."
 _LONGEST_PATH: Final = 103  # sun_path is 104 bytes on macOS and 108 on Linux, with a NUL
-# Variables that say how something looks or how a command runs; no tunnel depends on them.
-_NO_MATTER: Final = frozenset(
-    {"TUNNELUI_THEME", "TUNNELUI_ASCII", "TUNNELUI_JSON", "TUNNELUI_LISTEN", "TUNNELUI_GRACE"}
-)
-_OUTGOING: Final = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 _XUCRED: Final = "IIh16I"  # struct xucred: version, uid, number of groups, groups
 
 
@@ -106,17 +100,6 @@ def check_peer(sock: socket.socket) -> None:
         if peer_uid(sock) == os.geteuid():
             return
     raise LocalError("the process at the agent's socket is not yours", code="agent_peer", hint=_HINT)
-
-
-def environment_digest() -> str:
-    """Return a digest of the variables that tunnels depend on: two processes with the same one want the same."""
-    kept = sorted(
-        (name, value)
-        for name, value in os.environ.items()
-        if (name.startswith("TUNNELUI_") and not name.endswith("_DIR") and name not in _NO_MATTER)
-        or name.upper() in _OUTGOING
-    )
-    return hashlib.sha256(repr(kept).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def config_digest() -> str:

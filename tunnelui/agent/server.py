@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,8 @@ from tunnelui.agent.changes import difference
 from tunnelui.agent.channel import Channel
 from tunnelui.agent.codec import encode, encode_error
 from tunnelui.agent.protocol import FROM_CLIENT, PROTOCOL
-from tunnelui.agent.runtime import check_peer, environment_digest
+from tunnelui.agent.runtime import check_peer
+from tunnelui.agent.variables import environment_digest, fingerprints
 from tunnelui.errors import LocalError, ProtocolError, TunnelError
 from tunnelui.transport.listen import accept_loop
 
@@ -59,11 +61,14 @@ class AgentServer:
         self.ending = anyio.Event()
         self.retiring = False
         self.clients = 0
+        salt = secrets.token_hex(8)
         self._hello = {
             "version": version("tunnelui"),
             "protocol": PROTOCOL,
             "pid": os.getpid(),
             "environment": environment_digest(),
+            "salt": salt,
+            "variables": fingerprints(salt),
             "config": config,
         }
         self._on_change = on_change

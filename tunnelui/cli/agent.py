@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from tunnelui.cli.agent_link import tell_other_variables
 from tunnelui.cli.context import settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
 from tunnelui.cli.output import Exit, print_json, print_line, print_note
@@ -34,8 +35,9 @@ def add_arguments(parser: Parser) -> None:
         "what",
         nargs="?",
         default="status",
-        choices=("start", "stop", "status", "logs", "unit", "run"),
-        help="start or stop it; status (the default) shows whether it runs; logs shows its troubles; "
+        choices=("start", "stop", "restart", "status", "logs", "unit", "run"),
+        help="start or stop it; restart makes a new one with the present variables, while open connections go on; "
+        "status (the default) shows whether it runs; logs shows its troubles; "
         "unit prints a service for systemd or launchd; run is the agent itself, in the foreground",
     )
     parser.add_switch("--detached", help="with run: say “ready” and go on without a terminal")
@@ -53,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _print_log()
     if arguments.what == "run":
         return anyio.run(_serve, arguments)
-    return anyio.run({"start": _start, "stop": _stop, "status": _status}[arguments.what], arguments)
+    return anyio.run({"start": _start, "stop": _stop, "restart": _start, "status": _status}[arguments.what], arguments)
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
@@ -110,8 +112,9 @@ def _say_ready(*, detached: bool) -> None:
 async def _start(arguments: argparse.Namespace) -> int:
     from tunnelui.agent.lifecycle import find_or_start
 
-    channel, hello = await find_or_start()
+    channel, hello = await find_or_start(anew=arguments.what == "restart")
     channel.close()
+    tell_other_variables(hello)
     print_line(f"The agent runs (pid {hello.pid}).")
     return Exit.DONE
 
@@ -143,17 +146,18 @@ async def _status(arguments: argparse.Namespace) -> int:
         else:
             print_note("No agent runs. It starts with tunnelui, tunnelui up, or tunnelui agent start.")
         return Exit.FAILED
-    channel, _ = found
+    channel, hello = found
     with channel:
         status = await request(channel, "status")
     if arguments.json:
-        print_json({"running": True, **status})
+        print_json({"running": True, **status, "other_variables": list(hello.other_variables())})
     else:
         age = remaining(max(0.0, time.time() - status["started_at"]))
         print_line(
             f"The agent runs: pid {status['pid']}, version {status['version']}, for {age}; "
             f"{status['up']} tunnels up, {status['live']} connections open."
         )
+        tell_other_variables(hello)
     return Exit.DONE
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tunnelui.agent.channel import Channel
     from tunnelui.agent.client import AgentClient, Hello
 
-__all__ = ["agent", "has_agents", "running_agent", "tell_agent"]
+__all__ = ["agent", "has_agents", "running_agent", "tell_agent", "tell_other_variables"]
 
 
 def has_agents() -> bool:
@@ -40,7 +40,10 @@ def agent() -> AgentClient:
         # Only on entry: when the agent is looked for again, a screen may be drawn.
         ask, may_ask = _ask if may_ask else None, False
         try:
-            return await find_or_start(ask)
+            found = await find_or_start(ask)
+            if ask is not None:
+                tell_other_variables(found[1])
+            return found
         except LocalError as error:
             if error.code == "agent_start":
                 # What stopped the agent is told better by who asked for it: as its own error, with its own exit code.
@@ -52,8 +55,11 @@ def agent() -> AgentClient:
     return AgentClient(find)
 
 
-def running_agent() -> AgentClient:
-    """Return the way to the agent that runs; entering it raises `LocalError` (code ``no_agent``) if there is none."""
+def running_agent(*, tell: bool = False) -> AgentClient:
+    """Return the way to the agent that runs; entering it raises `LocalError` (code ``no_agent``) if there is none.
+
+    :param tell: say on entry whether it has other environment variables.
+    """
     from tunnelui.agent.client import AgentClient
     from tunnelui.agent.lifecycle import find_agent
 
@@ -61,10 +67,24 @@ def running_agent() -> AgentClient:
         found = await find_agent()
         if found is None:
             raise LocalError("no agent runs, so no tunnel is up", code="no_agent", hint="tunnelui up starts both.")
+        nonlocal tell
+        if tell:
+            tell_other_variables(found[1])
+            tell = False
         return found
 
     _need_agents()
     return AgentClient(find)
+
+
+def tell_other_variables(hello: Hello) -> None:
+    """Say which variables the agent does not share with us: its own ones count, and that is easily overlooked."""
+    names = hello.other_variables()
+    if names:
+        print_note(
+            f"The agent was started with another {' and '.join(names)} than is set here; its own counts.\n"
+            "  tunnelui agent restart takes over what is set here; open connections go on."
+        )
 
 
 async def tell_agent(call: str, **given: Any) -> None:

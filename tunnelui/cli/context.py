@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from tunnelui.auth.service_account import ServiceAccount
 from tunnelui.config.paths import config_file, routes_file
-from tunnelui.config.route import Route
+from tunnelui.config.route import DEFAULT_PROFILE, Route
 from tunnelui.config.settings import Settings, load_settings
 from tunnelui.engine.destinations import resolve_destination
+from tunnelui.engine.identities import service_account_of
 from tunnelui.errors import ConfigError
 from tunnelui.wire.destination import ProxyOrigin, parse_proxy_url
 
@@ -102,13 +103,20 @@ def profile_from(arguments: argparse.Namespace, settings: Settings) -> Profile:
 
 
 def service_account_from(arguments: argparse.Namespace) -> Callable[[Profile], ServiceAccount | None]:
-    """Return which service account a profile has: that of the command line, else of the environment, else its own."""
+    """Return which service account a profile has: that of the command line, else of the environment, else its own.
+
+    The first two are for the profile that ``--profile`` names, as all flags are: such a token must not go to the
+    proxies of the other ones.
+    """
+    meant = arguments.profile or DEFAULT_PROFILE
     value, file = (
         getattr(arguments, name) if name in arguments.given else None
         for name in ("service_account", "service_account_file")
     )
 
     def choose(profile: Profile) -> ServiceAccount | None:
+        if profile.name != meant:
+            return service_account_of(profile)
         return ServiceAccount.choose(
             value, file, profile_value=profile.service_account, profile_file=profile.service_account_file
         )

@@ -65,7 +65,8 @@ def agent_for(arguments: Sequence[str]) -> Callable[[], int] | None:
     if given is None:
         return None
     from tunnelui.agent.protocol import PROTOCOL
-    from tunnelui.agent.runtime import check_peer, config_digest, environment_digest, open_folder, socket_path
+    from tunnelui.agent.runtime import check_peer, config_digest, open_folder, socket_path
+    from tunnelui.agent.variables import environment_digest
 
     try:
         folder = open_folder(create=False)

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _status(arguments: argparse.Namespace) -> int:
     """Exit code 1 says that a watched agent has gone."""
     try:
-        async with running_agent() as engine:
+        async with running_agent(tell=True) as engine:
             if not arguments.watch:
                 _print(engine.snapshot(), arguments)
                 return Exit.DONE

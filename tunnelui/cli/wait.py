@@ -12,7 +12,7 @@ from tunnelui.cli.options import add_json_flag, read_seconds
 from tunnelui.cli.output import Exit, print_json, print_line, print_note
 from tunnelui.cli.selection import find_route
 from tunnelui.cli.stopping import until_signal
-from tunnelui.errors import AccessDenied, AuthError, ConfigError, LocalError, TunnelError
+from tunnelui.errors import AccessDenied, AuthError, ConfigError, LocalError, SignInNeeded, TunnelError
 
 if TYPE_CHECKING:
     import argparse
@@ -95,10 +95,10 @@ async def _until_open(engine: AgentClient, name: str, timeout: float) -> StageTi
                     return timings
     if last is not None:
         raise last
-    words = "the sign-in was not finished" if shown else "there was no answer"
-    raise LocalError(
-        f"{name} is not ready after {timeout:g} s: {words}", code="timeout", hint="Give a longer --timeout."
-    )
+    late, hint = f"{name} is not ready after {timeout:g} s", "Give a longer --timeout."
+    if shown:
+        raise SignInNeeded(f"{late}: the sign-in was not finished", hint=hint)
+    raise LocalError(f"{late}: there was no answer", code="timeout", hint=hint)
 
 
 def _facts(timings: StageTimings) -> dict[str, float | None]:
