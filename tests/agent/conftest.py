@@ -12,11 +12,10 @@ from tests.support.connect_proxy import ConnectProxy
 from tests.support.engine_bench import running
 from tests.support.pki import Pki
 from tunnelui.agent.client import AgentClient, Hello, connect
-from tunnelui.agent.runtime import open_folder, socket_path
+from tunnelui.agent.meeting import meeting_place
+from tunnelui.agent.runtime import open_folder
 from tunnelui.agent.server import AgentServer
 from tunnelui.errors import LocalError
-from tunnelui.transport.listen import close_listeners, open_listener
-from tunnelui.wire.address import UnixListen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -58,15 +57,16 @@ async def serving(bench: Bench) -> AsyncIterator[AgentServer]:
     folder = open_folder(create=True)
     assert folder is not None
     async with anyio.create_task_group() as tasks:
-        server = AgentServer(bench.engine, tasks, config="", on_change=keep)
-        listeners = open_listener(UnixListen(str(socket_path(folder))))
+        place = meeting_place(folder)
+        server = AgentServer(bench.engine, tasks, place=place, config="", on_change=keep)
+        listeners = place.listen()
         tasks.start_soon(server.serve, listeners)
         await anyio.sleep(0)
         try:
             yield server
         finally:
             tasks.cancel_scope.cancel()
-    close_listeners(listeners)
+    place.close(listeners)
 
 
 @contextlib.asynccontextmanager

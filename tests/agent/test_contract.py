@@ -63,11 +63,13 @@ class Contract:
         return program
 
 
-@pytest.fixture(params=["local", "agent"])
+@pytest.fixture(params=["local", "agent", "agent over tcp"])
 async def contract(
-    request: pytest.FixtureRequest, proxy: ConnectProxy, pki: Pki, tmp_path: Path
+    request: pytest.FixtureRequest, proxy: ConnectProxy, pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Contract]:
     """An engine with one route ``db``, saved in a file."""
+    if request.param == "agent over tcp":
+        monkeypatch.setenv("TUNNELUI_AGENT_TRANSPORT", "tcp")
     file = RouteFile(tmp_path / "routes.toml")
     file.save([Route("db", proxy.destination())])
     async with running(proxy, pki, routes=RouteFile(file.path)) as bench:

@@ -47,5 +47,5 @@ def program(tmp_path: Path) -> Iterator[Program]:
     """Whatever agent the test has started ends with it."""
     program = Program(tmp_path / "home")
     yield program
-    if (program.runtime / "agent.sock").exists():
+    if any((program.runtime / name).exists() for name in ("agent.sock", "agent.json")):
         program.run("agent", "stop")

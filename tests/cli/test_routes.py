@@ -57,6 +57,7 @@ def test_the_list_as_json(capsys: pytest.CaptureFixture[str], arguments: list[st
     assert main(arguments) == 0
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert first == {
+        "v": 1,
         "name": "db",
         "destination": DB,
         "listen": "",

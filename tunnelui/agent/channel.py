@@ -1,4 +1,4 @@
-"""A connected Unix socket that carries lines of the protocol, and descriptors beside them."""
+"""A connected socket that carries lines of the protocol, and descriptors beside them where it is a Unix socket."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class Channel:
     def __init__(self, sock: socket.socket, *, limit: int) -> None:
         """*limit* bounds a line that is read, in bytes."""
         sock.setblocking(False)
-        self._sock = sock
+        self.sock = sock
+        self._has_descriptors = sock.family == getattr(socket, "AF_UNIX", None)
         self._parser = LineParser(limit)
         self._ready: deque[dict[str, Any]] = deque()
         self._sending = anyio.Lock()
@@ -63,10 +64,10 @@ class Channel:
             # Half a line would spoil all that follow: once begun it is sent, or the channel is closed.
             while data:
                 try:
-                    data = data[self._sock.send(data) :]
+                    data = data[self.sock.send(data) :]
                 except (BlockingIOError, InterruptedError):
                     try:
-                        await anyio.wait_writable(self._sock)
+                        await anyio.wait_writable(self.sock)
                     except BaseException:
                         self.close()
                         raise
@@ -74,7 +75,7 @@ class Channel:
     @property
     def peer_pid(self) -> int:
         """The process at the other end; 0 where the system can't tell."""
-        return peer_pid(self._sock)
+        return peer_pid(self.sock) if self._has_descriptors else 0
 
     def take_descriptors(self) -> tuple[int, ...]:
         """Hand over the descriptors that came since the last call."""
@@ -85,15 +86,17 @@ class Channel:
     def close(self) -> None:
         for descriptor in self.take_descriptors():
             os.close(descriptor)
-        self._sock.close()
+        self.sock.close()
 
     async def _read(self) -> bytes:
         flags = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
         while True:
             try:
-                data, descriptors, _, _ = socket.recv_fds(self._sock, _CHUNK, _MOST_DESCRIPTORS, flags)
+                if not self._has_descriptors:
+                    return self.sock.recv(_CHUNK)
+                data, descriptors, _, _ = socket.recv_fds(self.sock, _CHUNK, _MOST_DESCRIPTORS, flags)
             except (BlockingIOError, InterruptedError):
-                await anyio.wait_readable(self._sock)
+                await anyio.wait_readable(self.sock)
             else:
                 self._descriptors.extend(descriptors)
                 while len(self._descriptors) > _MOST_DESCRIPTORS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import socket
 from collections import deque
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 
 from tunnelui.agent.changes import apply
-from tunnelui.agent.channel import Channel
 from tunnelui.agent.codec import decode, decode_error, encode
+from tunnelui.agent.meeting import meeting_place
 from tunnelui.agent.protocol import FROM_AGENT, PROTOCOL
-from tunnelui.agent.runtime import check_peer, open_folder, socket_path
+from tunnelui.agent.runtime import open_folder
 from tunnelui.agent.variables import other_variables
 from tunnelui.config.discovery import Offer
 from tunnelui.engine.findings import Finding
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup, TaskStatus
 
+    from tunnelui.agent.channel import Channel
     from tunnelui.config.route import Route
     from tunnelui.config.route_changes import RouteChange
 
@@ -69,27 +69,25 @@ async def connect() -> tuple[Channel, Hello] | None:
     folder = open_folder(create=False)
     if folder is None:
         return None
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    channel = Channel(sock, limit=FROM_AGENT)
+    channel: Channel | None = None
     try:
-        try:
-            sock.connect(str(socket_path(folder)))
-        except (FileNotFoundError, ConnectionRefusedError):
-            channel.close()
+        channel = await meeting_place(folder).reach(limit=FROM_AGENT)
+        if channel is None:
             return None
-        check_peer(sock)
         with anyio.fail_after(_HELLO):
             await channel.send({"hello": {"version": version("tunnelui"), "protocol": PROTOCOL}})
             answer = await channel.receive()
     except (OSError, ProtocolError) as error:  # TimeoutError is an OSError
-        channel.close()
+        if channel is not None:
+            channel.close()
         raise LocalError(
             f"the agent does not answer: {str(error) or 'it is too busy'}",
             code="agent_silent",
             hint="tunnelui agent status shows its process; end that one and try again.",
         ) from None
     except BaseException:
-        channel.close()
+        if channel is not None:
+            channel.close()
         raise
     hello = answer.get("hello") if answer else None
     if not isinstance(hello, dict):

@@ -17,7 +17,6 @@ from tunnelui.agent.changes import difference
 from tunnelui.agent.channel import Channel
 from tunnelui.agent.codec import encode, encode_error
 from tunnelui.agent.protocol import FROM_CLIENT, PROTOCOL
-from tunnelui.agent.runtime import check_peer
 from tunnelui.agent.variables import environment_digest, fingerprints
 from tunnelui.errors import LocalError, ProtocolError, TunnelError
 from tunnelui.transport.listen import accept_loop
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from tunnelui.agent.meeting import MeetingPlace
     from tunnelui.engine.hub import EventReader
     from tunnelui.engine.local import LocalEngine
     from tunnelui.engine.model import EngineSnapshot
@@ -48,13 +48,21 @@ class AgentServer:
     """Serves *engine* to the programs that connect."""
 
     def __init__(
-        self, engine: LocalEngine, group: TaskGroup, *, config: str, on_change: Callable[[], Awaitable[None]]
+        self,
+        engine: LocalEngine,
+        group: TaskGroup,
+        *,
+        place: MeetingPlace,
+        config: str,
+        on_change: Callable[[], Awaitable[None]],
     ) -> None:
         """
         :param group: owns the requests, which go on when the program that asked has gone.
+        :param place: knows who may come in.
         :param config: the digest of the ``config.toml`` that the engine was made from.
         :param on_change: is called after each request that may have started or stopped a tunnel.
         """
+        self._place = place
         self.engine = engine
         self.group = group
         self.started_at = time.time()
@@ -95,7 +103,7 @@ class AgentServer:
     async def _serve(self, sock: socket.socket) -> None:
         with Channel(sock, limit=FROM_CLIENT) as channel:
             try:
-                check_peer(sock)
+                await self._place.admit(channel)
                 self.clients += 1
                 try:
                     await self._talk(channel)

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.to_thread
 
+from tunnelui.agent.meeting import meeting_place
 from tunnelui.agent.notifications import remind, show_notifications
-from tunnelui.agent.runtime import AgentLock, open_folder, socket_path
+from tunnelui.agent.runtime import AgentLock, open_folder
 from tunnelui.agent.server import AgentServer
 from tunnelui.engine.model import Event, State
 from tunnelui.errors import TunnelError
-from tunnelui.transport.listen import close_listeners, open_listener
-from tunnelui.wire.address import UnixListen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -67,12 +66,12 @@ async def serve(
     """
     folder = open_folder(create=True)
     assert folder is not None  # noqa: S101
+    place = meeting_place(folder)
     async with engine, anyio.create_task_group() as tasks:
         keeper = _Keeper(engine, up)
-        server = AgentServer(engine, tasks, config=config, on_change=keeper.keep)
+        server = AgentServer(engine, tasks, place=place, config=config, on_change=keeper.keep)
         await keeper.restore()
-        path = socket_path(folder)
-        listeners = open_listener(UnixListen(str(path)))
+        listeners = place.listen()
         accepting = anyio.CancelScope()
 
         async def accept() -> None:
@@ -85,7 +84,7 @@ async def serve(
 
         tasks.start_soon(accept)
         tasks.start_soon(_follow_file, engine, keeper)
-        tasks.start_soon(_end_when_out_of_reach, server, path)
+        tasks.start_soon(_end_when_out_of_reach, server, place.path)
         tasks.start_soon(remind, engine)
         if notify:
             tasks.start_soon(show_notifications, engine)
@@ -93,7 +92,7 @@ async def serve(
         on_ready()
         await server.ending.wait()
         keeper.done = True
-        close_listeners(listeners)
+        place.close(listeners)
         if server.retiring:
             await _retire(engine, lock, accepting)
         accepting.cancel()
