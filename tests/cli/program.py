@@ -119,7 +119,7 @@ class Program:
         """What ``tunnelui status --json`` says, by the names of the routes."""
         done = self.run("status", "--json")
         assert done.returncode == 0, done.stderr
-        return {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
+        return {one["name"]: one for one in map(json.loads, done.stdout.splitlines()) if "name" in one}
 
     def tokens(self) -> list[str]:
         """What the ``file`` store holds."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.to_thread
 
+from tunnelui.agent.programs import ProgramTunnel, announced
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import check_tls_of, profile_from, saved_routes, service_account_from, settings_for_saved
@@ -94,15 +95,18 @@ async def _exec(
     async with engine, anyio.create_task_group() as tasks:
         tasks.start_soon(_tell, engine.events(), arguments.json)
         variables: dict[str, str] = {}
+        opened: list[ProgramTunnel] = []
         for route in routes:
             await engine.start(route.name)
             tunnel = engine.snapshot().tunnel(route.name)
             if tunnel is None or tunnel.state is not State.READY:
                 problem = tunnel.problem if tunnel else None
                 raise LocalError(problem.message if problem else "no tunnel", hint=problem.hint if problem else "")
+            opened.append(ProgramTunnel(route.name, tunnel.local, tunnel.target))
             variables = {**_variables(route, tunnel.local, tunnel.target), **variables}
         try:
-            code = await _run(command, {**os.environ, **variables})
+            with announced("exec", opened, runs=command[0]):
+                code = await _run(command, {**os.environ, **variables})
         except _CommandError as error:
             fail(error)
             code = error.exit_status

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from tunnelui.agent.programs import ProgramTunnel, announced
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import saved_routes, service_account_from, settings_for_saved
@@ -110,7 +111,8 @@ async def _serve(arguments: argparse.Namespace, settings: Settings, address: TCP
             else:
                 print_line(local)
                 print_note(f"socks5h://{local} and http://{local} lead to {len(engine.snapshot().tunnels)} routes.")
-            await accept_loop(listeners, take)
+            with announced("proxy", [ProgramTunnel("", local, "every route, by its name")]):
+                await accept_loop(listeners, take)
     finally:
         close_listeners(listeners)
     return Exit.DONE

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tunnelui.cli.output import Exit, print_json, print_note, print_table
+from tunnelui.cli.output import Exit, print_json, print_line, print_note, print_table
 from tunnelui.engine.model import State
 from tunnelui.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tunnelui.agent.programs import RunningProgram
     from tunnelui.engine.model import TunnelSnapshot
 
-__all__ = ["exit_of", "print_states", "size"]
+__all__ = ["exit_of", "print_programs", "print_states", "size"]
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _EXITS = {
@@ -48,6 +50,22 @@ def print_states(tunnels: Sequence[TunnelSnapshot], *, as_json: bool) -> None:
             print_note(f"{tunnel.route.name}: {tunnel.problem.message}")
             if tunnel.problem.hint:
                 print_note(f"  {tunnel.problem.hint}")
+
+
+def print_programs(programs: Sequence[RunningProgram], *, as_json: bool) -> None:
+    """Print the tunnels of commands that have their own; nothing where there are none."""
+    if as_json:
+        for one in programs:
+            print_json(asdict(one))
+        return
+    rows = [
+        [f"{one.program} {one.runs}".strip(), str(one.pid), tunnel.local, tunnel.target]
+        for one in programs
+        for tunnel in one.tunnels
+    ]
+    if rows:
+        print_line()
+        print_table(["COMMAND", "PID", "LOCAL", "TARGET"], rows)
 
 
 def exit_of(tunnels: Sequence[TunnelSnapshot]) -> Exit:

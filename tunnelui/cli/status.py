@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from tunnelui.agent.programs import running_programs
 from tunnelui.cli.agent_link import running_agent
 from tunnelui.cli.context import saved_routes
 from tunnelui.cli.options import add_json_flag
 from tunnelui.cli.output import Exit, print_line, print_note
 from tunnelui.cli.selection import select
-from tunnelui.cli.states import print_states
+from tunnelui.cli.states import print_programs, print_states
 from tunnelui.cli.stopping import Interrupted, until_signal
 from tunnelui.cli.times import remaining
 from tunnelui.engine.model import EngineSnapshot, IdentityStatus, State, TunnelSnapshot
@@ -49,11 +50,12 @@ async def _status(arguments: argparse.Namespace) -> int:
                 return Exit.DONE
 
             async def watch() -> None:
-                told = -1
+                told: tuple[object, ...] = ()
                 while True:
                     snapshot = engine.snapshot()
-                    if snapshot.version != told:
-                        told = snapshot.version
+                    now = snapshot.version, *running_programs()
+                    if now != told:
+                        told = now
                         if sys.stdout and sys.stdout.isatty() and not arguments.json:
                             print_line(f"{_CLEAR}{time.strftime('%H:%M:%S')}  Ctrl-C ends this, not the tunnels.")
                         _print(snapshot, arguments)
@@ -70,7 +72,7 @@ async def _status(arguments: argparse.Namespace) -> int:
     tunnels = tuple(TunnelSnapshot(route, State.OFF) for route in routes)
     _print(EngineSnapshot(tunnels=tunnels), arguments)
     if not arguments.json:
-        print_note("No agent runs, so nothing is up. tunnelui up ROUTE starts a tunnel.")
+        print_note("No agent runs, so no route is up. tunnelui up ROUTE starts one.")
     return Exit.DONE
 
 
@@ -82,6 +84,8 @@ def _print(snapshot: EngineSnapshot, arguments: argparse.Namespace) -> None:
         print_states(tunnels, as_json=arguments.json)
     else:
         print_note("No routes yet. Add one: tunnelui routes add NAME HOST:PORT")
+    if not arguments.which:
+        print_programs(running_programs(), as_json=arguments.json)
     if arguments.json:
         return
     for identity in snapshot.identities:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from tunnelui.agent.programs import ProgramTunnel, announced
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.context import check_tls_of, service_account_from
 from tunnelui.cli.output import Exit, print_note
@@ -50,7 +51,9 @@ async def listen(arguments: argparse.Namespace, settings: Settings, routes: list
             failures = _failures(engine, engine.events())
             for route in routes:
                 await engine.start(route.name)
-            failure = await _serve(engine, signals, failures, GRACE if arguments.grace is None else arguments.grace)
+            grace = GRACE if arguments.grace is None else arguments.grace
+            with announced("tcp", _tunnels(engine)):
+                failure = await _serve(engine, signals, failures, grace)
             await engine.aclose()  # ends the events, so that the last ones are told
             with anyio.move_on_after(_LAST_WORDS):
                 await told.wait()
@@ -58,6 +61,11 @@ async def listen(arguments: argparse.Namespace, settings: Settings, routes: list
     if failure is not None:
         raise failure
     return Exit.DONE
+
+
+def _tunnels(engine: LocalEngine) -> list[ProgramTunnel]:
+    tunnels = engine.snapshot().tunnels
+    return [ProgramTunnel(tunnel.route.name, tunnel.local, tunnel.target) for tunnel in tunnels]
 
 
 async def _tell(events: AsyncIterator[Event], as_json: bool, told: anyio.Event) -> None:

@@ -1,0 +1,129 @@
+"""Commands that run tunnels of their own (``exec``, ``proxy``, ``tcp``): what each says of itself, for ``status``.
+
+A file in the runtime folder for each, locked for as long as the process lives: a file that can be locked was left
+behind by one that was killed, and is removed. Nothing depends on it, so what can't be written is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from tunnelui.agent.runtime import open_folder
+from tunnelui.errors import LocalError
+from tunnelui.text import clean
+
+if sys.platform != "win32":
+    import fcntl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+__all__ = ["ProgramTunnel", "RunningProgram", "announced", "running_programs"]
+
+_FOLDER: Final = "programs"
+_LARGEST: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramTunnel:
+    """*local* is the address that listens, *target* what it leads to, in words."""
+
+    name: str
+    local: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunningProgram:
+    """*program* is the command of ours, *runs* the name of the program that ``exec`` has started."""
+
+    program: str
+    pid: int
+    started_at: float
+    tunnels: tuple[ProgramTunnel, ...]
+    runs: str = ""
+
+
+@contextlib.contextmanager
+def announced(program: str, tunnels: Sequence[ProgramTunnel], *, runs: str = "") -> Iterator[None]:
+    """Let ``status`` know of *tunnels* while the block runs."""
+    value = RunningProgram(program, os.getpid(), time.time(), tuple(tunnels), os.path.basename(runs))  # noqa: PTH119
+    path, descriptor = None, -1
+    with contextlib.suppress(OSError, LocalError):
+        path, descriptor = _write(value)
+    try:
+        yield
+    finally:
+        if path is not None:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            os.close(descriptor)
+
+
+def running_programs() -> tuple[RunningProgram, ...]:
+    """Return those that run, the oldest first.
+
+    :raises LocalError: the runtime folder is somebody else's.
+    """
+    folder = open_folder(create=False)
+    if folder is None or sys.platform == "win32":
+        return ()
+    found = []
+    for path in (folder / _FOLDER).glob("*.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError), path.open("rb") as file:
+            if _is_locked(file.fileno()):
+                found.append(_read(json.loads(file.read(_LARGEST))))
+            else:
+                path.unlink(missing_ok=True)
+    return tuple(sorted(found, key=lambda one: one.started_at))
+
+
+def _write(value: RunningProgram) -> tuple[Path | None, int]:
+    folder = open_folder(create=True)
+    if folder is None or sys.platform == "win32":
+        return None, -1
+    (folder / _FOLDER).mkdir(mode=0o700, exist_ok=True)
+    # Under its name only once it is locked: nobody takes it for one that was left behind.
+    path = folder / _FOLDER / f"{value.pid}.json"
+    beside = path.with_name(f".{path.name}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(descriptor, json.dumps(asdict(value)).encode())
+        beside.replace(path)
+    except BaseException:
+        os.close(descriptor)
+        beside.unlink(missing_ok=True)
+        raise
+    return path, descriptor
+
+
+def _is_locked(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _read(value: dict[str, Any]) -> RunningProgram:
+    tunnels = tuple(
+        ProgramTunnel(*(clean(str(tunnel[key]), 300) for key in ("name", "local", "target")))
+        for tunnel in value["tunnels"]
+    )
+    return RunningProgram(
+        clean(str(value["program"]), 40),
+        int(value["pid"]),
+        float(value["started_at"]),
+        tunnels,
+        clean(str(value["runs"]), 100),
+    )
