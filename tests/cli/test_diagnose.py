@@ -130,6 +130,10 @@ CANARIES = {
     "route": "payroll-main",
     "password": "hunter2hunter2",
     "cookie": "c00kie-value-1234567890",
+    "laptop": "karins-laptop",
+    "folder": "karins-own",
+    "server name": "inner-gate.corp.example.net",
+    "way out": "wayout.corp.example.com",
 }
 
 
@@ -137,18 +141,26 @@ def test_no_canary_gets_into_the_archive(program: Program, proxy: ConnectProxy, 
     host, person, token = CANARIES["host"], CANARIES["person"], CANARIES["token"]
     program.write_config(
         f'[profiles.canaryprofile]\nproxy_url = "https://{host}"\nservice_account = "{token}"\n'
+        f'client_cert = "/srv/{CANARIES["folder"]}/{CANARIES["laptop"]}.p12"\n'
+        f'client_cert_password_file = "/srv/{CANARIES["folder"]}/{CANARIES["laptop"]}.password"\n'
+        f'server_name = "{CANARIES["server name"]}"\n'
         f"# ask {person}, password = {CANARIES['password']}\n"
     ).chmod(0o600)
     program.run(
         "routes", "add", CANARIES["route"], proxy.destination(f"{CANARIES['short host']}:5432"), "--tag", "canarytag"
     )
-    program.run("routes", "add", "other", f"{host}:22", "--note", f"ask {person}")
+    command = f"psql postgresql://karin:{CANARIES['password']}@{{host}}:{{port}}/orders"
+    program.run("routes", "add", "other", f"{host}:22", "--note", f"ask {person}", "--command", command)
+    program.env["TUNNELUI_CLIENT_CERT_PASSWORD"] = CANARIES["password"]
+    program.env["HTTPS_PROXY"] = f"http://karin:{CANARIES['password']}@{CANARIES['way out']}:3128"
     program.state.mkdir(parents=True, exist_ok=True)
     (program.state / "tunnelui.log").write_text(
         "2026-11-24 12:00:00,123 1 WARNING tunnelui.engine.local: what happened\n"
         + "".join(f"{name} {value} trailing\n" for name, value in CANARIES.items())
         + f"Cookie: _pomerium={CANARIES['cookie']}; Authorization: Pomerium {token}\n"
         f"http://127.0.0.1:1/x?pomerium_jwt={token}\n"
+        f"the way out is http://karin:{CANARIES['password']}@{CANARIES['way out']}:3128/\n"
+        f"/srv/{CANARIES['folder']}/{CANARIES['laptop']}.p12: the client certificate can't be opened\n"
         f"password={CANARIES['password']}\n{{'secret': '{CANARIES['password']}'}}\n"
     )
     bundle = tmp_path / "bundle.tar.gz"
@@ -162,7 +174,9 @@ def test_no_canary_gets_into_the_archive(program: Program, proxy: ConnectProxy, 
     for name, value in CANARIES.items():
         if name not in ("password", "cookie"):
             assert value not in whole, name
-    assert f"password={CANARIES['password']}" not in whole
+    # Where nothing says what it is, once, in the line of canaries.
+    assert whole.count(CANARIES["password"]) == 1
+    assert "karin:" not in whole
     assert CANARIES["cookie"] not in whole.replace(f"cookie {CANARIES['cookie']}", "")
     for word in ("canaryprofile", "canarytag", "person.example", "corp.example"):
         assert word not in whole

@@ -37,10 +37,16 @@ _SECRET_FIELD: Final = re.compile(
     r"([\"']?\s*[=:]\s*[\"']?)([^\s\"'&;,}]+(?:[ \t]+[A-Za-z0-9+/_.=-]{8,})?)"
 )
 _LONG: Final = re.compile(r"\b[A-Za-z0-9+/_-]{32,}={0,2}")
+_URL_USER: Final = re.compile(r"(?<=://)[^\s/@\"']+(?=@)")
 _PERSON: Final = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _HOST: Final = re.compile(r"(?i)\b(?=[a-z0-9.-]*[a-z])[\w](?:[\w-]*[\w])?(?:\.[\w](?:[\w-]*[\w])?)+\b")
 _IPV4: Final = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 _IPV6: Final = re.compile(r"(?i)\b[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:])")
+_PATHS: Final = ("ca_file", "client_cert", "client_key", "client_cert_password_file", "service_account_file")
+_PLAIN_FOLDERS: Final = frozenset(
+    {"home", "root", "users", "etc", "usr", "share", "local", "var", "lib", "opt", "srv", "tmp", "run", "ssl", "certs"}
+    | {"pki", "private", "config", ".config", "tunnelui", "secrets", "keys", "ca", "cert", "key", "client", "token"}
+)
 _LOOPBACK: Final = ("127.", "0.0.0.0", "::1", "::")
 # What looks like a host name and is none: our own modules and files, and those of Python.
 _NO_HOST: Final = re.compile(
@@ -62,6 +68,7 @@ class Redactor:
         """Return *text* without anything that names a person, a host or a token."""
         text = _SECRET_FIELD.sub(lambda match: f"{match[1]}{match[2]}[secret]", text)
         text = _TOKEN.sub("[token]", text)
+        text = _URL_USER.sub("[secret]", text)
         text = _PERSON.sub(lambda match: self._stand_in("person", match[0]), text)
         for name in self._names:
             text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda match: self._stand_in("name", match[0]), text)
@@ -140,6 +147,11 @@ def _names(routes: list[dict[str, Any]], settings: Settings) -> list[str]:
         names += re.findall(r"[\w.-]+", str(route.get("destination", "")).partition("://")[2] or "")
         names.append(str(route.get("destination", "")).rpartition(":")[0])
     names += [name for name in settings.profile_names if name != "default"]
+    names += [profile.server_name for profile in settings.profiles.values()]
+    # Files and folders outside the home folder, which is replaced as a whole: they are often called after people.
+    paths = [Path(getattr(profile, key)) for profile in settings.profiles.values() for key in _PATHS]
+    names += [part for path in paths for part in (*path.parts[:-1], path.stem) if part.lower() not in _PLAIN_FOLDERS]
+    names.append(Path.home().name if Path.home().name != "root" else "")
     return [name for name in names if name]
 
 
