@@ -6,10 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 from tunnelui.engine.model import IdentityStatus, State
+from tunnelui.tui.arrange import TROUBLE, UP
 from tunnelui.tui.facts import identity_words
 from tunnelui.tui.format import duration, rate_long, rate_short
+from tunnelui.tui.graphs import bars
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import cut, line, literal, safe
+from tunnelui.tui.words import cut, line, literal, pad, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,16 +24,18 @@ if TYPE_CHECKING:
 
 __all__ = ["StatusBar"]
 
-_TROUBLE = (State.AUTH, State.RETRY, State.DENIED, State.PORT_BUSY, State.ERROR)
 _SOON = 600.0
 """An expiry this near, in seconds, is coloured."""
 _WIDE = 100
+_VERY_WIDE = 160
+_RATE = 8
+"""Cells of a rate in full words, so that nothing jumps when it changes: ``999 KB/s``."""
 
 Part = tuple[str, str]
 
 
 class StatusBar(LineView):
-    """One line; parts on the right give way when it gets narrow: the rates first, then the totals."""
+    """One line; parts on the right give way when it gets narrow: graphs first, then the rates, then the totals."""
 
     def __init__(self, glyphs: Glyphs, key_name: Callable[[str], str], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -54,10 +58,15 @@ class StatusBar(LineView):
         profile = tunnel.route.profile if tunnel else identity.profile if identity else "default"
         left: list[Part] = [(" tunnelui", "bold $brand"), ("  ", ""), (cut(safe(profile), 20), "$ink")]
         who, left_over = self._who(identity, view.now, width)
-        rates = self._rates(view, width) if view.snapshot.tunnels else []
-        groups = [[*who, *left_over], self._totals(view, width), rates]
-        groups = [group for group in groups if group]
+        groups = [[*who, *left_over], self._totals(view, width)]
         used = line(*left).cell_length + 2
+        if view.snapshot.tunnels:
+            graph_widths = [0] if width < _WIDE else [7, 0] if width < _VERY_WIDE else [20, 7, 0]
+            for graph_width in graph_widths:
+                rates = self._rates(view, width, graph_width)
+                if used + self._joined([*groups, rates]).cell_length <= width:
+                    break
+            groups.append(rates)
         while len(groups) > 1 and used + self._joined(groups).cell_length > width:
             groups.pop()
         right = self._joined(groups)
@@ -96,29 +105,39 @@ class StatusBar(LineView):
         return [(self.glyphs.state(State.LIVE), "$live"), (f" {name}", "$ink")], expiry
 
     def _totals(self, view: View, width: int) -> list[Part]:
-        states = [tunnel.state for tunnel in view.snapshot.tunnels]
-        if not states:
+        states = view.states
+        count = states.total()
+        if not count:
             return [("0 routes", "$muted")]
-        up = sum(state in (State.READY, State.LIVE) for state in states)
-        bad = sum(state in _TROUBLE for state in states)
+        up = sum(states[state] for state in UP)
+        bad = sum(states[state] for state in TROUBLE)
         gap = "  " if width >= _WIDE else " "
         parts = [(f"{up} up", "$ink" if up else "$muted")]
         if bad:
             parts += [(gap, ""), (f"{bad} {self.glyphs.state(State.PORT_BUSY)}", "$trouble")]
-        off = len(states) - up - bad
+        off = count - up - bad
         if off and (width >= _WIDE or not bad):
             parts += [(gap, ""), (f"{off} off", "$muted")]
         return parts
 
-    def _rates(self, view: View, width: int) -> list[Part]:
-        down, up = view.rates.down.rate, view.rates.up.rate
+    def _rates(self, view: View, width: int, graph_width: int) -> list[Part]:
+        """The rate each way; with graphs, which have one scale, and that scale and the peak where it is very wide."""
+        rates = view.rates
         wide = width >= _WIDE
-        words, space = (rate_long, " ") if wide else (rate_short, "")
-        return [
-            (f"{self.glyphs.down}{space}{words(down)}", "$live" if down else "$muted"),
-            ("  " if wide else " ", ""),
-            (f"{self.glyphs.up}{space}{words(up)}", "$live" if up else "$muted"),
-        ]
+        maximum = max([0.0, *rates.down.history, *rates.up.history])
+        parts: list[Part] = []
+        for sign, series in ((self.glyphs.down, rates.down), (self.glyphs.up, rates.up)):
+            words = pad(rate_long(series.rate), _RATE, right=True) if wide else rate_short(series.rate)
+            style = "$live" if series.rate else "$muted"
+            parts += [("  " if wide else " ", "")] if parts else []
+            parts.append((f"{sign}{' ' if wide else ''}{words}", style))
+            if graph_width:
+                picture = bars(series.history, graph_width, maximum, self.glyphs)
+                parts.append((f" {picture}", "$ready" if any(series.history) else "$faint"))
+        if graph_width and width >= _VERY_WIDE and rates.down.peak + rates.up.peak:
+            peak = max(rates.down.peak, rates.up.peak)
+            parts.append((f"  scale {rate_long(maximum)}  peak {rate_long(peak)}", "$muted"))
+        return parts
 
 
 def _identity(view: View, tunnel: TunnelSnapshot | None) -> IdentitySnapshot | None:
