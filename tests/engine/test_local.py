@@ -24,6 +24,7 @@ from tunnelui.engine.connection import Connection
 from tunnelui.engine.local import LocalEngine
 from tunnelui.engine.model import State, to_json
 from tunnelui.errors import ConfigError, LocalError
+from tunnelui.transport.relay import Relay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,28 +219,31 @@ async def test_error_in_the_body_comes_out_as_it_is() -> None:
             raise ZeroDivisionError
 
 
+@pytest.mark.parametrize(("owner", "method"), [(Connection, "_carry"), (Relay, "touch")], ids=["opening", "relaying"])
 async def test_fault_in_one_connection_ends_no_other(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, owner: type, method: str
 ) -> None:
-    real = Connection._serve
+    real = getattr(owner, method)
     broken: list[int] = []
 
-    async def serve(self: Connection, *args: Any) -> None:
+    def fail_once(self: object, *args: Any) -> None:
         if broken:
             broken.pop()
             raise RuntimeError("a fault of ours")
-        await real(self, *args)
+        real(self, *args)
 
-    monkeypatch.setattr(Connection, "_serve", serve)
+    monkeypatch.setattr(owner, method, fail_once)
     local = await bench.start()
     with Local(local) as good:
         await good.send(b"x")
         await good.read()
         broken.append(1)
         with Local(local) as bad, caplog.at_level(logging.CRITICAL):
+            await bad.send(b"z")
             assert await bad.is_reset()
         await good.send(b"y")
         assert await good.read() == b"y"
+        assert bench.tunnel.live == 1
     await bench.until(lambda: bench.of("failed"))
     assert "RuntimeError" in bench.of("failed")[0].message
 

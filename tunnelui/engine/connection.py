@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -64,47 +63,82 @@ class Connection:
         self.cause = ""
         self.result: RelayResult | None = None
         self.error: TunnelError | None = None
+        self.fault: Exception | None = None
         self.opened_at = time.time()
         self.closed_at: float | None = None
-        self.done = anyio.Event()
+        self._closed: anyio.Event | None = None
         self._near = near
         self._owner = owner
         self._relay: Relay | None = None
         self._far: SocketEndpoint | None = None
         self.way: Way | None = None
         self._answered_at = 0.0
-        self._scope: anyio.CancelScope | None = None
-        self._waiting: anyio.CancelScope | None = None
+        self._opening: anyio.CancelScope | None = None
         self._look: asyncio.TimerHandle | None = None
 
-    async def serve(self, connector: Opener, *, linger: float, idle_timeout: float | None = None) -> None:
-        """Run to the end. Raises nothing but cancellation: what went wrong is in `error` or `result`.
+    async def open(self, connector: Opener, *, linger: float, idle_timeout: float | None = None) -> None:
+        """Open the tunnel. Once it returns, the connection is over or goes on by itself, without a task.
+
+        Raises nothing but cancellation, which cuts it: what went wrong is in `error` or `result`.
 
         :param linger: and *idle_timeout*: see `tunnelui.transport.relay.Relay`.
         """
+        opened: Opened | None = None
         try:
-            with anyio.CancelScope() as self._scope:
+            with anyio.CancelScope() as self._opening:
                 if self.cause:  # cut before it began
-                    self._scope.cancel()
-                await self._serve(connector, linger, idle_timeout)
+                    self._opening.cancel()
+                try:
+                    opened = await connector.open(self)
+                finally:
+                    self._stop_looking()
+            if opened is not None and self.cause:  # cut in the very moment
+                opened.far.abort()
+                opened = None
+            elif opened is None and not self.cause:
+                raise LocalError("the local program left before the tunnel was open", code="left")
         except TunnelError as error:
             self.error = error
             self.cause = str(error)
             self._owner.failed(self, error)
         finally:
-            self._far = self.way = None
-            self._near.abort()  # nothing is left to abort after a relay; before one, the local program sees a reset
-            self.closed_at = time.time()
-            self.cause = self.cause or "stopped"
-            self._move(ConnectionState.CLOSED)
-            self.done.set()
+            self._opening = None
+            if opened is None:
+                self._over()
+        if opened is not None:
+            try:
+                self._carry(opened, linger, idle_timeout)
+            except BaseException:
+                opened.far.abort()
+                self._over()
+                raise
+
+    async def serve(self, connector: Opener, *, linger: float, idle_timeout: float | None = None) -> None:
+        """`open`, and wait for the end."""
+        await self.open(connector, linger=linger, idle_timeout=idle_timeout)
+        try:
+            await self.wait()
+        finally:
+            self.cut("stopped")
+        if self.fault is not None:
+            raise self.fault
+
+    async def wait(self) -> None:
+        """Return when it is over."""
+        while self.closed_at is None:
+            if self._closed is None:
+                self._closed = anyio.Event()
+            await self._closed.wait()
 
     def cut(self, cause: str) -> None:
         """End it now: both sides see a reset. *cause* is shown."""
-        if self.closed_at is None:
-            self.cause = self.cause or cause
-            if self._scope is not None:
-                self._scope.cancel()
+        if self.closed_at is not None:
+            return
+        self.cause = self.cause or cause
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._relay is not None:
+            self._relay.abort()
 
     @property
     def far_socket(self) -> socket.socket | None:
@@ -124,7 +158,7 @@ class Connection:
         """The timings, the wait for the first byte from the far side included."""
         if self._relay is None or self._relay.first_byte_at is None:
             return self.timings
-        return replace(self.timings, first_byte=max(0.0, self._relay.first_byte_at - self._answered_at))
+        return self.timings.spoken(max(0.0, self._relay.first_byte_at - self._answered_at))
 
     def snapshot(self) -> ConnectionSnapshot:
         state = self.state
@@ -156,28 +190,31 @@ class Connection:
         self._look_later()
         self._owner.retrying(self, error, delay)
 
-    async def _serve(self, connector: Opener, linger: float, idle_timeout: float | None) -> None:
-        opened = await self._open(connector)
+    def _carry(self, opened: Opened, linger: float, idle_timeout: float | None) -> None:
         self._answered_at = opened.at
         self._relay = Relay(
             self._near, opened.far, half_close_far=opened.half_close, linger=linger, idle_timeout=idle_timeout
         )
         self._far, self.way = opened.far, way_of(opened.far.sock)
         self._move(ConnectionState.OPEN)
-        self.result = await self._relay.run()
-        self.cause = self.result.detail or str(self.result.cause)
+        self._relay.start(self._on_end)
 
-    async def _open(self, connector: Opener) -> Opened:
-        """Open the tunnel, unless the local program leaves first."""
-        opened: Opened | None = None
-        with anyio.CancelScope() as self._waiting:
-            try:
-                opened = await connector.open(self)
-            finally:
-                self._stop_looking()
-        if opened is None:
-            raise LocalError("the local program left before the tunnel was open", code="left")
-        return opened
+    def _on_end(self, result: RelayResult | Exception) -> None:
+        if isinstance(result, Exception):
+            self.fault = result
+        else:
+            self.result = result
+            self.cause = self.cause or result.detail or str(result.cause)
+        self._over()
+
+    def _over(self) -> None:
+        self._far = self.way = None
+        self._near.abort()  # nothing is left to abort after a relay; before one, the local program sees a reset
+        self.closed_at = time.time()
+        self.cause = self.cause or "stopped"
+        self._move(ConnectionState.CLOSED)
+        if self._closed is not None:
+            self._closed.set()
 
     # While the connection is held, by a sign-in or between two tries: a timer, since most connections never are.
 
@@ -188,8 +225,8 @@ class Connection:
     def _look_at_near(self) -> None:
         if not has_left(self._near):
             self._look_later()
-        elif self._waiting is not None:
-            self._waiting.cancel()
+        elif self._opening is not None:
+            self._opening.cancel()
 
     def _stop_looking(self) -> None:
         if self._look is not None:

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
@@ -246,14 +246,14 @@ class Connector:
         """Ask and return the answer, within the deadline."""
         began = time.monotonic()
         try:
-            with anyio.fail_after(self._deadlines.connect):
+            with far.within(self._deadlines.connect):
                 head = await self._ask(far, token)
         except TimeoutError:
             detail = f"no answer to CONNECT within {self._deadlines.connect:g} s"
             raise self._failure("timeout", detail) from None
         except ProtocolError as error:
             raise self._failure("answer", error.message) from error
-        observer.timings = replace(observer.timings, connect=time.monotonic() - began)
+        observer.timings = observer.timings.answered(time.monotonic() - began)
         observer.request_id = request_id(head)
         return head
 
@@ -262,7 +262,7 @@ class Connector:
         request = connect_request(self.destination.authority, token=token.value if token else None, headers=_ACCEPT)
         await far.send_all(request)
         for _ in range(_MAX_SKIPPED):
-            head = await read_response_head(far, timeout=self._deadlines.connect)
+            head = await read_response_head(far, timeout=None)
             if meaning(head.status) is not Meaning.SKIP:
                 return head
         raise self._failure("answer", f"more than {_MAX_SKIPPED} interim answers")
@@ -272,12 +272,12 @@ class Connector:
         length = head.headers.get("content-length") or ""
         limit = min(int(length), _MAX_BODY) if length.isdecimal() and len(length) < 10 else _MAX_BODY
         body = b""
-        with anyio.move_on_after(self._deadlines.body):
-            try:
+        try:
+            with far.within(self._deadlines.body):
                 while len(body) < limit and (data := await far.receive(limit - len(body))):
                     body += data
-            except PeerError:
-                pass  # the answer counts, however its body ends
+        except (PeerError, TimeoutError):
+            pass  # the answer counts, however its body ends
         return body
 
     def _failure(self, code: str, detail: str) -> ProxyError:

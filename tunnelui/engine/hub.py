@@ -21,7 +21,7 @@ class EventReader:
 
     def __init__(self, limit: int = MAX_BEHIND) -> None:
         self._events: deque[Event] = deque(maxlen=limit)
-        self._wake = anyio.Event()
+        self._wake: anyio.Event | None = None  # while somebody waits
         self._closed = False
         self.missed = 0
         """How many events this reader was too slow for."""
@@ -39,7 +39,10 @@ class EventReader:
         """Return once there is an event, or there will never be one."""
         while not self._events and not self._closed:
             self._wake = anyio.Event()
-            await self._wake.wait()
+            try:
+                await self._wake.wait()
+            finally:
+                self._wake = None
 
     def take(self) -> list[Event]:
         """Return the events that are there already, oldest first."""
@@ -57,19 +60,21 @@ class EventReader:
         if len(self._events) == self._events.maxlen:
             self.missed += 1
         self._events.append(event)
-        self._wake.set()
+        if self._wake is not None:
+            self._wake.set()
 
     def close(self) -> None:
         """Let the reader end after what it has."""
         self._closed = True
-        self._wake.set()
+        if self._wake is not None:
+            self._wake.set()
 
 
 class EventHub:
     """Readers are held weakly: one that nobody reads any more costs nothing."""
 
     def __init__(self) -> None:
-        self._readers: weakref.WeakSet[EventReader] = weakref.WeakSet()
+        self._readers: list[weakref.ref[EventReader]] = []
         self._closed = False
 
     def subscribe(self) -> EventReader:
@@ -78,15 +83,18 @@ class EventHub:
         if self._closed:
             reader.close()
         else:
-            self._readers.add(reader)
+            self._readers.append(weakref.ref(reader, self._readers.remove))
         return reader
 
     def publish(self, event: Event) -> None:
-        for reader in tuple(self._readers):
+        for reader in self._all():
             reader.push(event)
 
     def close(self) -> None:
         """End every reader, present and future."""
         self._closed = True
-        for reader in tuple(self._readers):
+        for reader in self._all():
             reader.close()
+
+    def _all(self) -> list[EventReader]:
+        return [reader for ref in self._readers if (reader := ref()) is not None]

@@ -166,7 +166,7 @@ class Tunnel:
             await self._cut(waiting, "stopped")
             with anyio.move_on_after(grace):
                 for connection in doomed:
-                    await connection.done.wait()
+                    await connection.wait()
         await self._cut(doomed, "stopped")
 
     async def close_connection(self, number: int) -> None:
@@ -261,21 +261,24 @@ class Tunnel:
         connection = Connection(self._host.next_id(), near, peer, self)
         self._connections[connection.id] = connection
         self._emit("accepted", f"accepted {peer}".rstrip(), connection, data={"peer": peer})
-        self._host.group.start_soon(self._serve, connection, self._connector)
+        self._host.group.start_soon(self._open, connection, self._connector)
 
-    async def _serve(self, connection: Connection, connector: Connector) -> None:
+    async def _open(self, connection: Connection, connector: Connector) -> None:
         try:
-            await connection.serve(connector, linger=self._host.linger, idle_timeout=self.route.idle_timeout or None)
+            await connection.open(connector, linger=self._host.linger, idle_timeout=self.route.idle_timeout or None)
         except Exception as error:
-            # A fault of ours in one connection must not end the tunnels of everybody else.
-            logger.exception("connection %d of %s", connection.id, self.route.name)
-            self._emit("failed", f"internal error: {type(error).__name__}", connection, level="error")
+            self._at_fault(connection, error)
+
+    def _at_fault(self, connection: Connection, error: Exception) -> None:
+        # A fault of ours in one connection must not end the tunnels of everybody else.
+        logger.error("connection %d of %s", connection.id, self.route.name, exc_info=error)
+        self._emit("failed", f"internal error: {type(error).__name__}", connection, level="error")
 
     async def _cut(self, connections: tuple[Connection, ...] | list[Connection], cause: str) -> None:
         for connection in connections:
             connection.cut(cause)
         for connection in connections:
-            await connection.done.wait()
+            await connection.wait()
 
     def _cool(self) -> None:
         # Other tunnels to the same proxy lose no more than a round trip or two, once.
@@ -299,7 +302,9 @@ class Tunnel:
             self._closed.appendleft(connection.snapshot())
             self._closed_in += connection.bytes_in
             self._closed_out += connection.bytes_out
-            if connection.error is None:
+            if connection.fault is not None:
+                self._at_fault(connection, connection.fault)
+            elif connection.error is None:
                 orderly = connection.result is None or connection.result.error is None
                 self._emit(
                     "closed",

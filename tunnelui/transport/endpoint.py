@@ -18,13 +18,11 @@ import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
-import anyio
-
 from tunnelui.errors import PeerError, ProxyError
 from tunnelui.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["CHUNK", "WOULD_BLOCK", "Endpoint", "PlainEndpoint", "SocketEndpoint", "scratch"]
 
@@ -84,7 +82,8 @@ class Endpoint(ABC):
         self._error = error
         self._unread = b""
         self._out: memoryview | bytes = b""
-        self._waits: set[Callable[[], None]] = set()
+        self._waits: list[Callable[[], None]] = []
+        self._deadline: float | None = None
 
     @property
     def buffered(self) -> bool:
@@ -140,6 +139,22 @@ class Endpoint(ABC):
         """An error of this endpoint's class that names its address and stage."""
         return self._error(code, address=self.address, stage=self.stage, detail=detail)
 
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Let no wait of this endpoint in the block last longer than until *seconds* from now.
+
+        Cheaper than a cancel scope, and blind to waits for anything else.
+
+        :raises TimeoutError: from the wait.
+        """
+        outer = self._deadline
+        deadline = asyncio.get_running_loop().time() + seconds
+        self._deadline = deadline if outer is None else min(deadline, outer)
+        try:
+            yield
+        finally:
+            self._deadline = outer
+
     async def receive(self, limit: int = CHUNK) -> bytes:
         """Wait for bytes and return up to *limit* of them; ``b""`` at the orderly end.
 
@@ -175,7 +190,7 @@ class Endpoint(ABC):
         passed or too much has come. Trouble on the way is of no interest any more.
         """
         try:
-            with contextlib.suppress(PeerError), anyio.move_on_after(timeout):
+            with contextlib.suppress(PeerError, TimeoutError), self.within(timeout):
                 self.send_eof()
                 await self.drain()
                 rest = _MAX_THROWN_AWAY
@@ -192,31 +207,41 @@ class Endpoint(ABC):
         return size
 
     async def _readable(self) -> None:
-        loop, fd = asyncio.get_running_loop(), self.read_fd
-        await self._wait(lambda wake: loop.add_reader(fd, wake), lambda: loop.remove_reader(fd))
+        loop = asyncio.get_running_loop()
+        await self._wait(loop, self.read_fd, loop.add_reader, loop.remove_reader)
 
     async def _writable(self) -> None:
-        loop, fd = asyncio.get_running_loop(), self.write_fd
-        await self._wait(lambda wake: loop.add_writer(fd, wake), lambda: loop.remove_writer(fd))
+        loop = asyncio.get_running_loop()
+        await self._wait(loop, self.write_fd, loop.add_writer, loop.remove_writer)
 
-    async def _wait(self, add: Callable[[Callable[[], None]], object], remove: Callable[[], object]) -> None:
-        ready = asyncio.get_running_loop().create_future()
-
-        def wake() -> None:
-            if not ready.done():
-                ready.set_result(None)
+    async def _wait(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        fd: int,
+        add: Callable[[int, Callable[[], None]], object],
+        remove: Callable[[int], object],
+    ) -> None:
+        deadline = self._deadline
+        if deadline is not None and loop.time() >= deadline:
+            raise TimeoutError
+        ready = loop.create_future()
 
         def leave() -> None:
             if leave in self._waits:
                 self._waits.remove(leave)
-                remove()
-            wake()
+                remove(fd)
+            if not ready.done():
+                ready.set_result(None)
 
-        add(wake)
-        self._waits.add(leave)
+        add(fd, leave)
+        self._waits.append(leave)
+        # At the deadline the caller looks once more, and the next wait fails.
+        timer = loop.call_at(deadline, leave) if deadline is not None else None
         try:
             await ready
         finally:
+            if timer is not None:
+                timer.cancel()
             leave()
 
     def _stop_waiting(self) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import anyio
-
 from tunnelui.wire.head import MAX_HEAD, RequestHead, RequestParser, ResponseHead, ResponseParser
 
 if TYPE_CHECKING:
@@ -34,23 +32,32 @@ async def read_request_head(endpoint: Endpoint, *, timeout: float) -> RequestHea
     return await _read(endpoint, RequestParser(), timeout)
 
 
-async def read_response_head(endpoint: Endpoint, *, timeout: float) -> ResponseHead:
-    """Read one response head; otherwise as `read_request_head`."""
+async def read_response_head(endpoint: Endpoint, *, timeout: float | None) -> ResponseHead:
+    """Read one response head; otherwise as `read_request_head`.
+
+    :param timeout: ``None`` where the caller has set a limit (`Endpoint.within`); its `TimeoutError` passes through.
+    """
     return await _read(endpoint, ResponseParser(), timeout)
 
 
-async def _read(endpoint: Endpoint, parser: _Parser[_Head], timeout: float) -> _Head:
-    size = 0
+async def _read(endpoint: Endpoint, parser: _Parser[_Head], timeout: float | None) -> _Head:
+    if timeout is None:
+        return await _feed(endpoint, parser)
     try:
-        with anyio.fail_after(timeout):
-            # Never much more than a head: what follows it waits in the kernel until a relay wants it.
-            while data := await endpoint.receive(MAX_HEAD):
-                size += len(data)
-                head = parser.feed(data)
-                if head is not None:
-                    if parser.remainder:
-                        endpoint.unread(parser.remainder)
-                    return head
+        with endpoint.within(timeout):
+            return await _feed(endpoint, parser)
     except TimeoutError:
         raise endpoint.failure("timeout", f"no complete head within {timeout:g} s") from None
+
+
+async def _feed(endpoint: Endpoint, parser: _Parser[_Head]) -> _Head:
+    size = 0
+    # Never much more than a head: what follows it waits in the kernel until a relay wants it.
+    while data := await endpoint.receive(MAX_HEAD):
+        size += len(data)
+        head = parser.feed(data)
+        if head is not None:
+            if parser.remainder:
+                endpoint.unread(parser.remainder)
+            return head
     raise endpoint.failure("closed", "in the middle of a head" if size else "before a head")

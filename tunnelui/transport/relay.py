@@ -10,22 +10,24 @@ Each direction waits for one thing at a time: its source to become readable, or 
 * The end of one direction is passed on when all before it has been delivered; the other direction runs on.
 * A stream that breaks (reset, TLS cut short) ends the tunnel with a reset on both sides. A broken stream never looks
   like a complete one.
-* An idle tunnel has no task of its own and, unless a limit on silence is asked for, no timer.
+* A tunnel has no task of its own (`Relay.start`) and, unless a limit on silence is asked for, no timer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.errors import PeerError
 from tunnelui.transport.endpoint import WOULD_BLOCK, scratch
+from tunnelui.transport.relay_result import RelayCause, RelayResult
 from tunnelui.transport.turns import turns_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tunnelui.transport.endpoint import Endpoint
     from tunnelui.transport.turns import Turns
 
@@ -42,40 +44,6 @@ _STREAM: Final = 1 << 14
 
 _CLOCK_SLACK: Final = 0.001
 """Timers may fire this much early."""
-
-
-class RelayCause(StrEnum):
-    """Why a tunnel ended. Only `FINISHED` and `LINGER` are orderly; otherwise both peers have seen a reset."""
-
-    FINISHED = "finished"
-    """Both directions ended, and everything was delivered."""
-    LINGER = "linger"
-    """One side ended, could not be told of it, and the other side then said nothing for the linger time."""
-    IDLE = "idle"
-    """No byte in either direction for the idle time."""
-    ABORTED = "aborted"
-    """`Relay.abort` was called."""
-    NEAR_RESET = "near_reset"
-    FAR_RESET = "far_reset"
-    NEAR_TRUNCATED = "near_truncated"
-    """TLS ended without ``close_notify``."""
-    FAR_TRUNCATED = "far_truncated"
-    NEAR_FAILED = "near_failed"
-    """Any other failure: time-out of the network, broken TLS record."""
-    FAR_FAILED = "far_failed"
-
-
-@dataclass(frozen=True, slots=True)
-class RelayResult:
-    """How a tunnel ended.
-
-    :param detail: one clause in words, for logs and audit lines.
-    :param error: what broke the near or the far side, for those causes.
-    """
-
-    cause: RelayCause
-    detail: str
-    error: PeerError | None = None
 
 
 class _Wait(Enum):
@@ -267,7 +235,7 @@ class Relay:
         self._inward = _Direction(self, far, near, passes_eof=half_close_near)
         self._outward.opposite, self._inward.opposite = self._inward, self._outward
         self._first: _Direction | None = None  # the direction that ended first
-        self._done: asyncio.Future[RelayResult] | None = None
+        self._on_end: Callable[[RelayResult | Exception], object] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -288,23 +256,42 @@ class Relay:
         """Whether *far* has ended its direction."""
         return self._inward.ended
 
+    def start(self, on_end: Callable[[RelayResult | Exception], object]) -> None:
+        """Carry bytes from now on, on the callbacks of the running loop, until both sides have ended or one breaks.
+
+        :param on_end: called once, from the loop, when both endpoints are closed; with an exception only after a fault
+            of ours. Not called when the caller of `run` is cancelled.
+        """
+        self.loop = asyncio.get_running_loop()
+        self._on_end = on_end
+        if self.closed:
+            self._tell(RelayResult(RelayCause.ABORTED, "cut before it began"))
+            return
+        self.turns = turns_of(self.loop)
+        self.near.stage = self.far.stage = "relay"
+        self.last_moved = self.loop.time()
+        self._arm()
+        self._outward.pump()
+        self._inward.pump()
+
     async def run(self) -> RelayResult:
-        """Carry bytes until both sides have ended or one breaks. Both endpoints are closed when it returns.
+        """`start`, and wait for the end. Both endpoints are closed when it returns.
 
         Cancellation resets both sides.
         """
-        if self.closed:
-            return RelayResult(RelayCause.ABORTED, "cut before it began")
-        self.loop = asyncio.get_running_loop()
-        self.turns = turns_of(self.loop)
-        self._done = self.loop.create_future()
-        self.near.stage = self.far.stage = "relay"
-        self.last_moved = self.loop.time()
+        done: asyncio.Future[RelayResult] = asyncio.get_running_loop().create_future()
+
+        def end(result: RelayResult | Exception) -> None:
+            if done.done():  # cancelled
+                return
+            if isinstance(result, RelayResult):
+                done.set_result(result)
+            else:
+                done.set_exception(result)
+
         try:
-            self._arm()
-            self._outward.pump()
-            self._inward.pump()
-            return await self._done
+            self.start(end)
+            return await done
         finally:
             self._close(orderly=False)
 
@@ -334,15 +321,19 @@ class Relay:
         self._end(RelayResult(RelayCause(f"{side}_{kind}"), error.detail or error.code, error), orderly=False)
 
     def crash(self, error: Exception) -> None:
-        """Something went wrong that should not: `run` raises it."""
+        """Something went wrong that should not: it is what *on_end* gets and `run` raises."""
         self._close(orderly=False)
-        if self._done is not None and not self._done.done():
-            self._done.set_exception(error)
+        self._tell(error)
 
     def _end(self, result: RelayResult, *, orderly: bool) -> None:
         self._close(orderly=orderly)
-        if self._done is not None and not self._done.done():
-            self._done.set_result(result)
+        self._tell(result)
+
+    def _tell(self, result: RelayResult | Exception) -> None:
+        # In a pass of its own: whoever is told may do anything, and we are in the middle of something.
+        if self._on_end is not None:
+            on_end, self._on_end = self._on_end, None
+            self.loop.call_soon(on_end, result)
 
     def _close(self, *, orderly: bool) -> None:
         if self.closed:
@@ -352,8 +343,7 @@ class Relay:
             self._timer.cancel()
             self._timer = None
         for direction in (self._outward, self._inward):
-            if self._done is not None:
-                direction.wait_for(_Wait.NOTHING)
+            direction.wait_for(_Wait.NOTHING)
             if orderly and not direction.told:
                 # Best effort: there is nothing more to wait for.
                 with contextlib.suppress(PeerError):

@@ -18,8 +18,6 @@ import functools
 import ssl
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import anyio
-
 from tunnelui.errors import PeerError, ProxyError
 from tunnelui.text import clean
 from tunnelui.transport.certificate import certificate_names
@@ -251,7 +249,7 @@ async def start_tls(
         endpoint = TLSEndpoint(sock, connection, incoming, outgoing, address=address, error=error)
         endpoint.stage = "tls"
         incoming.write(data)
-        with anyio.fail_after(timeout):
+        with endpoint.within(timeout):
             await _shake_hands(endpoint, connection, incoming)
             if not hold_last:
                 await endpoint.drain()
