@@ -6,8 +6,6 @@ that exists and for one that does not, and towards pomerium-cli no status is use
 
 from __future__ import annotations
 
-import re
-import time
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -17,9 +15,9 @@ import anyio
 from tunnelui.errors import LocalError, PeerError, ProtocolError, UpstreamError
 from tunnelui.transport.dial import DialTimeouts, dial, system_resolver
 from tunnelui.transport.endpoint import PlainEndpoint
-from tunnelui.transport.relay import Relay
 from tunnelui_server.gateway.answers import Refusal, opened
 from tunnelui_server.gateway.credentials import find_token
+from tunnelui_server.gateway.open_tunnel import OpenTunnel
 from tunnelui_server.gateway.quota import Exceeded, Quota, address_key
 from tunnelui_server.observe import TunnelAudit
 from tunnelui_server.policy import Decision, Route, RouteTable, decide
@@ -30,11 +28,11 @@ if TYPE_CHECKING:
 
     from tunnelui.transport.dial import Resolver
     from tunnelui.transport.endpoint import Endpoint
-    from tunnelui.transport.relay import RelayResult
     from tunnelui.wire.address import HostPort
     from tunnelui.wire.head import RequestHead
     from tunnelui_server.config import ServerConfig
     from tunnelui_server.gateway.live import LiveTunnel, LiveTunnels
+    from tunnelui_server.gateway.quota import Lease
 
 __all__ = ["Tunneller"]
 
@@ -43,7 +41,6 @@ DENIED: Final = Refusal(403, "denied")
 BUSY: Final = Refusal(503, "busy", retry_after=5)
 UPSTREAM_UNAVAILABLE: Final = Refusal(503, "upstream_unavailable", retry_after=5)
 UNAVAILABLE: Final = Refusal(503, "unavailable", retry_after=2)
-_SIDE: Final = re.compile(r"\b(?:near|far)")
 
 _UNDECIDED: Final = Decision(False, False, "", ())
 _SESSION_CAUSES: Final = ("session_expired", "session_revoked")
@@ -59,6 +56,7 @@ class _Request:
     sign_in_url: str
     audit: TunnelAudit
     settle: Callable[[], None]
+    leave: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -88,16 +86,18 @@ class Tunneller:
         *,
         sign_in_url: str,
         settle: Callable[[], None],
+        leave: Callable[[], None],
     ) -> bytes | None:
-        """Open the tunnel that *head* asks for and carry it to its end.
+        """Open the tunnel that *head* asks for. It goes on by itself.
 
         :param authority: what the CONNECT names.
         :param peer: the client's address.
         :param settle: called once the client has proved that it may be here.
-        :returns: the answer to send when there is no tunnel; None when there was one, and *endpoint* is closed.
+        :param leave: called at the end of the tunnel, if there is one.
+        :returns: the answer to send when there is no tunnel; None when there is one, or was: *endpoint* is its own.
         """
         audit = TunnelAudit(str(uuid.uuid4()), peer, authority, route=self.routes.find(authority))
-        request = _Request(endpoint, head, peer, sign_in_url, audit, settle)
+        request = _Request(endpoint, head, peer, sign_in_url, audit, settle, leave)
         refusal = await self._serve(request)
         return refusal.render(audit.request_id, head.headers) if refusal else None
 
@@ -116,8 +116,14 @@ class Tunneller:
                 reason = f"token-{error.code}"
         audit.session_id = session_id
         refusal: Refusal | None = None
-        with self.live.enter(session_id) as tunnel:
-            refusal = await self._decide(request, tunnel, reason)
+        tunnel = self.live.add(session_id)
+        try:
+            with anyio.CancelScope() as tunnel.scope:
+                refusal = await self._decide(request, tunnel, reason)
+        finally:
+            tunnel.scope = None
+            if not tunnel.opened:
+                self.live.remove(tunnel)
         if refusal is not None or tunnel.opened:
             return refusal
         # It was cut before it was open, and the client still waits for a word.
@@ -149,13 +155,19 @@ class Tunneller:
         request.settle()
         user = f"user:{session.person.user_id}" if session else f"address:{address_key(request.peer)}"
         try:
-            with self.quota.tunnel(user, audit.route.id):
-                return await self._open(request, audit.route, decision, tunnel)
+            lease = self.quota.tunnel(user, audit.route.id)
         except Exceeded as exceeded:
             audit.decided(decision, 503, cause=exceeded.cause)
             return BUSY
+        try:
+            return await self._open(request, audit.route, decision, tunnel, lease)
+        finally:
+            if not tunnel.opened:
+                lease.release()
 
-    async def _open(self, request: _Request, route: Route, decision: Decision, tunnel: LiveTunnel) -> Refusal | None:
+    async def _open(
+        self, request: _Request, route: Route, decision: Decision, tunnel: LiveTunnel, lease: Lease
+    ) -> Refusal | None:
         limits = self.config.limits
         try:
             dialed = await dial(
@@ -169,44 +181,26 @@ class Tunneller:
             # What exactly is wrong is the administrator's to read, not the client's.
             request.audit.decided(decision, 503, cause=f"upstream_{error.code}", detail=error.message)
             return UPSTREAM_UNAVAILABLE
-        upstream = PlainEndpoint(dialed.sock, address=str(route.to), error=UpstreamError)
-        tunnel.opened = True
+        carried = OpenTunnel(
+            request.endpoint,
+            PlainEndpoint(dialed.sock, address=str(route.to), error=UpstreamError),
+            tunnel=tunnel,
+            live=self.live,
+            lease=lease,
+            audit=request.audit,
+            leave=request.leave,
+            idle_timeout=route.idle_timeout,
+            max_age=route.timeout,
+        )
         try:
             request.audit.decided(decision, 200, peer=str(dialed.peer))
-            await self._carry(request, upstream, route, tunnel)
-        finally:
-            upstream.close()
-        return None
-
-    async def _carry(self, request: _Request, upstream: PlainEndpoint, route: Route, tunnel: LiveTunnel) -> None:
-        relay = Relay(request.endpoint, upstream, idle_timeout=route.idle_timeout)
-        began = time.monotonic()
-        cause = detail = ""
-        try:
-            with anyio.move_on_after(route.timeout) as age:
-                with anyio.fail_after(self.config.limits.head_timeout):
-                    await request.endpoint.send_all(opened(request.audit.request_id))
-                cause, detail = _words(await relay.run())
-            if age.cancelled_caught:
-                cause, detail = "max_age", f"open for {route.timeout:g} s"
+            with request.endpoint.within(limits.head_timeout):
+                await request.endpoint.send_all(opened(request.audit.request_id))
         except (PeerError, TimeoutError) as error:
-            cause, detail = "client_lost", str(error) or "the answer could not be sent"
-        finally:
-            # A cancellation comes from a cut or from the end of the server; the relay has reset both sides.
-            request.audit.ended(
-                cause=tunnel.cause or cause or "shutdown",
-                detail=detail,
-                to_client=relay.bytes_in,
-                to_upstream=relay.bytes_out,
-                seconds=time.monotonic() - began,
-            )
-            request.endpoint.abort()
-
-
-def _words(result: RelayResult) -> tuple[str, str]:
-    """A relay's cause and detail with the names that a reader of the audit log knows."""
-    return _sides(str(result.cause)), _sides(result.detail)
-
-
-def _sides(text: str) -> str:
-    return _SIDE.sub(lambda found: "client" if found[0] == "near" else "upstream", text)
+            carried.end("client_lost", str(error) or "the answer could not be sent")
+        except BaseException:
+            carried.end("shutdown", "")
+            raise
+        else:
+            carried.start()
+        return None

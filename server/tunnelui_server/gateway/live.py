@@ -6,7 +6,6 @@ finds it. Revoked or expired, the tunnel is cut within two seconds, and says why
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, Final
@@ -16,8 +15,9 @@ import anyio
 from tunnelui_server.sessions import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
+    from tunnelui.transport.relay import Relay
     from tunnelui_server.sessions import SessionStore
 
 __all__ = ["LiveTunnel", "LiveTunnels"]
@@ -31,18 +31,26 @@ class LiveTunnel:
     """One CONNECT from its token to its end.
 
     `cut` may come at any moment; ``cause`` then says why. ``opened``: the client is about to be told 200, or was.
+    ``scope`` is that of the work until then, ``relay`` what carries it from then on.
     """
+
+    __slots__ = ("cause", "expires_at", "opened", "relay", "scope", "session_id")
 
     def __init__(self, session_id: str | None) -> None:
         self.session_id = session_id
         self.expires_at: float | None = None
         self.opened = False
         self.cause: str | None = None
-        self.scope = anyio.CancelScope()
+        self.scope: anyio.CancelScope | None = None
+        self.relay: Relay | None = None
 
     def cut(self, cause: str) -> None:
-        if self.cause is None:
-            self.cause = cause
+        if self.cause is not None:
+            return
+        self.cause = cause
+        if self.relay is not None:
+            self.relay.abort()
+        elif self.scope is not None:
             self.scope.cancel()
 
 
@@ -65,24 +73,23 @@ class LiveTunnels:
     def __len__(self) -> int:
         return sum(len(tunnels) for tunnels in self._by_session.values())
 
-    @contextlib.contextmanager
-    def enter(self, session_id: str | None) -> Iterator[LiveTunnel]:
-        """Run a block as a tunnel: when it is cut, the block is cancelled and what follows it runs on.
+    def add(self, session_id: str | None) -> LiveTunnel:
+        """Enter a tunnel, until `remove`.
 
         :param session_id: None for a public route.
         """
         tunnel = LiveTunnel(session_id)
         self._by_session.setdefault(session_id, set()).add(tunnel)
-        try:
-            with tunnel.scope:
-                yield tunnel
-        finally:
-            peers = self._by_session[session_id]
-            peers.discard(tunnel)
-            if not peers:
-                del self._by_session[session_id]
-            if not self._by_session:
-                self._empty.set()
+        return tunnel
+
+    def remove(self, tunnel: LiveTunnel) -> None:
+        """It has ended."""
+        peers = self._by_session[tunnel.session_id]
+        peers.discard(tunnel)
+        if not peers:
+            del self._by_session[tunnel.session_id]
+        if not self._by_session:
+            self._empty.set()
 
     def cut_all(self, cause: str, *, of_sessions_only: bool = False) -> None:
         for session_id, tunnels in list(self._by_session.items()):

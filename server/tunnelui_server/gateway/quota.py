@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tunnelui_server.config import Limits
     from tunnelui_server.gateway.tally import Tally
 
-__all__ = ["Exceeded", "Quota", "address_key", "fit_to_descriptors"]
+__all__ = ["Exceeded", "Lease", "Quota", "address_key", "fit_to_descriptors"]
 
 _LOG: Final = logging.getLogger(__name__)
 _RESERVED: Final = 64  # descriptors for listeners, the store, logs, name look-ups
@@ -100,9 +100,8 @@ class Quota:
             tally.add(-1, "pages")
             tally.add(-1, "pages", address)
 
-    @contextlib.contextmanager
-    def tunnel(self, user: str, route: str) -> Iterator[None]:
-        """Count a tunnel while the block runs.
+    def tunnel(self, user: str, route: str) -> Lease:
+        """Count a tunnel until the lease is released.
 
         :raises Exceeded: ``limit_total``, ``limit_user`` or ``limit_route``.
         """
@@ -112,14 +111,35 @@ class Quota:
             raise Exceeded("limit_user")
         if self.tally.count("route", route) >= self.limits.max_tunnels_per_route:
             raise Exceeded("limit_route")
-        counted = (("tunnels", ""), ("user", user), ("route", route))
-        for kind, key in counted:
-            self.tally.add(1, kind, key)
-        try:
-            yield
-        finally:
-            for kind, key in counted:
-                self.tally.add(-1, kind, key)
+        return Lease(self.tally, user, route)
+
+
+class Lease:
+    """One tunnel in the counts, from when it is made until `release`, or until the end of a ``with`` block."""
+
+    __slots__ = ("_route", "_tally", "_user")
+
+    def __init__(self, tally: Tally, user: str, route: str) -> None:
+        self._tally: Tally | None = tally
+        self._user = user
+        self._route = route
+        self._add(tally, 1)
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Idempotent."""
+        if self._tally is not None:
+            tally, self._tally = self._tally, None
+            self._add(tally, -1)
+
+    def _add(self, tally: Tally, change: int) -> None:
+        for kind, key in (("tunnels", ""), ("user", self._user), ("route", self._route)):
+            tally.add(change, kind, key)
 
 
 def address_key(peer: str) -> str:

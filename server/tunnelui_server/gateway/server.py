@@ -73,6 +73,35 @@ class _Front:
         return "https" if self.context else "http"
 
 
+class _Visit:
+    """An accepted connection in the counts, and its socket, until `leave`; ``stays``: a tunnel has it."""
+
+    __slots__ = ("_address", "_quota", "_sock", "endpoint", "stays")
+
+    def __init__(self, quota: Quota, address: str, sock: socket.socket) -> None:
+        self._quota = quota
+        self._address: str | None = address
+        self._sock: socket.socket | None = sock
+        self.endpoint: SocketEndpoint | None = None
+        self.stays = False
+
+    def settle(self) -> None:
+        """It no longer counts against its address. Idempotent."""
+        if self._address is not None:
+            address, self._address = self._address, None
+            self._quota.settle(address)
+
+    def leave(self) -> None:
+        """Close and uncount it. Idempotent."""
+        if self._sock is not None:
+            sock, self._sock = self._sock, None
+            self.settle()
+            self._quota.leave()
+            if self.endpoint is not None:
+                self.endpoint.close()
+            sock.close()
+
+
 class Gateway:
     """The data plane of one server.
 
@@ -195,23 +224,20 @@ class Gateway:
         connections.start_soon(self._serve, front, sock, peer, address)
 
     async def _serve(self, front: _Front, sock: socket.socket, peer: str, address: str) -> None:
-        with contextlib.ExitStack() as cleanup:
-            cleanup.callback(sock.close)
-            cleanup.callback(self._quota.leave)
-            waiting = contextlib.ExitStack()
-            waiting.callback(self._quota.settle, address)
-            cleanup.push(waiting)
-            try:
-                endpoint = await self._shake_hands(front, sock, peer)
-                cleanup.callback(endpoint.close)
-                answer = await self._converse(front, endpoint, peer, waiting.close)
-                if answer is not None:
-                    await _farewell(endpoint, answer)
-            except PeerError as error:
-                # Scanners, browsers that change their mind, lost networks: nothing to worry about.
-                _LOG.debug("a connection failed", extra={"fields": {"client": peer, "error": str(error)}})
-            except Exception:
-                _LOG.exception("a connection met a fault of this server", extra={"fields": {"client": peer}})
+        visit = _Visit(self._quota, address, sock)
+        try:
+            visit.endpoint = endpoint = await self._shake_hands(front, sock, peer)
+            answer = await self._converse(front, endpoint, peer, visit)
+            if answer is not None:
+                await _farewell(endpoint, answer)
+        except PeerError as error:
+            # Scanners, browsers that change their mind, lost networks: nothing to worry about.
+            _LOG.debug("a connection failed", extra={"fields": {"client": peer, "error": str(error)}})
+        except Exception:
+            _LOG.exception("a connection met a fault of this server", extra={"fields": {"client": peer}})
+        finally:
+            if not visit.stays:
+                visit.leave()
 
     async def _shake_hands(self, front: _Front, sock: socket.socket, peer: str) -> SocketEndpoint:
         if front.context is None:
@@ -219,9 +245,7 @@ class Gateway:
         timeout = self._config.limits.handshake_timeout
         return await start_tls(sock, front.context, server_side=True, timeout=timeout, address=peer, error=PeerError)
 
-    async def _converse(
-        self, front: _Front, endpoint: SocketEndpoint, peer: str, settle: Callable[[], None]
-    ) -> bytes | None:
+    async def _converse(self, front: _Front, endpoint: SocketEndpoint, peer: str, visit: _Visit) -> bytes | None:
         """Read the one head and act on it; what is returned is the last that the client gets."""
         try:
             head = await read_request_head(endpoint, timeout=self._config.limits.head_timeout)
@@ -238,7 +262,11 @@ class Gateway:
             if not front.takes_connect:
                 return _NO_TUNNELS.render(str(uuid.uuid4()), head.headers)
             url = self._sign_in_url(front, endpoint)
-            return await self._tunneller.serve(endpoint, head, head.authority, peer, sign_in_url=url, settle=settle)
+            answer = await self._tunneller.serve(
+                endpoint, head, head.authority, peer, sign_in_url=url, settle=visit.settle, leave=visit.leave
+            )
+            visit.stays = answer is None
+            return answer
         try:
             with self._quota.page(address_key(peer)):
                 if await hand_over(endpoint, head, self._control_socket):

@@ -12,13 +12,14 @@ import socket
 import struct
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.server.gateway.harness import Upstream, World, connect_head, masked, read_all, status
 from tunnelui.transport.dial import AddrInfo, dial
 from tunnelui.transport.exchange import read_response_head
+from tunnelui.transport.relay import Relay
 from tunnelui.transport.tls import start_tls
 from tunnelui.wire.address import HostPort
 from tunnelui_server.sessions import TokenSigner
@@ -421,6 +422,30 @@ def test_time_limits_of_a_route(tmp_path: Path, upstream: Upstream) -> None:
                 read_all_or_reset(sock)
                 assert 0.8 < time.monotonic() - began < 3
             assert world.event("tunnel ended", authority=f"{name}:1")["cause"] == cause
+
+
+def test_fault_in_one_tunnel_ends_no_other_and_leaves_nothing_in_the_counts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, broken = Relay.touch, [False]
+
+    def touch(self: Relay, direction: Any) -> None:
+        if broken[0]:
+            broken[0] = False
+            raise RuntimeError("a fault of ours")
+        real(self, direction)
+
+    monkeypatch.setattr(Relay, "touch", touch)
+    with world.connect(OPEN) as good, world.connect(OPEN) as bad:
+        broken[0] = True
+        bad.sendall(b"x")
+        read_all_or_reset(bad)
+        good.sendall(b"y")
+        assert good.recv(100) == b"y"
+        assert world.event("tunnel ended", cause="fault")["detail"] == "RuntimeError"
+        assert (len(world.gateway.live), world.gateway._quota.tunnels, world.gateway._quota.connections) == (1, 1, 1)
+    world.event("tunnel ended", cause="client_truncated")  # the test hangs up without a word
+    assert (len(world.gateway.live), world.gateway._quota.tunnels, world.gateway._quota.connections) == (0, 0, 0)
 
 
 def read_all_or_reset(sock: socket.socket) -> None:
