@@ -24,13 +24,19 @@ from tunnelui.text import clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["CHUNK", "WOULD_BLOCK", "Endpoint", "PlainEndpoint", "SocketEndpoint", "scratch"]
+__all__ = ["CHUNK", "LONG_CHUNK", "WOULD_BLOCK", "Endpoint", "PlainEndpoint", "SocketEndpoint", "scratch"]
 
 WOULD_BLOCK: Final = -1
 """What `Endpoint.read_into` returns when nothing is there yet."""
 
 CHUNK: Final = 1 << 16
-"""The most bytes that one read moves, and so what a direction of a tunnel may hold back for a slow peer."""
+"""The most bytes that one read moves, and so what a direction of a tunnel may hold back for a slow peer..."""
+
+LONG_CHUNK: Final = 4 * CHUNK
+"""...and the same once it has carried a lot: larger reads cost less for each byte, and more memory as long as it lives
+(OpenSSL keeps its buffer). So what moves little stays small."""
+
+_A_LOT: Final = 1 << 23
 
 _MAX_THROWN_AWAY: Final = 1 << 20
 
@@ -55,8 +61,8 @@ class _Scratch(threading.local):
     """Buffers shared by all endpoints of one loop. Their content never outlives the callback that filled them."""
 
     def __init__(self) -> None:
-        self.plain = memoryview(bytearray(CHUNK))
-        self.cipher = memoryview(bytearray(CHUNK))
+        self.plain = memoryview(bytearray(LONG_CHUNK))
+        self.cipher = memoryview(bytearray(LONG_CHUNK))
 
 
 scratch: Final = _Scratch()
@@ -257,6 +263,7 @@ class SocketEndpoint(Endpoint):
         super().__init__(address=address, error=error)
         sock.setblocking(False)
         self._sock = sock
+        self._received = 0
         self.read_fd = self.write_fd = sock.fileno()
 
     @property
@@ -281,11 +288,13 @@ class SocketEndpoint(Endpoint):
         self._out = b""
         self.read_fd = self.write_fd = -1
 
-    def _recv(self, buffer: memoryview) -> int:
+    def _recv(self, buffer: memoryview, limit: int) -> int:
+        limit = min(limit, CHUNK if self._received < _A_LOT else LONG_CHUNK)
         try:
-            size = self._sock.recv_into(buffer)
+            size = self._sock.recv_into(buffer, limit)
+            self._received += size
             # The end of the stream is announced again, as readability.
-            self.drained = size < len(buffer)
+            self.drained = size < limit
             return size
         except (BlockingIOError, InterruptedError):
             return WOULD_BLOCK
@@ -310,7 +319,7 @@ class PlainEndpoint(SocketEndpoint):
     def read_into(self, buffer: memoryview) -> int:
         if self._unread:
             return self._take_unread(buffer)
-        return self._recv(buffer)
+        return self._recv(buffer, len(buffer))
 
     def write(self, data: memoryview | bytes) -> bool:
         if self._out:

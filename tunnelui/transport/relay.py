@@ -109,8 +109,8 @@ class _Direction:
             if self._streams and not relay.turns.claim() and not mine:
                 self.wait_for(_Wait.TURN)
                 return
-            buffer, total = scratch.plain, 0
             limit = TURN if relay.turns.crowded else LONG_TURN
+            buffer, total = scratch.plain[:limit], 0
             while total < limit:
                 side = source
                 size = source.read_into(buffer)

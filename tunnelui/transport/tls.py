@@ -93,7 +93,7 @@ class TLSEndpoint(SocketEndpoint):
             if size != WOULD_BLOCK:
                 self.drained = False
                 return size
-        received = self._recv(scratch.cipher)
+        received = self._recv(scratch.cipher, max(len(buffer), _RECORD))
         if received == WOULD_BLOCK:
             return WOULD_BLOCK
         if received == 0:
@@ -277,7 +277,7 @@ async def _shake_hands(endpoint: TLSEndpoint, connection: ssl.SSLObject, incomin
             connection.do_handshake()
         except ssl.SSLWantReadError:
             await endpoint.drain()
-            while (received := endpoint._recv(scratch.cipher)) == WOULD_BLOCK:
+            while (received := endpoint._recv(scratch.cipher, CHUNK)) == WOULD_BLOCK:
                 await endpoint._readable()
             if received == 0:
                 raise endpoint.failure("tls", "the connection was closed during the handshake") from None
