@@ -45,6 +45,7 @@ _QUICK = Plan(
     sessions=2_000,
     routes=500,
     sequence=200,
+    held=60,
     timeout=40.0,
 )
 

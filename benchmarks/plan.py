@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.cases.engines import measure_engines
+from benchmarks.cases.flood import measure_floods
 from benchmarks.cases.floor import measure_floor
 from benchmarks.cases.growth import measure_growth
 from benchmarks.cases.idle import measure_idle
@@ -27,6 +28,7 @@ CASES: Final = {f"{kind}-{word}": f"{kind}, {topology}" for kind in KINDS for wo
     "idle-client": "memory and CPU of idle tunnels, client half",
     "idle-server": "memory and CPU of idle tunnels, server half",
     "round-trip": "new connections when the proxy is far away",
+    "flood": "what a tunnel notices of a flood of others at the server",
     "growth": "what 10,000 connections one after the other leave behind",
     "start": "start of tunnelui tcp --listen -",
     "engines": "the TLS engines that there are for Python",
@@ -62,6 +64,8 @@ def go_through(run: Run, cases: Iterable[str]) -> None:
             measure_idle(run, _TOPOLOGIES[word])
     if "round-trip" in cases:
         measure_round_trips(run)
+    if "flood" in cases:
+        measure_floods(run)
     if "growth" in cases:
         measure_growth(run)
     if "start" in cases:

@@ -32,7 +32,8 @@ class Plan:
 
     ``size``: one stream; ``many_size``: 64 streams together. ``idle``: the numbers of idle tunnels, ``idle_seconds``
     how long they are watched. ``sessions`` and ``routes``: what the look-ups look among. ``sequence``: connections
-    one after the other. ``round_trips`` in milliseconds. ``only``: names of peers to keep; all without.
+    one after the other; ``held``: those that stop half-way. ``round_trips`` in milliseconds. ``only``: names of peers
+    to keep; all without.
     """
 
     rounds: int = 5
@@ -49,6 +50,7 @@ class Plan:
     sessions: int = 100_000
     routes: int = 10_000
     sequence: int = 10_000
+    held: int = 300
     timeout: float = 120.0
     pythons: tuple[str, ...] = (sys.executable,)
     other: OtherHalf = OtherHalf.LOAD

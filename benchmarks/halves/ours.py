@@ -54,17 +54,22 @@ def agent(lab: Lab, python: str) -> Iterator[dict[str, str]]:
 def agent_command(python: str, onward: Onward) -> list[str]:
     """Return a command line of ``tunnelui tcp`` that an agent takes over."""
     proxy = f"https://localhost:{onward.port}"
-    return [python, "-m", "tunnelui", "tcp", "--listen", "-", "--proxy-url", proxy, onward.authority]
+    return [*_installed(python), "tcp", "--listen", "-", "--proxy-url", proxy, onward.authority]
 
 
 def client_command(lab: Lab, python: str, onward: Onward, listen: str) -> list[str]:
     """Return the command line of ``tunnelui tcp``."""
     return [
-        python,
-        *("-m", "tunnelui", "tcp", onward.authority),
+        *_installed(python),
+        *("tcp", onward.authority),
         *("--proxy-url", f"https://localhost:{onward.port}", "--listen", listen),
         *("--alternate-ca-path", str(lab.ca_file), "--token-store", "memory", "--no-browser"),
     ]
+
+
+def _installed(python: str) -> tuple[str, ...]:
+    """Return what the installed command is, for this checkout; ``python -m`` would load more."""
+    return python, "-c", "import sys; from tunnelui.cli.main import main; sys.exit(main())"
 
 
 @contextmanager

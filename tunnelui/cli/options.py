@@ -71,7 +71,6 @@ class Parser(argparse.ArgumentParser):
             prog=prog,
             description=description,
             epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
         self._flags: list[_Flag] = []
@@ -139,6 +138,10 @@ class Parser(argparse.ArgumentParser):
         for flag in self._flags:
             setattr(namespace, flag.dest, _value(flag, getattr(namespace, flag.dest)))
         return namespace
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        # argparse makes one with every argument, and without a width each of them has shutil measure the terminal.
+        return argparse.RawDescriptionHelpFormatter(self.prog, width=_width())
 
     def error(self, message: str) -> NoReturn:
         print_note(f"{self.prog}: {clean(message, 400)}")
@@ -275,6 +278,17 @@ def _value(flag: _Flag, given: Any) -> Any:
     if flag.repeatable:
         return values
     return values[0] if values else (False if flag.read is _read_switch else None)
+
+
+def _width() -> int:
+    """How wide the help may be: the terminal's width, which ``COLUMNS`` may say, less a margin."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns) - 2
+    try:
+        return (os.get_terminal_size().columns or 80) - 2
+    except OSError:
+        return 78
 
 
 def _variable(flag: str) -> str:
