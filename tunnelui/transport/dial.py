@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import ipaddress
 import os
 import socket
@@ -261,9 +262,13 @@ async def look_up(
     raise error("dns", address=str(address), stage="dns", detail=detail) from None
 
 
+# The same few addresses come again and again, and reading one takes as long as half of a system call.
+_ip_address: Final = functools.lru_cache(maxsize=512)(ipaddress.ip_address)
+
+
 def _literal(address: HostPort) -> AddrInfo | None:
     try:
-        ip = ipaddress.ip_address(address.host)
+        ip = _ip_address(address.host)
     except ValueError:
         return None
     return _info(ip, address.port)
@@ -279,7 +284,7 @@ def _allowed(found: Iterable[AddrInfo], allow: Callable[[IPAddress], bool] | Non
     """Return what may be dialled: families in turn, beginning with that of the first (RFC 8305 section 4)."""
     kept: dict[AddrInfo, None] = {}
     for info in found:
-        ip = ipaddress.ip_address(info.sockaddr[0].partition("%")[0])
+        ip = _ip_address(info.sockaddr[0].partition("%")[0])
         mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
         if allow is None or allow(mapped or ip):
             kept[_info(mapped, info.sockaddr[1]) if mapped else info] = None

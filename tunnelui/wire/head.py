@@ -10,6 +10,7 @@ Errors never repeat what was received: a head carries tokens, and error pages an
 
 from __future__ import annotations
 
+import functools
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -344,10 +345,16 @@ def render_response(status: int, headers: Sequence[tuple[str, str]] = (), body: 
     return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, reason.encode("ascii"), _render_fields(fields), body)
 
 
+# A proxy is asked for the same few destinations again and again.
+_recent: Final = functools.lru_cache(maxsize=256)(parse_host_port)
+_SHORT: Final = 300  # longer ones must not fill the memory
+
+
 def _authority(text: str, reason: str, *, default_port: int | None = None) -> HostPort:
     """Read a target or Host value. Besides letter case, only the spelling of an IPv6 address may vary."""
     try:
-        address = parse_host_port(text, default_port=default_port)
+        read = _recent if len(text) <= _SHORT else parse_host_port
+        address = read(text, default_port=default_port)
     except AddressError:
         raise HeadError(reason) from None
     # A final dot, zeros before the port or IDNA would be a second name for the same key.

@@ -9,6 +9,7 @@ system grants: two for each connection.
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
 import logging
 from dataclasses import dataclass, field, replace
@@ -144,7 +145,11 @@ class Lease:
 
 def address_key(peer: str) -> str:
     """Whom a connection counts for: an IPv4 address, or the /64 that one IPv6 customer has."""
-    host = peer.rpartition(":")[0].strip("[]")
+    return _customer(peer.rpartition(":")[0].strip("[]"))
+
+
+@functools.lru_cache(maxsize=4096)
+def _customer(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

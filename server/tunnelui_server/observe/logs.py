@@ -96,6 +96,8 @@ def _name(name: str) -> tuple[str, bool]:
 
 
 def _value(value: Any) -> Any:
+    if type(value) is str:  # most are
+        return _text(value)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
