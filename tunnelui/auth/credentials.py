@@ -117,6 +117,7 @@ class Credentials:
         self._loaded = False
         self._loading = anyio.Lock()
         self._flight: _Flight | None = None
+        self._landing: _Flight | None = None
         self._problem: TunnelError | None = None
         self._problem_at: float | None = None
 
@@ -225,6 +226,11 @@ class Credentials:
             self._token, self._loaded = await self._vault.load(), True
             self._on_change()
 
+    async def settle(self) -> None:
+        """Wait, a moment at most, until the browser of the last sign-in that succeeded has its last page."""
+        if self._landing is not None:
+            await self._landing.landed.wait()
+
     async def sign_out(self) -> None:
         """Forget the token, here and in the store, and end a sign-in under way.
 
@@ -233,8 +239,7 @@ class Credentials:
         self._cancel()
         if self._service_account is not None:
             return
-        self._token = None
-        self._loaded = True
+        self._token, self._loaded = None, True
         self._problem = self._problem_at = None
         self._on_change()
         try:
@@ -276,8 +281,7 @@ class Credentials:
         return self._flight or self._take_off(None, sign_in=True, asked=True)
 
     def _cancel(self) -> None:
-        if self._flight is not None:
-            flight = self._flight
+        if (flight := self._flight) is not None:
             self._fail(flight, _cancelled())
             flight.scope.cancel()
 
@@ -339,6 +343,7 @@ class Credentials:
 
     def _land(self, flight: _Flight, token: Token) -> None:
         if not flight.ended.is_set():
+            self._landing = flight
             self._accept(token)
             self._end(flight, token=token)
             # Those who wait go on at once; a slow keyring delays nobody.
@@ -358,14 +363,12 @@ class Credentials:
         self._on_change()
 
     def _accept(self, token: Token) -> None:
-        self._token = token
-        self._loaded = True
+        self._token, self._loaded = token, True
         self._problem = self._problem_at = None
         self._on_change()
 
     def _note_problem(self, error: TunnelError) -> None:
-        self._problem = error
-        self._problem_at = time.time()
+        self._problem, self._problem_at = error, time.time()
         self._on_change()
 
     async def _save(self, token: Token, saved: anyio.Event | None = None) -> None:

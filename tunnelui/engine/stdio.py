@@ -84,7 +84,9 @@ async def run_stdio(
             resolve=resolve,
         )
         connection = await _serve(connector, near, publish, linger, os.getpid())
-        # A sign-in that nobody waits for any more ends here; a token that has come is saved first.
+        # A sign-in that nobody waits for any more ends here; a token that has come is saved first, and the browser that
+        # brought it gets its page.
+        await identities.get(profile, destination.proxy).settle()
         group.cancel_scope.cancel()
     return _outcome(connection)
 

@@ -188,6 +188,7 @@ class Gateway:
                 connections.cancel_scope.cancel()
         finally:
             self._close()
+            self.live.cut_all("shutdown")  # also when a listener broke
 
     def _close(self) -> None:
         for front in self._fronts:
