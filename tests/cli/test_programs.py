@@ -13,6 +13,7 @@ import pytest
 from tests.peers.process import eventually, free_port
 from tunnelui.agent import programs
 from tunnelui.agent.programs import ProgramTunnel, announced, running_programs
+from tunnelui.agent.runtime import open_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +81,7 @@ def test_what_was_left_behind_is_removed(own_folders: None) -> None:
 
 
 def folder_of() -> Path:
-    folder = programs.open_folder(create=True)
+    folder = open_folder(create=True)
     assert folder is not None
     return folder / "programs"
 
@@ -97,7 +98,7 @@ def test_a_full_disk_stops_no_command(own_folders: None, monkeypatch: pytest.Mon
     def full(descriptor: int, data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(programs.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with announced("exec", [TUNNEL]):
         assert running_programs() == ()
     assert list(folder_of().iterdir()) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -182,6 +184,44 @@ def test_what_was_exported_is_imported_once(program: Program, tmp_path: Path) ->
     assert taken.stdout == b"Saved db: db.example.com:5432\n"
     shown = json.loads(program.run("routes", "show", "db", "--json").stdout)
     assert (shown["tags"], shown["note"], shown["listen"]) == (["prod", "new"], "the orders", ":15432")
+
+
+def test_keys_of_an_export_are_written_when_somebody_asks(program: Program, tmp_path: Path) -> None:
+    def record(name: str, host: str, key: bytes) -> dict[str, object]:
+        pair = {"cert": base64.b64encode(b"CERT").decode(), "key": base64.b64encode(key).decode()}
+        return {"conn": {"name": name, "remoteAddr": f"{host}.example.com:1", "clientCert": pair}}
+
+    records = [record("a", "a", b"KEY"), record("b", "b", b"KEY"), record("a", "c", b"OTHER"), record("d", "A", b"KEY")]
+    text = json.dumps({"@type": "type.googleapis.com/pomerium.cli.Records", "records": records}).encode()
+    program.run("routes", "add", "taken", "b.example.com:1")
+    program.write_config("[profiles.desktop]\n")
+    folder = tmp_path / "keys"
+    done = program.run("routes", "import", "-", "--dry-run", "--keys-to", str(folder), input=text)
+    assert done.returncode == 0 and not folder.exists()
+    done = program.run("routes", "import", "-", "--keys-to", str(folder), input=text)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "desktop-2-cert.pem",
+        "desktop-2-key.pem",
+        "desktop-3-cert.pem",
+        "desktop-3-key.pem",
+    ]
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert (folder / "desktop-3-key.pem").read_bytes() == b"OTHER"
+    assert b"KEY" not in done.stdout + done.stderr
+    printed = done.stdout.decode()
+    profiles = tomllib.loads(printed[printed.index("[profiles") :])["profiles"]
+    assert profiles["desktop-2"] == {
+        "client_cert": str(folder / "desktop-2-cert.pem"),
+        "client_key": str(folder / "desktop-2-key.pem"),
+    }
+    program.write_config(printed[printed.index("[profiles") :])
+    steps = [line.split() for line in done.stderr.decode().splitlines() if line.startswith("  tunnelui ")]
+    assert [step[3] for step in steps] == ["a", "taken", "a-2"]
+    for step in steps:
+        assert program.run(*step[1:]).returncode == 0
+    text = b"[[routes]]\nname = 'x'\ndestination = 'x.example.com:1'\n"
+    assert b"no TLS settings" in program.run("routes", "import", "-", "--keys-to", str(folder), input=text).stderr
 
 
 def test_an_export_of_one_tag(program: Program) -> None:

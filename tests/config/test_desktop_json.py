@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunnelui.config.desktop_json import read_desktop_json, write_desktop_json
+from tunnelui.config.desktop_json import DesktopTls, read_desktop_json, write_desktop_json
 from tunnelui.config.route import Route
 from tunnelui.config.route_rules import check_route
 from tunnelui.errors import ConfigError
@@ -86,7 +88,16 @@ def test_what_is_none_is_refused_with_its_place(text: str, place: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listen", "kept"), [("", ""), (":5000", ":5000"), ("127.0.0.1", "127.0.0.1:0"), ("what", ""), ("-", "")]
+    ("listen", "kept"),
+    [
+        ("", ""),
+        (":5000", ":5000"),
+        ("127.0.0.1", "127.0.0.1:0"),
+        ("::1", "[::1]:0"),
+        ("[::1]:5", "[::1]:5"),
+        ("what", ""),
+        ("-", ""),
+    ],
 )
 def test_local_addresses(listen: str, kept: str) -> None:
     assert read_desktop_json(one(listenAddr=listen)).routes[0].listen == kept
@@ -105,6 +116,104 @@ def test_names_and_tags_become_such_as_can_be_kept() -> None:
     assert routes[-1].tags == ("a",)
     for route in routes:
         check_route(route)
+
+
+FULL = {
+    "id": "5f0c7a3e-7d1c-4f0a-9a52-0b9a3f5ad7a1",
+    "tags": ["admin", "db"],
+    "source": "portal-route-c7cc6f3995e8c6e4",
+    "conn": {
+        "name": "Example",
+        "protocol": "TCP",
+        "remoteAddr": "example.com:5000",
+        "listenAddr": "127.0.0.1:5000",
+        "pomeriumUrl": "https://proxy.corp.example.com:8443",
+        "disableTlsVerification": True,
+        "caCert": base64.b64encode(b"the authority").decode(),
+        "clientCert": {
+            "cert": base64.b64encode(b"the certificate").decode(),
+            "key": base64.b64encode(b"the private key").decode(),
+            "info": {"version": "3", "serial": "1", "issuer": {"commonName": "x"}},
+        },
+        "clientCertFromStore": {"issuerFilter": "CN=x", "subjectFilter": "O=y"},
+        "autostart": True,
+    },
+}
+
+
+def snake(value: Any) -> Any:
+    """The other spelling that the format allows."""
+    if isinstance(value, dict):
+        return {re.sub("[A-Z]", lambda match: f"_{match[0].lower()}", key): snake(item) for key, item in value.items()}
+    return value
+
+
+@pytest.mark.parametrize("record", [FULL, snake(FULL)], ids=["camelCase", "snake_case"])
+@pytest.mark.parametrize("form", ["pretty", "compact"])
+def test_everything_that_an_export_can_hold(record: dict[str, Any], form: str) -> None:
+    indent, separators = (2, None) if form == "pretty" else (None, (",", ":"))
+    text = json.dumps({"@type": TYPE, "records": [record]}, indent=indent, separators=separators)
+    route = Route(
+        "Example",
+        "example.com:5000",
+        "127.0.0.1:5000",
+        proxy_url="https://proxy.corp.example.com:8443",
+        tags=("admin", "db"),
+        autostart=True,
+    )
+    found = read_desktop_json(text)
+    assert found.routes == (route,)
+    assert [note.split()[1] for note in found.notes] == [
+        "disableTlsVerification",
+        "caCert",
+        "clientCert",
+        "clientCertFromStore",
+    ]
+    assert found.tls == ()
+    asked = read_desktop_json(text, with_tls=True)
+    assert asked.routes == (route,)
+    assert asked.tls == (DesktopTls("Example", False, b"the authority", b"the certificate", b"the private key"),)
+    assert [note.split()[1] for note in asked.notes] == ["clientCertFromStore"]
+    assert "private" not in repr(asked)
+
+
+@pytest.mark.parametrize("value", [None, "null"])
+def test_null_is_as_good_as_absent(value: Any) -> None:
+    nothing = dict.fromkeys(("listenAddr", "pomeriumUrl", "caCert", "clientCert", "autostart", "protocol", "name"))
+    text = export({"id": None, "tags": None, "source": None, "conn": {"remoteAddr": "a.example.com:1", **nothing}})
+    found = read_desktop_json(text, with_tls=True)
+    assert (found.routes, found.notes, found.tls) == ((Route("a.example.com:1", "a.example.com:1"),), (), ())
+    with pytest.raises(ConfigError, match="needs remoteAddr"):
+        read_desktop_json(export({"conn": None}))
+
+
+@pytest.mark.parametrize(("number", "carried"), [(0, 1), (1, 1), (2, 0)])
+def test_a_protocol_may_be_a_number(number: int, carried: int) -> None:
+    assert len(read_desktop_json(one(protocol=number)).routes) == carried
+    with pytest.raises(ConfigError):
+        read_desktop_json(one(protocol=7))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "X.Example.COM:1",
+        "tcp+https://x.example.com:1",
+        "https://x.example.com:1",
+        "tcp+https://x.example.com/x.example.com:1",
+    ],
+)
+def test_the_same_way_in_another_spelling_is_no_second_route(other: str) -> None:
+    found = read_desktop_json(export({"conn": {"remoteAddr": "x.example.com:1"}}, {"conn": {"remoteAddr": other}}))
+    assert len(found.routes) == 1
+    elsewhere = {"conn": {"remoteAddr": "x.example.com:1", "pomeriumUrl": "https://p.example.com"}}
+    assert len(read_desktop_json(export({"conn": {"remoteAddr": other}}, elsewhere)).routes) == 2
+
+
+@pytest.mark.parametrize("key", [{"caCert": "???"}, {"clientCert": {"key": "a"}}, {"clientCert": []}])
+def test_keys_that_are_none_are_refused_with_their_place(key: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="record 1, conn"):
+        read_desktop_json(one(**key), with_tls=True)
 
 
 def test_unknown_keys_are_named() -> None:

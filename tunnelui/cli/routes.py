@@ -81,6 +81,9 @@ def add_arguments(parser: Parser) -> None:
     take.add_argument("file", help="our TOML or Pomerium Desktop's JSON; - for standard input")
     take.add_argument("--tag", action="append", metavar="TAG", help="give every one this tag; repeatable")
     take.add_argument("--profile", metavar="NAME", help="give every one this profile")
+    take.add_argument(
+        "--keys-to", metavar="FOLDER", help="write certificates and private keys of an export there; else they are left"
+    )
     take.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from tunnelui.cli.context import saved_routes
 from tunnelui.cli.output import print_line, print_note
+from tunnelui.cli.routes_keys import write_keys
 from tunnelui.cli.selection import select
 from tunnelui.config.desktop_json import write_desktop_json
-from tunnelui.config.exchange import MAX_SIZE, decode_routes, merge, read_route_file, read_routes
+from tunnelui.config.exchange import MAX_SIZE, decode_routes, merge, read_routes, read_text
 from tunnelui.config.paths import config_file
 from tunnelui.config.profile import Profile
 from tunnelui.config.route import DEFAULT_PROFILE
@@ -50,10 +51,12 @@ def import_routes(arguments: argparse.Namespace) -> None:
     """
     if arguments.file == "-":
         place = "standard input"
-        new, notes = read_routes(decode_routes(sys.stdin.buffer.read(MAX_SIZE + 1), place), place)
+        text = decode_routes(sys.stdin.buffer.read(MAX_SIZE + 1), place)
     else:
         place = arguments.file
-        new, notes = read_route_file(place)
+        text = read_text(place)
+    found = read_routes(text, place, with_tls=bool(arguments.keys_to))
+    new, notes = found.routes, found.notes
     file = saved_routes()
     present = file.load()
     merged = merge(present, new, tags=arguments.tag or (), profile=arguments.profile or "")
@@ -71,3 +74,5 @@ def import_routes(arguments: argparse.Namespace) -> None:
         print_note(f"{route.name}: {route.destination} is saved already")
     if not new:
         print_note(f"{place} has no routes.")
+    if arguments.keys_to and not arguments.dry_run:
+        write_keys(arguments.keys_to, found.tls, new, merged.routes, profiles)

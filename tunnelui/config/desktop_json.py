@@ -6,18 +6,20 @@
      "records": [{"tags": ["prod"], "conn": {"name": "db", "protocol": "TCP", "remoteAddr": "db.example.com:5432",
                   "listenAddr": "127.0.0.1:5432", "pomeriumUrl": "https://proxy:8443", "autostart": true}}]}
 
-Keys may be camelCase or snake_case, as that form allows. TLS settings belong to a profile here, so they are named in a
-note and left out; private keys are never taken over.
+Keys may be camelCase or snake_case, as that form allows; ``null`` is as good as absent, and an enum may be a number.
+TLS settings belong to a profile here: they are named in a note, and read only when somebody asks for them, since
+private keys are among them.
 """
 
 from __future__ import annotations
 
+import base64
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.config.route import Route
-from tunnelui.config.route_rules import check_route, free_name, usable_name
+from tunnelui.config.route_rules import check_route, free_name, usable_name, way_of
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
 
@@ -49,6 +51,8 @@ _OF_PROFILES: Final = {
     "clientCert": "client_cert and client_key",
     "clientCertFromStore": "client_cert and client_key",
 }
+_CERTIFICATE: Final = ("cert", "key", "info")
+_PROTOCOLS: Final = {0: "UNKNOWN", 1: "TCP", 2: "UDP"}
 _HINT: Final = "Export the connections again in Pomerium Desktop, or mend the file."
 
 
@@ -58,11 +62,24 @@ class DesktopImport:
 
     routes: tuple[Route, ...]
     notes: tuple[str, ...] = ()
+    tls: tuple[DesktopTls, ...] = ()
 
 
-def read_desktop_json(text: str, place: str = "") -> DesktopImport:
+@dataclass(frozen=True, slots=True)
+class DesktopTls:
+    """The TLS settings of the route *name*, in PEM."""
+
+    name: str
+    verify: bool = True
+    ca: bytes = b""
+    cert: bytes = b""
+    key: bytes = field(default=b"", repr=False)
+
+
+def read_desktop_json(text: str, place: str = "", *, with_tls: bool = False) -> DesktopImport:
     """Return the routes of an export.
 
+    :param with_tls: read certificates and private keys, too.
     :raises ConfigError: it is none; ``place`` names the record and the key.
     """
     if len(text) > _MAX_SIZE:
@@ -76,11 +93,11 @@ def read_desktop_json(text: str, place: str = "") -> DesktopImport:
         raise ConfigError("is no JSON that can be read", place=place, hint=_HINT) from None
     if not isinstance(value, dict) or value.get("@type", _TYPE) != _TYPE or "records" not in value:
         raise ConfigError("is no export of Pomerium Desktop", place=place, hint=_HINT)
-    reader = _Reader(place)
+    reader = _Reader(place, with_tls=with_tls)
     records = reader.expect(list, value["records"], "records")
     for number, record in enumerate(records, 1):
         reader.take(record, f"record {number}")
-    return DesktopImport(tuple(reader.routes), tuple(reader.notes))
+    return DesktopImport(tuple(reader.routes), tuple(reader.notes), tuple(reader.tls))
 
 
 def write_desktop_json(routes: Sequence[Route], *, proxy_of: Callable[[Route], str]) -> str:
@@ -105,8 +122,10 @@ def write_desktop_json(routes: Sequence[Route], *, proxy_of: Callable[[Route], s
 class _Reader:
     """Collects routes and notes, record by record."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, *, with_tls: bool = False) -> None:
         self.routes: list[Route] = []
+        self.tls: list[DesktopTls] = []
+        self._with_tls = with_tls
         self.notes: list[str] = []
         self._place = place
 
@@ -125,6 +144,9 @@ class _Reader:
 
         remote = text("remoteAddr")
         name = self._name(text("name") or remote, where)
+        number = connection.get("protocol")
+        if isinstance(number, int) and number in _PROTOCOLS:
+            connection["protocol"] = _PROTOCOLS[number]
         protocol = text("protocol").upper() or "TCP"
         if protocol not in ("TCP", "UNKNOWN"):
             self._note(name, f"left out: {clean(protocol, 20)} is not carried")
@@ -144,13 +166,28 @@ class _Reader:
             key = {"destination": "remoteAddr", "proxy_url": "pomeriumUrl"}.get(error.place, error.place)
             raise self._error(error.message, f"{where}, conn.{key}", error.hint) from None
         route = self._with_listen(route, text("listenAddr"))
+        tls = self._tls(name, connection, f"{where}, conn") if self._with_tls else None
         for key, instead in _OF_PROFILES.items():
-            if connection.get(key):
+            if connection.get(key) and (tls is None or key == "clientCertFromStore"):
                 self._note(name, f"{key} was left out; a profile in config.toml has {instead} for that")
         if any(_same(route, other) for other in self.routes):
             self._note(name, "left out: another record says the same")
         else:
             self.routes.append(route)
+            if tls is not None and tls != DesktopTls(name):
+                self.tls.append(tls)
+
+    def _tls(self, name: str, connection: dict[str, Any], where: str) -> DesktopTls:
+        pair = self._keys(connection.get("clientCert", {}), _CERTIFICATE, f"{where}.clientCert")
+        verify = not self.expect(bool, connection.get("disableTlsVerification", False), f"{where}.disableTls…")
+
+        def pem(table: dict[str, Any], key: str) -> bytes:
+            try:
+                return base64.b64decode(str(self.expect(str, table.get(key, ""), f"{where}.{key}")), validate=True)
+            except ValueError:
+                raise self._error("is no base64", f"{where}.{key}") from None
+
+        return DesktopTls(name, verify, pem(connection, "caCert"), pem(pair, "cert"), pem(pair, "key"))
 
     def _keys(self, value: Any, known: Sequence[str], where: str) -> dict[str, Any]:
         """Return *value* with camelCase keys."""
@@ -159,7 +196,8 @@ class _Reader:
             head, *rest = key.split("_")
             camel = head + "".join(part.capitalize() for part in rest)
             if camel in known:
-                table[camel] = item
+                if item is not None:
+                    table[camel] = item
             else:
                 self._note(where, f"“{clean(key, 40)}” is not known and was left out")
         return table
@@ -186,6 +224,8 @@ class _Reader:
             return route
         # That program reads an address without a port as one with any free port.
         address = f"{listen}:0" if ":" not in listen and "." in listen else listen
+        if listen.count(":") > 1 and not listen.startswith("["):
+            address = f"[{listen}]:0"
         try:
             check_route(replace(route, listen=address))
         except ConfigError:
@@ -202,4 +242,4 @@ class _Reader:
 
 
 def _same(one: Route, other: Route) -> bool:
-    return (one.destination, one.proxy_url, one.listen) == (other.destination, other.proxy_url, other.listen)
+    return (way_of(one), one.listen) == (way_of(other), other.listen)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.config.route import Route
-from tunnelui.config.route_rules import check_route, free_name, usable_name
+from tunnelui.config.route_rules import check_route, free_name, usable_name, way_of
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
 from tunnelui.wire.destination import DestinationError, parse_destination
@@ -94,7 +94,7 @@ def plan_discovery(
     by_source = {route.source: route for route in found}
     by_way: dict[tuple[str, str, str], Route] = {}
     for route in found:
-        by_way.setdefault(_way(route), route)
+        by_way.setdefault(way_of(route), route)
     routes: list[Route] = []
     changed: list[tuple[Route, Route]] = []
     removed: list[Route] = []
@@ -106,7 +106,7 @@ def plan_discovery(
         if is_ours and new is None:
             removed.append(route)
             continue
-        same = new or by_way.get(_way(route))
+        same = new or by_way.get(way_of(route))
         if same is not None:
             seen.add(same.source)
         after = replace(route, destination=new.destination, proxy_url=new.proxy_url) if new else route
@@ -146,7 +146,3 @@ def _route(entry: dict[str, Any], proxy: ProxyOrigin, profile: Profile) -> Route
     )
     check_route(route)
     return route
-
-
-def _way(route: Route) -> tuple[str, str, str]:
-    return route.destination, route.proxy_url, route.profile

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tunnelui.config.desktop_json import read_desktop_json
-from tunnelui.config.route_rules import free_name
+from tunnelui.config.desktop_json import DesktopImport, read_desktop_json
+from tunnelui.config.route_rules import free_name, way_of
 from tunnelui.config.routes import parse_routes
 from tunnelui.errors import ConfigError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tunnelui.config.route import Route
 
-__all__ = ["MAX_SIZE", "Merge", "decode_routes", "merge", "read_route_file", "read_routes"]
+__all__ = ["MAX_SIZE", "Merge", "decode_routes", "merge", "read_route_file", "read_routes", "read_text"]
 
 MAX_SIZE: Final = 8 * 1024 * 1024
 
@@ -31,30 +31,40 @@ class Merge:
     notes: tuple[str, ...] = ()
 
 
-def read_routes(text: str, place: str) -> tuple[tuple[Route, ...], tuple[str, ...]]:
+def read_routes(text: str, place: str, *, with_tls: bool = False) -> DesktopImport:
     """Return the routes in *text*, which is one of the two formats, and notes on what can't be taken over.
+
+    :param with_tls: read certificates and private keys, too, where there are any.
 
     :raises ConfigError: it is neither; ``place`` names the line or the record.
     """
     if len(text) > MAX_SIZE:
         raise ConfigError(f"is larger than {MAX_SIZE // 1024 // 1024} MiB", place=place)
     if text.lstrip("\ufeff \t\r\n").startswith("{"):
-        found = read_desktop_json(text, place)
-        return found.routes, found.notes
-    return parse_routes(text, place), ()
+        return read_desktop_json(text, place, with_tls=with_tls)
+    return DesktopImport(parse_routes(text, place))
 
 
 def read_route_file(name: str) -> tuple[tuple[Route, ...], tuple[str, ...]]:
-    """`read_routes` of the file *name*, where ``~`` is the home folder; blocks.
+    """`read_routes` of the file *name*: the routes, and the notes; blocks.
 
     :raises ConfigError: as `read_routes`, and when the file can't be read.
+    """
+    found = read_routes(read_text(name), name)
+    return found.routes, found.notes
+
+
+def read_text(name: str) -> str:
+    """Return what the file *name* holds, where ``~`` is the home folder; blocks.
+
+    :raises ConfigError: it can't be read, or is no text.
     """
     try:
         with Path(name).expanduser().open("rb") as file:
             data = file.read(MAX_SIZE + 1)
     except (OSError, ValueError, RuntimeError) as error:  # a name with a zero byte, the home of nobody
         raise ConfigError(getattr(error, "strerror", None) or str(error), place=name, code="import") from None
-    return read_routes(decode_routes(data, name), name)
+    return decode_routes(data, name)
 
 
 def decode_routes(data: bytes, place: str) -> str:
@@ -74,24 +84,20 @@ def merge(present: Sequence[Route], new: Sequence[Route], *, tags: Sequence[str]
     A name that is taken by another destination gets a number.
     """
     routes = list(present)
-    ways, names = {_way(route) for route in present}, {route.name for route in present}
+    ways, names = {way_of(route) for route in present}, {route.name for route in present}
     added: list[Route] = []
     known: list[Route] = []
     notes: list[str] = []
     for route in new:
         wanted = replace(route, profile=profile or route.profile, tags=tuple(dict.fromkeys((*route.tags, *tags))))
-        if _way(wanted) in ways:
+        if way_of(wanted) in ways:
             known.append(wanted)
             continue
         name = free_name(wanted.name, names)
         names.add(name)
-        ways.add(_way(wanted))
+        ways.add(way_of(wanted))
         if name != wanted.name:
             notes.append(f"“{wanted.name}” is saved as “{name}”: the name was taken")
         routes.append(replace(wanted, name=name))
         added.append(routes[-1])
     return Merge(tuple(routes), tuple(added), tuple(known), tuple(notes))
-
-
-def _way(route: Route) -> tuple[str, str, str]:
-    return route.destination, route.proxy_url, route.profile

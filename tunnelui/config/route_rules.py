@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tunnelui.config.route import Route
 
-__all__ = ["COMMAND_FIELDS", "check_name", "check_route", "free_name", "usable_name"]
+__all__ = ["COMMAND_FIELDS", "check_name", "check_route", "free_name", "usable_name", "way_of"]
 
 _LONGEST_NAME: Final = 64
 _LONGEST_TAG: Final = 32
@@ -72,6 +72,16 @@ def free_name(name: str, taken: Collection[str]) -> str:
         ending = f"-{number}"
         candidate = name[: _LONGEST_NAME - len(ending)] + ending
     return candidate
+
+
+def way_of(route: Route) -> tuple[str, str, str]:
+    """Return what two routes to the same service share: the destination in one spelling, the proxy, the profile."""
+    try:
+        way = parse_destination(route.destination, proxy_url=route.proxy_url or None)
+    except DestinationError:
+        return route.destination, route.proxy_url, route.profile
+    # A proxy that only follows from the destination may be another one with the profile's own.
+    return str(way.authority), str(way.proxy) if route.proxy_url or way.is_bastion else "", route.profile
 
 
 def usable_name(text: str) -> str:
