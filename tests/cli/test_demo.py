@@ -72,7 +72,7 @@ def test_what_is_set_for_other_tunnels_and_servers_does_not_matter(demo: Program
     }
     done = demo.run("demo", "--check", timeout=50)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith(b'{"ok":true,'), "TUNNELUI_JSON counts"
+    assert done.stdout.startswith(b'{"v":1,"ok":true,'), "TUNNELUI_JSON counts"
     assert left_over(demo) == []
 
 

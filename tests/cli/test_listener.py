@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.pki import Pki
 
 A, B = "a.example.com:1", "b.example.com:2"
-EVENT_KEYS = {"kind", "at", "message", "level", "route", "connection", "data"}
+EVENT_KEYS = {"v", "kind", "at", "message", "level", "route", "connection", "data"}
 
 
 def talk(port: int, data: bytes = b"hello") -> bytes:

@@ -141,7 +141,7 @@ def test_direct_is_for_this_machine_alone(program: Program) -> None:
 
 def test_curl_goes_through_both(program: Program, proxy: ConnectProxy) -> None:
     (curl,) = require("curl")
-    words = ["-sS", "--max-time", "10", "--data-binary", "x", "--http0.9", "-o", "-"]
+    words = ["-sS", "--max-time", "2", "--data-binary", "x", "--http0.9", "-o", "-"]
     with serving(program, proxy) as (port, _):
         for scheme, flag in (("socks5h", "--silent"), ("http", "--proxytunnel")):
             done = subprocess.run(

@@ -80,6 +80,8 @@ async def connect() -> tuple[Channel, Hello] | None:
     except (OSError, ProtocolError) as error:  # TimeoutError is an OSError
         if channel is not None:
             channel.close()
+            if isinstance(error, ConnectionError):
+                return None  # it ends just now
         raise LocalError(
             f"the agent does not answer: {str(error) or 'it is too busy'}",
             code="agent_silent",
