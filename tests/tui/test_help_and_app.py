@@ -19,7 +19,6 @@ from tunnelui.tui.bindings import GROUPS, TABLE
 from tunnelui.tui.screens.help import HelpScreen
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.routes import RoutesScreen
-from tunnelui.tui.theme import DARK, LIGHT
 from tunnelui.tui.widgets.event_log import EventLog
 
 
@@ -164,27 +163,14 @@ async def test_a_log_that_breaks_is_told_and_the_application_goes_on() -> None:
         assert driven.engine.requests == [("restart", "billing-db")]
 
 
-async def test_the_palette_runs_commands_and_switches_the_theme() -> None:
+async def test_the_palette_runs_commands() -> None:
     async with drive() as driven:
-        assert driven.app.theme == DARK.name
-        await driven.press("colon")
-        await driven.enter_text("light")
-        await driven.pilot.pause(0.3)
-        await driven.press("enter")
-        await driven.settle()
-        assert driven.app.theme == LIGHT.name
         await driven.press("ctrl+p")
         await driven.enter_text("restart")
         await driven.pilot.pause(0.3)
         await driven.press("enter")
         await driven.settle()
         assert driven.engine.requests == [("restart", "billing-db")]
-
-
-def test_the_theme_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TUNNELUI_THEME", "light")
-    assert TunnelApp(ScriptedEngine()).theme == LIGHT.name
-    assert TunnelApp(ScriptedEngine(), theme_name="dark").theme == DARK.name
 
 
 async def test_the_log_follows_its_end_until_somebody_goes_up() -> None:

@@ -10,6 +10,7 @@ from tests.support.screens import LARGE, SMALL, Clock
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
 from tunnelui.tui.app import TunnelApp
+from tunnelui.tui.theme import THEMES
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -48,6 +49,10 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "sign-in-notes": ("notes", ["j", "j", "i"]),
     "routes-notes": ("notes", ["j"]),
     "routes-light": ("light", []),
+    "routes-dusk": ("dusk", []),
+    "routes-sand": ("sand", []),
+    "routes-contrast": ("contrast", ["d"]),
+    "routes-ansi": ("ansi", ["d"]),
     "routes-ascii": ("ascii", []),
 }
 
@@ -74,7 +79,7 @@ def test_picture(snap_compare: Any, scene: str, size: tuple[int, int]) -> None:
         now=clock,
         monotonic=clock,
         ascii_only=kind == "ascii",
-        theme_name="light" if kind == "light" else "dark",
+        theme_name=kind if kind in THEMES else "dark",
         config_path="~/.config/tunnelui/config.toml",
     )
 

@@ -92,13 +92,16 @@ async def show(
     :param settings: whose keys are used.
     :param outlives: the tunnels stay up when the screen ends.
     :param remembers: favourites and the like are kept in the state folder.
-    :raises ConfigError: a key of the settings can't be used.
+    :raises ConfigError: a key of the settings can't be used, or ``TUNNELUI_THEME`` names no theme.
     """
     from tunnelui.tui.app import TunnelApp
     from tunnelui.tui.keymap import read_keymap
     from tunnelui.tui.memory import Memory
+    from tunnelui.tui.theme import choose_theme
 
     keymap = read_keymap(settings.keys, f"{settings.path}: [keys]") if settings else {}
+    memory = Memory(StateFile(state_dir() / "screen.json") if remembers else None)
+    theme = choose_theme(os.environ, settings.theme if settings else "", memory.now.theme)
 
     _give_size()
     threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()
@@ -108,7 +111,8 @@ async def show(
         log_path=str(log_file()),
         keymap=keymap,
         outlives=outlives,
-        memory=Memory(StateFile(state_dir() / "screen.json") if remembers else None),
+        memory=memory,
+        theme_name=theme,
     )
     async with anyio.create_task_group() as tasks:
 

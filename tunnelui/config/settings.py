@@ -4,6 +4,7 @@
 
     token_store = "keyring"            # or "file", "memory"
     notifications = false              # tell on the desktop what needs a person
+    theme = "dark"                     # of the screen: light, dusk, sand, contrast, ansi
     warm = 1                           # connections kept ready for each proxy in use; 0: none
 
     [profiles.corp]
@@ -38,10 +39,11 @@ from tunnelui.wire.destination import DestinationError, parse_proxy_url
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TOKEN_STORES", "Settings", "load_settings"]
+__all__ = ["THEME_NAMES", "TOKEN_STORES", "Settings", "load_settings"]
 
 TOKEN_STORES: Final = ("keyring", "file", "memory")
-_TOP_LEVEL: Final = ("token_store", "notifications", "warm", "profiles", "keys")
+THEME_NAMES: Final = ("dark", "light", "dusk", "sand", "contrast", "ansi")
+_TOP_LEVEL: Final = ("token_store", "notifications", "warm", "theme", "profiles", "keys")
 _MOST_WARM: Final = 4  # a proxy counts connections that ask for nothing against their address
 _KINDS: Final[Mapping[str, type]] = {
     entry.name: {"str": str, "bool": bool, "float": float}[str(entry.type)]
@@ -59,6 +61,7 @@ class Settings:
 
     :param token_store: ``keyring``, ``file``, ``memory``, or ``None`` where nothing was said.
     :param keys: ids of the screen's bindings, and other keys for them, as written.
+    :param theme: of the screen, one of `THEME_NAMES`; empty where nothing was said.
     :param notifications: whether the agent tells on the desktop what needs a person.
     :param warm: connections that are kept ready for each proxy in use: 0 to 4.
     """
@@ -68,6 +71,7 @@ class Settings:
     path: Path | None = None
     warm: int = 1
     notifications: bool = False
+    theme: str = ""
     keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def profile(self, name: str = DEFAULT_PROFILE) -> Profile:
@@ -115,6 +119,9 @@ def load_settings(path: Path) -> Settings:
         problems.add(("warm",), f"“warm” must be 0 (off) to {_MOST_WARM}")
     notifications = file.values.get("notifications", False)
     problems.value(("notifications",), notifications, bool)
+    theme = file.values.get("theme", "")
+    if "theme" in file.values and problems.value(("theme",), theme, str) and theme not in THEME_NAMES:
+        problems.add(("theme",), f"“theme” must be one of {', '.join(THEME_NAMES)}{nearest(theme, THEME_NAMES)}")
     tables = file.values.get("profiles", {})
     profiles: dict[str, Profile] = {}
     if problems.value(("profiles",), tables, dict):
@@ -128,7 +135,7 @@ def load_settings(path: Path) -> Settings:
             problems.value(("keys", id), key, str)
     problems.raise_if_any()
     _refuse_open_secrets(file, profiles)
-    return Settings(MappingProxyType(profiles), store, path, warm, notifications, MappingProxyType(keys))
+    return Settings(MappingProxyType(profiles), store, path, warm, notifications, theme, MappingProxyType(keys))
 
 
 def _read_profile(name: str, table: dict[str, Any], key: KeyPath, problems: Problems) -> Profile:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import anyio.to_thread
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.command import CommandPalette
 from textual.screen import ModalScreen
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.widgets import Input
 
 from tunnelui.config.exchange import read_route_file
@@ -20,10 +23,11 @@ from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import APP, GROUPS, TABLE
 from tunnelui.tui.clipboard import copy_natively
 from tunnelui.tui.feed import Feed, sign_in_news
-from tunnelui.tui.glyphs import choose_glyphs
+from tunnelui.tui.glyphs import ASCII, choose_glyphs
 from tunnelui.tui.host import Host
 from tunnelui.tui.memory import Memory
 from tunnelui.tui.palette import RouteCommands
+from tunnelui.tui.plain_bar import PlainBar
 from tunnelui.tui.reminders import reminders
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.help import HelpScreen, entries_of
@@ -31,8 +35,9 @@ from tunnelui.tui.screens.profiles import ProfilesScreen
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.screens.sign_in import SignInScreen
+from tunnelui.tui.screens.theme_choice import ThemeChoice
 from tunnelui.tui.steps import told
-from tunnelui.tui.theme import DARK, LIGHT
+from tunnelui.tui.theme import DARK, THEMES, choose_theme
 from tunnelui.tui.verbs import Verbs
 from tunnelui.tui.words import reason, safe
 
@@ -61,11 +66,15 @@ _GATHER = 0.1
 _MOST_GATHERED = 5000
 
 
+_PLAIN_KEYS = {"↑": "up", "↓": "down", "←": "left", "→": "right"}
+"""How keys are called where their signs can't be drawn."""
+
+
 class TunnelApp(Host):
     """The screens on *engine*. Quitting leaves the engine alone: who made it closes it.
 
     :param config_path: shown to new users; *log_path* beside the log.
-    :param theme_name: ``dark`` or ``light``; without one ``TUNNELUI_THEME`` decides.
+    :param theme_name: one of `tunnelui.tui.theme.THEMES`; without one `tunnelui.tui.theme.choose_theme` decides.
     :param ascii_only: no Unicode signs; without it ``TUNNELUI_ASCII`` and the locale decide.
     :param keymap: binding ids to keys, as `textual.app.App.set_keymap` takes them.
     :param memory: what was remembered of earlier runs, and is kept for the next; without it nothing is.
@@ -93,7 +102,10 @@ class TunnelApp(Host):
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
+        memory = memory or Memory()
+        # Before Textual takes NO_COLOR out of the environment; only the terminal's own colours can be left out.
+        theme_name = theme_name or choose_theme(os.environ, remembered=memory.now.theme)
+        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") and theme_name == "ansi" else None)
         self.engine = engine
         self.config_path = config_path
         self.log_path = log_path
@@ -102,16 +114,17 @@ class TunnelApp(Host):
         self._fresh: deque[Event] = deque(maxlen=_MOST_GATHERED)
         self._gathering: Timer | None = None
         self._outlives = outlives
-        self.memory = memory or Memory()
+        self.memory = memory
         self._feed = Feed(engine, now=now, monotonic=monotonic)
         self._monotonic = monotonic
         self._reminded: set[tuple[str, str, float]] = set()
         self.verbs = Verbs(self)
         self._interrupted_at = -_INTERRUPT_WINDOW
-        for theme in (DARK, LIGHT):
+        for theme in THEMES.values():
             self.register_theme(theme)
-        wanted = theme_name or os.environ.get("TUNNELUI_THEME", "dark")
-        self.theme = LIGHT.name if wanted == "light" else DARK.name
+        self.theme = THEMES[theme_name].name
+        ScrollBar.renderer = PlainBar if self.glyphs is ASCII or self.no_color else ScrollBarRender
+        self.set_class(self.glyphs is ASCII, "-ascii")
         if keymap:
             self.set_keymap(dict(keymap))
 
@@ -220,6 +233,10 @@ class TunnelApp(Host):
         """Show a toast."""
         self.notify(safe(words, 500), severity=severity, markup=False, timeout=5 if severity == "information" else 10)
 
+    def get_key_display(self, binding: Binding) -> str:
+        display = super().get_key_display(binding)
+        return display if self.glyphs is not ASCII else "".join(_PLAIN_KEYS.get(sign, sign) for sign in display)
+
     def key_name(self, binding_id: str) -> str:
         """Return the key of a binding as people read it, changed by a keymap or not."""
         binding = TABLE.get(binding_id)
@@ -286,10 +303,18 @@ class TunnelApp(Host):
                     f"{GROUPS.get(group, group).capitalize()}, key {self.get_key_display(binding)}",
                     partial(self.run_action, binding.action, active.node),
                 )
-        yield SystemCommand("Light or dark", "Switch between the light and the dark theme", self.action_switch_theme)
+        yield SystemCommand("Theme", f"Choose one and see it at once: {', '.join(THEMES)}", self.action_choose_theme)
 
-    def action_switch_theme(self) -> None:
-        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder="a command or a route", id="--command-palette"))
+
+    def action_choose_theme(self) -> None:
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self.remember(replace(self.memory.now, theme=name))
+
+        self.push_screen(ThemeChoice(), chosen)
 
 
 def _key(event: Event) -> tuple[object, ...]:

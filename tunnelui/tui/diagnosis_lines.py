@@ -72,9 +72,9 @@ def diagnosis_lines(
         finding = found.get(stage)
         name = pad(_name(stage), 11)
         if finding is None:
-            words, style = ("now", "$auth") if stage == now else ("", "$faint")
+            words, style = ("now", "$auth") if stage == now else ("", "$off")
             sign = glyphs.state(State.AUTH) if stage == now else ""
-            rows.append(line("  ", (pad(sign, 3) + pad(words, 8), style), (name, "$ink" if words else "$faint")))
+            rows.append(line("  ", (pad(sign, 3) + pad(words, 8), style), (name, "$ink" if words else "$off")))
             continue
         colour = _COLOURS[finding.outcome]
         took = milliseconds(finding.seconds) if finding.seconds is not None else ""

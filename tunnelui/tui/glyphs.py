@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.engine.model import State
+from tunnelui.tui.theme import is_plain_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,11 +136,14 @@ def choose_glyphs(
     """Return the set to draw with.
 
     *ascii_only* is the user's setting; without one ``TUNNELUI_ASCII`` decides (anything but empty, ``0``, ``no``,
-    ``false`` means yes), then the encoding of the terminal: only UTF-8 gets the Unicode set.
+    ``false`` means yes), then the terminal (the Linux console has few signs) and its encoding: only UTF-8 gets the
+    Unicode set.
     """
     if ascii_only is None:
         wanted = environ.get("TUNNELUI_ASCII", "").strip().lower()
         ascii_only = None if not wanted else wanted not in {"0", "no", "false", "off"}
+    if ascii_only is None and is_plain_terminal(environ):
+        ascii_only = True
     if ascii_only is None:
         if encoding is None:
             encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"

@@ -162,7 +162,7 @@ class RouteForm(TunnelScreen[str]):
 
     def _command_lines(self, draft: Draft, width: int) -> list[Content]:
         if not draft.destination.strip():
-            return [line("  ", ("The same on a command line appears here.", "$faint"))]
+            return [line("  ", ("The same on a command line appears here.", "$muted"))]
         parts = [safe(part, 400) for part in equivalent_command(draft.route())]
         rows = [parts[0]]
         for part in parts[1:]:

@@ -109,8 +109,8 @@ class KeyFooter(Widget):
             parts.append((" " * (item.x - x), ""))
             enabled = item.active.enabled
             hovered = " on $bar" if item is self._hovered else ""
-            parts.append((item.key, ("bold $brand" if enabled else "$faint") + hovered))
-            parts.append((f" {item.words}", ("$muted" if enabled else "$faint") + hovered))
+            parts.append((item.key, ("bold $brand" if enabled else "$off") + hovered))
+            parts.append((f" {item.words}", ("$muted" if enabled else "$off") + hovered))
             x = item.end
         return to_strip(line(*parts), self.size.width, self.visual_style, self)
 
