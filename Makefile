@@ -10,6 +10,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.set-up
 PYTEST_ARGS ?=
+# Most tests wait for something: two run at a time even on one core. A file's tests share what they start.
+WORKERS     ?= 2
 BENCH_ARGS  ?=
 
 .DEFAULT_GOAL := help
@@ -25,7 +27,8 @@ help:
 	@echo "make screenshots    draw the pictures of the documentation anew"
 	@echo "make format    lay out the code"
 	@echo "make clean     remove all that was set up or built here"
-	@echo "Variables: PYTHON=python3.12 for another interpreter, PYTEST_ARGS='-k name' for one test"
+	@echo "Variables: PYTHON=python3.12 for another interpreter, PYTEST_ARGS='-k name' for one test,"
+	@echo "           WORKERS=0 for one test after the other"
 
 setup: $(STAMP)
 
@@ -61,13 +64,13 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 pytest: $(STAMP)
-	$(BIN)/python -m pytest -q --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --cov --cov-report= $(PYTEST_ARGS)
 
 coverage: $(STAMP)
 	$(BIN)/python -m pytest -q --ignore=tests/e2e --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest -q --ignore=tests/e2e $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore=tests/e2e $(PYTEST_ARGS)
 
 e2e: $(STAMP)
 	$(BIN)/python -m pytest -q tests/e2e $(PYTEST_ARGS)
