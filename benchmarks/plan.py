@@ -10,6 +10,7 @@ from benchmarks.cases.floor import measure_floor
 from benchmarks.cases.growth import measure_growth
 from benchmarks.cases.idle import measure_idle
 from benchmarks.cases.lookup import measure_look_ups
+from benchmarks.cases.profile import measure_profiles
 from benchmarks.cases.round_trip import measure_round_trips
 from benchmarks.cases.start import measure_start
 from benchmarks.cases.traffic import KINDS, measure_traffic
@@ -33,6 +34,7 @@ CASES: Final = {f"{kind}-{word}": f"{kind}, {topology}" for kind in KINDS for wo
     "start": "start of tunnelui tcp --listen -",
     "engines": "the TLS engines that there are for Python",
     "floor": "what OpenSSL and the kernel alone take",
+    "profile": "where the CPU time goes: kernel, OpenSSL, Python",
     "lookup": "what a decision of the server costs",
 }
 """Name for ``--case`` -> what it measures."""
@@ -74,5 +76,7 @@ def go_through(run: Run, cases: Iterable[str]) -> None:
         measure_engines(run)
     if "floor" in cases:
         measure_floor(run)
+    if "profile" in cases:
+        measure_profiles(run)
     if "lookup" in cases:
         measure_look_ups(run)

@@ -6,6 +6,7 @@ from html import escape
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.cases.profile import PARTS
 from benchmarks.summary import OURS
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _BAR: Final = 16
 _LINE: Final = 22
 _HEAD: Final = 34
 _GAP: Final = 22
-_BACKGROUND: Final = ("process", "kernel, all ends", "streams")
+_BACKGROUND: Final = ("process", "kernel, all ends", "streams", *PARTS)
 """Metrics that explain others and need no picture."""
 _STYLE: Final = """
   text { font: 12px system-ui, sans-serif; fill: #24292f }
