@@ -37,7 +37,7 @@ async def test_bytes_go_there_and_back(bench: Bench) -> None:
     assert (closed.bytes_in, closed.bytes_out) == (4, 4)
     assert closed.request_id == "req-200"
     assert closed.tls in ("TLSv1.2", "TLSv1.3")
-    assert closed.cause != ""
+    assert closed.cause == "both sides ended, local first"
 
 
 async def test_request_is_a_plain_connect_without_a_token(bench: Bench) -> None:

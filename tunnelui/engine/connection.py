@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tunnelui.transport.relay import RelayResult
 
 __all__ = ["Connection", "Opener", "Owner"]
+
+_SIDE: Final = re.compile(r"\b(?:near|far)")
 
 
 class Owner(Protocol):
@@ -204,7 +207,7 @@ class Connection:
             self.fault = result
         else:
             self.result = result
-            self.cause = self.cause or result.detail or str(result.cause)
+            self.cause = self.cause or _in_words(result)
         self._over()
 
     def _over(self) -> None:
@@ -237,3 +240,8 @@ class Connection:
         before, self.state = self.state, state
         if before is not state:
             self._owner.moved(self, before)
+
+
+def _in_words(result: RelayResult) -> str:
+    """How the relay ended, with the sides named as a person sees them."""
+    return _SIDE.sub(lambda found: "local" if found[0] == "near" else "remote", result.detail or str(result.cause))
