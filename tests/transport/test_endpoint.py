@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -14,7 +15,7 @@ import pytest
 from tests.support.sockets import Background, no_leaked_descriptors, read_exactly, read_to_end, reset, tcp_pair
 from tests.transport.conftest import in_thread
 from tunnelui.errors import PeerError, ProxyError, UpstreamError
-from tunnelui.transport.endpoint import CHUNK, WOULD_BLOCK, PlainEndpoint
+from tunnelui.transport.endpoint import CHUNK, LONG_CHUNK, WOULD_BLOCK, PlainEndpoint
 
 
 async def test_receive_waits_for_bytes_and_for_the_end() -> None:
@@ -237,4 +238,72 @@ async def test_finish_takes_trouble_lightly_and_endless_talk_not_at_all() -> Non
     assert time.monotonic() - started < 5
     with pytest.raises((ConnectionResetError, BrokenPipeError)):
         await in_thread(talking.result)
+    theirs.close()
+
+
+async def test_no_wait_is_longer_than_the_innermost_limit() -> None:
+    ours, theirs = tcp_pair()
+    endpoint = PlainEndpoint(ours)
+    began = time.monotonic()
+    with endpoint.within(30):
+        with pytest.raises(TimeoutError), endpoint.within(0.1):
+            await endpoint.receive()
+        assert 0.1 <= time.monotonic() - began < 5
+        with pytest.raises(TimeoutError), endpoint.within(0.1), endpoint.within(30):
+            await endpoint.receive()
+        theirs.sendall(b"in time")
+        assert await endpoint.receive() == b"in time"
+    theirs.sendall(b"late")
+    await anyio.sleep(0.05)
+    with endpoint.within(-1):  # what is there is taken, and no wait begins after the limit
+        assert await endpoint.receive() == b"late"
+        with pytest.raises(TimeoutError):
+            await endpoint.receive()
+    theirs.sendall(b"no limit")
+    assert await endpoint.receive() == b"no limit"
+    endpoint.close()
+    theirs.close()
+
+
+async def test_a_slow_drip_does_not_outlast_the_limit() -> None:
+    ours, theirs = tcp_pair()
+    endpoint = PlainEndpoint(ours)
+    began = time.monotonic()
+
+    async def drip() -> None:
+        while True:
+            theirs.send(b".")
+            await anyio.sleep(0.02)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(drip)
+        with pytest.raises(TimeoutError), endpoint.within(0.3):
+            while True:
+                await endpoint.receive(1)
+        group.cancel_scope.cancel()
+    assert 0.3 <= time.monotonic() - began < 5
+    endpoint.close()
+    theirs.close()
+
+
+async def test_only_what_carries_a_stream_reads_much_at_once() -> None:
+    ours, theirs = tcp_pair()
+    for side, option in ((ours, socket.SO_RCVBUF), (theirs, socket.SO_SNDBUF)):
+        side.setsockopt(socket.SOL_SOCKET, option, 4 * LONG_CHUNK)
+    endpoint, buffer = PlainEndpoint(ours), memoryview(bytearray(LONG_CHUNK))
+    theirs.setblocking(False)
+    sizes: list[int] = []
+
+    def fill() -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                theirs.send(bytes(LONG_CHUNK))
+
+    for _ in range(40):
+        fill()
+        await anyio.sleep(0.005)
+        sizes.append(endpoint.read_into(buffer))
+    assert max(sizes[:16]) == CHUNK
+    assert max(sizes) > CHUNK, "a stream was not noticed"
+    endpoint.close()
     theirs.close()

@@ -33,10 +33,10 @@ CHUNK: Final = 1 << 16
 """The most bytes that one read moves, and so what a direction of a tunnel may hold back for a slow peer..."""
 
 LONG_CHUNK: Final = 4 * CHUNK
-"""...and the same once it has carried a lot: larger reads cost less for each byte, and more memory as long as it lives
-(OpenSSL keeps its buffer). So what moves little stays small."""
+"""...and the same once it has shown that it carries a stream: larger reads cost less for each byte, and more memory as
+long as it lives (OpenSSL keeps its buffer). So what moves little stays small."""
 
-_A_LOT: Final = 1 << 23
+_STREAK: Final = 16  # full reads more than others: again and again, more has come than we took
 
 _MAX_THROWN_AWAY: Final = 1 << 20
 
@@ -263,7 +263,7 @@ class SocketEndpoint(Endpoint):
         super().__init__(address=address, error=error)
         sock.setblocking(False)
         self._sock = sock
-        self._received = 0
+        self._full_reads = 0
         self.read_fd = self.write_fd = sock.fileno()
 
     @property
@@ -289,12 +289,13 @@ class SocketEndpoint(Endpoint):
         self.read_fd = self.write_fd = -1
 
     def _recv(self, buffer: memoryview, limit: int) -> int:
-        limit = min(limit, CHUNK if self._received < _A_LOT else LONG_CHUNK)
+        limit = min(limit, CHUNK if self._full_reads < _STREAK else LONG_CHUNK)
         try:
             size = self._sock.recv_into(buffer, limit)
-            self._received += size
             # The end of the stream is announced again, as readability.
             self.drained = size < limit
+            if self._full_reads < _STREAK:
+                self._full_reads = max(self._full_reads - 1, 0) if self.drained else self._full_reads + 1
             return size
         except (BlockingIOError, InterruptedError):
             return WOULD_BLOCK
