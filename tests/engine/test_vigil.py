@@ -1,8 +1,11 @@
-"""Sleep and other networks. A clock that jumps and an address that goes are played: neither can be had in a test."""
+"""Sleep and other networks. A clock that jumps and an address that goes are played here, and happen slowly in
+tests/e2e/network.py.
+"""
 
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import anyio
@@ -11,7 +14,7 @@ import pytest
 from tests.support.engine_bench import Local, running
 from tunnelui.engine import vigil as vigil_module
 from tunnelui.engine.vigil import Vigil, Way, awake_clock, way_of
-from tunnelui.transport.socket_options import hurry, prepare, relax
+from tunnelui.transport.socket_options import hurry, prepare, relax, silent_for
 
 if TYPE_CHECKING:
     from tests.support.connect_proxy import ConnectProxy
@@ -99,6 +102,38 @@ async def test_an_address_that_is_gone_cuts_its_connections(bench: Bench, monkey
     with Local(bench.tunnel.local) as program:
         await program.send(b"y")
         assert await program.read() == b"y"
+
+
+async def test_a_machine_that_answers_nothing_is_given_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Local(await bench.start()) as program:
+        await program.send(b"x")
+        await program.read()
+        monkeypatch.setattr(vigil_module, "silent_for", lambda sock: 19.0)
+        await anyio.sleep(2.5)
+        await program.send(b"y")
+        assert await program.read() == b"y"
+        monkeypatch.setattr(vigil_module, "silent_for", lambda sock: 21.0)
+        assert await program.is_reset()
+    await bench.until_closed(1)
+    assert "answered nothing" in bench.of("closed")[0].data["cause"]
+
+
+def test_who_reads_nothing_is_not_silent() -> None:
+    """The system of the other end answers for it; in tests/e2e/network.py nothing does."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as sock:
+        peer, _ = listener.accept()
+        assert silent_for(sock) == 0.0
+        sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                sock.send(bytes(1 << 20))
+        time.sleep(1)
+        assert silent_for(sock) == 0.0
+        peer.close()
+    assert silent_for(sock) == 0.0
+    one, other = socket.socketpair()
+    with one, other:
+        assert silent_for(one) == 0.0
 
 
 async def test_another_way_to_the_proxy_asks_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

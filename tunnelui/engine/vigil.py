@@ -5,6 +5,7 @@ TCP by itself notices that after a minute or, with data under way, after many. S
 * After a jump of the clock (the lid was closed, the process stood still) every connection is asked at once whether its
   far side is still there, and warm connections are given up.
 * A connection whose own address this machine has lost is cut: nothing can reach it any more.
+* A connection whose far side has answered nothing for 20 seconds, though data were sent to it again and again, is cut.
 * When the way to a proxy leads over another address than before, its connections are asked as after a jump.
 
 A local program then sees a reset within seconds, and its next connection works. Listeners never close.
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import anyio
 
-from tunnelui.transport.socket_options import hurry, relax
+from tunnelui.transport.socket_options import hurry, relax, silent_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,6 +34,8 @@ _TICK: Final = 2.0
 _JUMP: Final = 5.0
 """Seconds that a tick may be late on a busy machine."""
 _RELAX: Final = 20.0
+_SILENCE: Final = 20.0
+"""Longer than a hole in the air of a moving train, mostly; data that come after that are lost."""
 _NOT_OURS: Final = (errno.EADDRNOTAVAIL,)
 
 
@@ -111,7 +114,10 @@ class Vigil:
         gone = {way.own for way in ways if not _is_ours(way.own)}
         left = {way for way in ways if way.own not in gone and _source_to(way.far) not in (way.own, "")}
         for one in tuple(self._connections()):
-            if one.way is not None and one.way.own in gone:
+            sock = one.far_socket
+            if sock is not None and silent_for(sock) > _SILENCE:
+                one.cut(f"the proxy's machine has answered nothing for {_SILENCE:g} s: the network has lost it")
+            elif one.way is not None and one.way.own in gone:
                 one.cut(f"this machine has lost its address {one.way.own}: the network has changed")
         self._ask(one for one in self._connections() if one.way in left - self._left)
         self._left = left

@@ -1,0 +1,244 @@
+"""A network of two machines, made of namespaces by whoever runs this: ``python -m tests.e2e.network SCENE FOLDER``.
+
+It is started by ``unshare --user --map-root-user --net --mount``, so it is root of a network of its own, where the
+client and the local programs are. A second namespace, joined by a cable, has the proxy and the service. Nothing outside
+notices.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from tests.e2e.harness import Client
+from tests.peers.process import Process, eventually
+from tests.support.pki import Pki
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAME = "proxy.corp.example.com"
+PROXY, OTHER_PROXY = "10.99.0.1", "10.99.0.9"
+OURS, OTHER_OURS = "10.99.0.2", "10.99.0.3"
+PORT = 8443
+ECHO = """
+import socket, threading
+listener = socket.create_server(("127.0.0.1", 7000), backlog=64)
+print("ready", flush=True)
+def serve(sock):
+    with sock:
+        while data := sock.recv(65536):
+            sock.sendall(data)
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+"""
+
+
+def run(*words: str) -> None:
+    subprocess.run(words, check=True, timeout=20)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+class Network:
+    """Both machines, the proxy with one public route, and a client whose agent has it up at `local`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pki = Pki(folder / "pki")
+        self.stack = contextlib.ExitStack()
+        holder = Process("far", ["unshare", "--net", "sleep", "300"], folder)
+        self.stack.enter_context(holder)
+        eventually(lambda: os.readlink(f"/proc/{holder.pid}/ns/net") != os.readlink("/proc/self/ns/net"), 10)
+        self.there = ["nsenter", "--net", "--target", str(holder.pid), "--"]
+        run("ip", "link", "set", "lo", "up")
+        run("ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0", "netns", str(holder.pid))
+        run(*self.there, "ip", "link", "set", "lo", "up")
+        run("ip", "addr", "add", f"{OURS}/24", "dev", "near0")
+        run(*self.there, "ip", "addr", "add", f"{PROXY}/24", "dev", "far0")
+        run("ip", "link", "set", "near0", "up")
+        run(*self.there, "ip", "link", "set", "far0", "up")
+        self.resolve_to(PROXY)
+        echo = Process("echo", [*self.there, sys.executable, "-c", ECHO], folder)
+        self.stack.enter_context(echo)
+        echo.wait_for("ready")
+        self.server = self.start_server()
+        self.client = Client(folder / "client")
+        self.client.env |= {"TUNNELUI_ALTERNATE_CA_PATH": self.pki.ca_file}
+        self.ask("routes", "add", "echo", f"tcp+https://{NAME}:{PORT}/echo.corp.example.com:7")
+        self.stack.callback(self.client.run, "agent", "stop")
+        self.ask("wait", "echo", "--timeout", "30")
+        self.local = int(json.loads(self.ask("up", "echo", "--json"))["local"].rpartition(":")[2])
+
+    def ask(self, *words: str) -> str:
+        done = self.client.run(*words)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    def resolve_to(self, address: str) -> None:
+        """Let the proxy's name mean *address* on this machine."""
+        hosts = self.folder / "hosts"
+        hosts.write_text(f"127.0.0.1 localhost\n{address} {NAME}\n")
+        if not Path("/etc/hosts").samefile(hosts):
+            run("mount", "--bind", str(hosts), "/etc/hosts")
+
+    def start_server(self) -> Process:
+        files = self.pki.issue(NAME)
+        Path(files.key_file).chmod(0o600)
+        route = {"from": "tcp+https://echo.corp.example.com:7", "to": "tcp://127.0.0.1:7000"}
+        config = {
+            "address": f":{PORT}",
+            "certificate_file": files.cert_file,
+            "certificate_key_file": files.key_file,
+            "state_dir": str(self.folder / "state"),
+            "idp_provider": "local",
+            "local_users": [],
+            "routes": [{**route, "name": "echo", "allow_public_unauthenticated_access": True}],
+        }
+        file = self.folder / "server.yaml"
+        file.write_text(yaml.safe_dump(config))
+        file.chmod(0o600)
+        command = [*self.there, sys.executable, "-m", "tunnelui_server", "run", "--config", str(file)]
+        process = Process("server", command, self.folder)
+        self.stack.callback(process.stop)
+
+        def listens() -> bool:
+            with socket.socket() as probe:
+                probe.settimeout(1)
+                return probe.connect_ex((PROXY, PORT)) == 0
+
+        eventually(listens, 30, "the proxy")
+        return process
+
+    def open(self) -> socket.socket:
+        sock = socket.create_connection(("127.0.0.1", self.local), timeout=30)
+        sock.sendall(b"hello")
+        assert sock.recv(5) == b"hello"
+        return sock
+
+    def is_reset_within(self, sock: socket.socket, seconds: float) -> float:
+        """Return after how many seconds the local program sees its connection end."""
+        began = time.monotonic()
+        sock.settimeout(seconds)
+        with contextlib.suppress(ConnectionResetError):
+            assert sock.recv(1) == b""
+        return time.monotonic() - began
+
+    def works_again(self, within: float) -> None:
+        """The port was open all the time, and a new connection reaches the service."""
+
+        def try_it() -> bool:
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                self.open().close()
+                return True
+            return False
+
+        eventually(try_it, within, "a connection that works")
+
+    def stop_everything(self, seconds: float) -> None:
+        """Close the lid: no process of this machine and the next runs, but the clock does."""
+        pids = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and int(pid) != os.getpid()]
+        ours = [pid for pid in pids if self._is_ours(pid)]
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in ours:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            if number is signal.SIGSTOP:
+                time.sleep(seconds)
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether a process was started here: by what it was started with, which names our folder or our namespace."""
+        with contextlib.suppress(OSError):
+            environment = Path(f"/proc/{pid}/environ").read_bytes() + Path(f"/proc/{pid}/cmdline").read_bytes()
+            return str(self.folder).encode() in environment
+        return False
+
+
+def address_removed(network: Network) -> None:
+    with network.open() as live:
+        run("ip", "addr", "del", f"{OURS}/24", "dev", "near0")
+        took = network.is_reset_within(live, 10)
+        socket.create_connection(("127.0.0.1", network.local), timeout=5).close()
+    run("ip", "addr", "add", f"{OTHER_OURS}/24", "dev", "near0")
+    network.works_again(10)
+    say(f"noticed after {took:.1f} s")
+    assert "has lost its address" in network.ask("logs")
+
+
+def packets_dropped(network: Network) -> None:
+    with network.open() as live, network.open() as idle:
+        run(*network.there, "ip", "route", "add", "blackhole", f"{OURS}/32")
+        live.sendall(b"is anybody there")
+        took = network.is_reset_within(live, 45)
+        say(f"with data under way, noticed after {took:.1f} s")
+        say(f"without, {took + network.is_reset_within(idle, 45):.1f} s")
+        socket.create_connection(("127.0.0.1", network.local), timeout=5).close()
+    run(*network.there, "ip", "route", "del", "blackhole", f"{OURS}/32")
+    network.works_again(15)
+    assert "answered nothing" in network.ask("logs")
+
+
+def short_hole(network: Network) -> None:
+    """A few seconds without packets cost no connection."""
+    with network.open() as live:
+        run(*network.there, "ip", "route", "add", "blackhole", f"{OURS}/32")
+        live.sendall(b"in the tunnel")
+        time.sleep(8)
+        run(*network.there, "ip", "route", "del", "blackhole", f"{OURS}/32")
+        live.settimeout(20)
+        assert live.recv(100) == b"in the tunnel"
+
+
+def proxy_restarted_elsewhere(network: Network) -> None:
+    """Another address behind the same name, and the old one gone."""
+    with network.open() as live:
+        network.server.kill()
+        say(f"noticed after {network.is_reset_within(live, 10):.1f} s")
+    run(*network.there, "ip", "addr", "add", f"{OTHER_PROXY}/24", "dev", "far0")
+    network.start_server()
+    run(*network.there, "ip", "addr", "del", f"{PROXY}/24", "dev", "far0")
+    run(*network.there, "ip", "addr", "add", f"{OTHER_PROXY}/24", "dev", "far0")
+    network.resolve_to(OTHER_PROXY)
+    network.works_again(20)
+
+
+def lid_closed(network: Network) -> None:
+    with network.open() as live:
+        network.stop_everything(60)
+        live.sendall(b"good morning")
+        live.settimeout(20)
+        assert live.recv(100) == b"good morning"
+        network.works_again(5)
+        eventually(lambda: "everything stood still for" in network.ask("logs"), 15)
+
+
+SCENES: dict[str, Callable[[Network], None]] = {
+    scene.__name__: scene
+    for scene in (address_removed, packets_dropped, short_hole, proxy_restarted_elsewhere, lid_closed)
+}
+
+
+def main(scene: str, folder: str) -> None:
+    network = Network(Path(folder))
+    with network.stack:
+        try:
+            SCENES[scene](network)
+        except BaseException:
+            sys.stderr.write(network.client.run("logs").stdout.decode())
+            raise
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
