@@ -75,12 +75,13 @@ def test_postgres_through_exec(tmp_path: Path, pki: Pki, postgres: int) -> None:
         assert (done.returncode, done.stdout) == (0, b"42\n"), done.stderr
 
 
-def test_mariadb_through_wait(tmp_path: Path, pki: Pki, mariadb: int) -> None:
+def test_mariadb_through_wait_and_up(tmp_path: Path, pki: Pki, mariadb: int) -> None:
     (mysql,) = require("mariadb")
     with serve(tmp_path, pki, "shop", 3306, mariadb) as client:
         waited = client.run("wait", "shop", "--timeout", "20")
         assert waited.returncode == 0, waited.stderr
-        host, _, port = waited.stdout.decode().strip().rpartition(":")
+        host, port = up(client, "shop")
+        assert waited.stdout.decode() == f"{host}:{port}\n"
         done = subprocess.run(
             [mysql, "--no-defaults", "-h", host, "-P", port, "-u", "app", "-Ne", "select 6 * 7", "app"],
             env={**os.environ, "MYSQL_PWD": "secret"},

@@ -13,7 +13,7 @@ packages=(
   postgresql postgresql-client
   mariadb-server mariadb-client
   openssh-server openssh-client
-  zsh fish groff
+  zsh fish groff git
   curl openssl proxytunnel squid socat netcat-openbsd tmux
   chromium chromium-driver
   gnome-keyring dbus dbus-x11

@@ -138,8 +138,14 @@ class _Keeper:
         async with self._lock:
             up = [tunnel.route.name for tunnel in self._engine.snapshot().tunnels if tunnel.started_at is not None]
             if up != self._kept and not self.done:
+                before = self._file.trouble
                 await anyio.to_thread.run_sync(self._file.save, {"up": up})
-                self._kept = up
+                trouble = self._file.trouble
+                if trouble and trouble != before:
+                    words = f"{trouble}. After a crash, other routes would come up than now."
+                    self._engine.publish(Event("note", time.time(), words, "warning"))
+                if not trouble:
+                    self._kept = up  # else it is tried again with the next look
 
 
 async def _end_when_out_of_reach(server: AgentServer, path: Path) -> None:

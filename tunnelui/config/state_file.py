@@ -27,6 +27,8 @@ class StateFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.trouble = ""
+        """Why the last `save` did not succeed; empty when it did."""
 
     def load(self) -> dict[str, Any]:
         """Return what was saved last; an empty dictionary where there is nothing to be had."""
@@ -41,12 +43,17 @@ class StateFile:
         return value if isinstance(value, dict) else {}
 
     def save(self, value: dict[str, Any]) -> None:
-        """Replace the file."""
+        """Replace the file; see `trouble`. The old one is kept when that fails."""
+        trouble = ""
         try:
             make_private_folder(self.path.parent)
             replace_file(self.path, json.dumps(value, indent=1).encode() + b"\n")
         except OSError as error:
-            logger.warning("%s can't be written: %s", self.path.name, error)
+            trouble = f"{self.path} can't be written: {error.strerror or error}"
+        if trouble != self.trouble:
+            self.trouble = trouble
+            if trouble:
+                logger.warning("%s", trouble)
 
 
 class PortMemory:
