@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e.harness import ALICE, BOB, Client, Server, route_to, run_server, sign_in
+from tests.e2e.network import Running, run_scenes
 from tests.e2e.upstreams import answer_at_end, echo, upstream
 from tests.peers.databases import run_mariadb, run_postgres, run_redis
 from tests.peers.openid import OpenIDProvider, run_openid_provider
@@ -22,12 +23,26 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lives here, and give it a minute: real programs need a while to come up."""
+    """Mark what lives here, and give it a minute: real programs need a while to come up.
+
+    The scenes of the network come last: they have been under way meanwhile.
+    """
+    items.sort(key=lambda item: item.path.name == "test_network.py")
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.e2e)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(60))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def network_scenes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Begun with the first test here, where any of test_network.py is to be run."""
+    if not any(item.path.name == "test_network.py" for item in request.session.items):
+        yield Running(reason="no test of it was asked for")
+        return
+    with run_scenes(tmp_path_factory.mktemp("network")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -15,18 +15,21 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
 from tests.e2e.harness import Client
+from tests.peers.parts import REPOSITORY
 from tests.peers.process import Process, eventually
 from tests.support.pki import Pki
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+_APART = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--"]
 NAME = "proxy.corp.example.com"
 PROXY, OTHER_PROXY = "10.99.0.1", "10.99.0.9"
 OURS, OTHER_OURS = "10.99.0.2", "10.99.0.3"
@@ -222,6 +225,36 @@ def lid_closed(network: Network) -> None:
         assert live.recv(100) == b"good morning"
         network.works_again(5)
         eventually(lambda: "everything stood still for" in network.ask("logs"), 15)
+
+
+@dataclass
+class Running:
+    """The scenes that are under way, or why this machine has no namespaces for them."""
+
+    processes: dict[str, Process] = field(default_factory=dict)
+    reason: str = ""
+
+
+@contextlib.contextmanager
+def run_scenes(folder: Path) -> Iterator[Running]:
+    """Run all of them at once: they wait for time-outs and need little of the machine."""
+    running = Running()
+    try:
+        # A first look, so that a machine without namespaces is told from a scene that fails.
+        look = [*_APART, "sh", "-c", "ip link add a0 type veth peer name b0 && mount --bind /etc/hosts /etc/hosts"]
+        done = subprocess.run(look, capture_output=True, text=True, timeout=20, check=False)
+        running.reason = done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
+    except OSError as error:
+        running.reason = str(error)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "server")])}
+    try:
+        for name in () if running.reason else SCENES:
+            command = [*_APART, sys.executable, "-m", "tests.e2e.network", name, str(folder / name)]
+            running.processes[name] = Process(name, command, folder / name, env=environment, cwd=REPOSITORY)
+        yield running
+    finally:
+        for process in running.processes.values():
+            process.stop()
 
 
 SCENES: dict[str, Callable[[Network], None]] = {
