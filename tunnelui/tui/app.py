@@ -1,4 +1,7 @@
-"""The application: owns the theme, the timer, the way to the engine, and what several screens can ask for."""
+"""The application: owns the theme, the timer, the way to the engine, and what several screens can ask for.
+
+Screens other than the first one are imported when they are asked for: the first picture does not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,6 @@ from textual.screen import ModalScreen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.widgets import Input
 
-from tunnelui.config.exchange import read_route_file
 from tunnelui.engine.history import History
 from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import APP, GROUPS, TABLE
@@ -30,12 +32,7 @@ from tunnelui.tui.palette import RouteCommands
 from tunnelui.tui.plain_bar import PlainBar
 from tunnelui.tui.reminders import reminders
 from tunnelui.tui.screens.base import TunnelScreen
-from tunnelui.tui.screens.help import HelpScreen, entries_of
-from tunnelui.tui.screens.profiles import ProfilesScreen
-from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.routes import RoutesScreen
-from tunnelui.tui.screens.sign_in import SignInScreen
-from tunnelui.tui.screens.theme_choice import ThemeChoice
 from tunnelui.tui.steps import told
 from tunnelui.tui.theme import DARK, THEMES, choose_theme
 from tunnelui.tui.verbs import Verbs
@@ -155,7 +152,7 @@ class TunnelApp(Host):
         for screen in self.screen_stack:
             if isinstance(screen, TunnelScreen) and screen.is_mounted:
                 screen.show_view(self.view)
-        shows_sign_in = any(isinstance(one, (SignInScreen, ProfilesScreen)) for one in self.screen_stack)
+        shows_sign_in = any(getattr(one, "SHOWS_SIGN_IN", False) for one in self.screen_stack)
         if before is not self.view.snapshot and not shows_sign_in:
             for news in sign_in_news(before, self.view.snapshot, self.key_name("access.sign_in")):
                 self.say(news.words, news.severity)
@@ -248,6 +245,8 @@ class TunnelApp(Host):
 
     async def routes_in(self, path: str) -> tuple[tuple[Route, ...], tuple[str, ...]]:
         """Return the routes of a file to import, and notes on what can't be taken over."""
+        from tunnelui.config.exchange import read_route_file
+
         return await anyio.to_thread.run_sync(read_route_file, path)
 
     async def copy(self, text: str, what: str) -> None:
@@ -263,6 +262,8 @@ class TunnelApp(Host):
     # Keys of the application.
 
     def action_help(self) -> None:
+        from tunnelui.tui.screens.help import HelpScreen, entries_of
+
         if not isinstance(self.screen, HelpScreen):
             title = self.screen.HELP_TITLE if isinstance(self.screen, TunnelScreen) else ""
             self.push_screen(HelpScreen(title, entries_of(self.screen)))
@@ -272,6 +273,8 @@ class TunnelApp(Host):
         if not live or self._outlives:
             self.exit()
             return
+
+        from tunnelui.tui.screens.question import Question
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -310,6 +313,8 @@ class TunnelApp(Host):
             self.push_screen(CommandPalette(placeholder="a command or a route", id="--command-palette"))
 
     def action_choose_theme(self) -> None:
+        from tunnelui.tui.screens.theme_choice import ThemeChoice
+
         def chosen(name: str | None) -> None:
             if name is not None:
                 self.remember(replace(self.memory.now, theme=name))

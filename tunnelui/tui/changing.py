@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from tunnelui.config.route_changes import RouteChange, split_changes, taken_back
 from tunnelui.engine.model import State
 from tunnelui.errors import TunnelError
-from tunnelui.tui.screens.question import Question
 from tunnelui.tui.steps import told
 from tunnelui.tui.words import reason, safe
 
@@ -56,6 +55,8 @@ class RouteChanger:
 
     def delete(self, tunnels: Sequence[TunnelSnapshot]) -> None:
         """Ask, then remove the routes."""
+        from tunnelui.tui.screens.question import Question
+
         routes = [tunnel.route for tunnel in tunnels]
         live = sum(tunnel.live for tunnel in tunnels)
         what = f"the route {safe(routes[0].name, 64)}" if len(routes) == 1 else f"{len(routes)} routes"

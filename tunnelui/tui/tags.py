@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tunnelui.config.route_rules import check_route
 from tunnelui.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,6 +53,8 @@ def retagged(route: Route, before: Iterable[str], after: Sequence[str]) -> Route
 
     :raises ConfigError: a tag that can't be one, or too many of them.
     """
+    from tunnelui.config.route_rules import check_route
+
     gone = set(before) - set(after)
     kept = [tag for tag in route.tags if tag not in gone and tag not in after]
     new = replace(route, tags=(*after, *kept) if set(route.tags) <= {*before, *after} else (*kept, *after))

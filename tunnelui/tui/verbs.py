@@ -11,7 +11,6 @@ import anyio
 from textual.app import SuspendNotSupported
 
 from tunnelui.config.route import DEFAULT_PROFILE
-from tunnelui.config.route_rules import free_name
 from tunnelui.engine.model import ConnectionState, State
 from tunnelui.errors import TunnelError
 from tunnelui.tui.changing import RouteChanger
@@ -20,18 +19,6 @@ from tunnelui.tui.foreground import run_in_foreground
 from tunnelui.tui.format import bytes_long
 from tunnelui.tui.new_terminal import new_terminal, open_new_terminal
 from tunnelui.tui.rows import local_of
-from tunnelui.tui.screens.copy_as import CopyAs
-from tunnelui.tui.screens.detail import DetailScreen
-from tunnelui.tui.screens.diagnose import DiagnoseScreen
-from tunnelui.tui.screens.discover import DiscoverScreen
-from tunnelui.tui.screens.import_routes import ImportScreen
-from tunnelui.tui.screens.log import LogScreen
-from tunnelui.tui.screens.probe import Probe
-from tunnelui.tui.screens.profiles import ProfilesScreen
-from tunnelui.tui.screens.question import Question
-from tunnelui.tui.screens.route_form import RouteForm
-from tunnelui.tui.screens.routes import RoutesScreen
-from tunnelui.tui.screens.sign_in import SignInScreen
 from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
@@ -94,6 +81,8 @@ class Verbs:
 
     def stop_all(self) -> None:
         """Stop every tunnel; asks when connections are live."""
+        from tunnelui.tui.screens.question import Question
+
         up = [tunnel for tunnel in self._app.view.snapshot.tunnels if tunnel.state is not State.OFF]
         names, live = [tunnel.route.name for tunnel in up], sum(tunnel.live for tunnel in up)
         if not up:
@@ -139,6 +128,8 @@ class Verbs:
 
     def test(self, tunnel: TunnelSnapshot | None) -> None:
         """Open one tunnel of the route and close it, and show how that went."""
+        from tunnelui.tui.screens.probe import Probe
+
         if tunnel is None:
             self._app.say("No route is selected.", "warning")
         else:
@@ -146,6 +137,8 @@ class Verbs:
 
     def diagnose(self, tunnel: TunnelSnapshot | None) -> None:
         """Walk the way of one connection, and show where it ends."""
+        from tunnelui.tui.screens.diagnose import DiagnoseScreen
+
         if tunnel is None:
             self._app.say("No route is selected.", "warning")
         else:
@@ -153,6 +146,8 @@ class Verbs:
 
     def close_connection(self, tunnel: TunnelSnapshot | None, connection: ConnectionSnapshot | None) -> None:
         """Close one connection. What is open is lost with it and can't be brought back, so that asks."""
+        from tunnelui.tui.screens.question import Question
+
         if tunnel is None or connection is None:
             self._app.say("No connection is selected.", "warning")
             return
@@ -175,6 +170,8 @@ class Verbs:
 
     def copy_as(self, tunnel: TunnelSnapshot | None) -> None:
         """Let the person choose a spelling of the local end, and copy it."""
+        from tunnelui.tui.screens.copy_as import CopyAs
+
         if tunnel is None:
             self._app.say("No route is selected.", "warning")
             return
@@ -236,25 +233,37 @@ class Verbs:
 
     def clone(self, tunnel: TunnelSnapshot | None) -> None:
         """Show a form that has everything of the route but its name and local address."""
+        from tunnelui.tui.screens.route_form import RouteForm
+
         if tunnel is None:
             self._app.say("No route is selected.", "warning")
             return
+        from tunnelui.config.route_rules import free_name
+
         taken = [each.route.name for each in self._app.view.snapshot.tunnels]
         copy = replace(tunnel.route, name=free_name(tunnel.route.name, taken), listen="", source="")
         self._app.push_screen(RouteForm(like=copy), self._saved)
 
     def show_detail(self, tunnel: TunnelSnapshot) -> None:
+        from tunnelui.tui.screens.detail import DetailScreen
+
         self._app.push_screen(DetailScreen(tunnel.route.name))
 
     def show_log(self, route: str) -> None:
+        from tunnelui.tui.screens.log import LogScreen
+
         self._app.push_screen(LogScreen(route))
 
     def add(self, beside: TunnelSnapshot | None) -> None:
         """Show an empty form; the new route starts with the profile of the one *beside* it."""
+        from tunnelui.tui.screens.route_form import RouteForm
+
         profile = beside.route.profile if beside else DEFAULT_PROFILE
         self._app.push_screen(RouteForm(profile=profile), self._saved)
 
     def edit(self, tunnel: TunnelSnapshot | None) -> None:
+        from tunnelui.tui.screens.route_form import RouteForm
+
         if tunnel is None:
             self._app.say("No route is selected.", "warning")
         else:
@@ -262,6 +271,9 @@ class Verbs:
 
     def renamed(self, old: str, new: str) -> None:
         """Tell the screens about the route *old* that it is called *new* now."""
+        from tunnelui.tui.screens.detail import DetailScreen
+        from tunnelui.tui.screens.routes import RoutesScreen
+
         self._app.remember(self._app.memory.renamed(old, new))
         for screen in self._app.screen_stack:
             if isinstance(screen, DetailScreen):
@@ -270,6 +282,8 @@ class Verbs:
                 screen.routes.put_in_order(self._app.memory.now.how)
 
     def _saved(self, name: str | None) -> None:
+        from tunnelui.tui.screens.routes import RoutesScreen
+
         if name is None:
             return
         for screen in self._app.screen_stack:
@@ -297,11 +311,15 @@ class Verbs:
 
     def discover(self, tunnel: TunnelSnapshot | None) -> None:
         """Show what the proxy of the tunnel offers, or the first proxy that is known."""
+        from tunnelui.tui.screens.discover import DiscoverScreen
+
         pair = (tunnel.route.profile, tunnel.proxy) if tunnel and tunnel.proxy else ("", "")
         self._app.push_screen(DiscoverScreen(*pair))
 
     def import_routes(self) -> None:
         """Show what a file would add."""
+        from tunnelui.tui.screens.import_routes import ImportScreen
+
         self._app.push_screen(ImportScreen())
 
     def sign_in(self, tunnel: TunnelSnapshot | None) -> None:
@@ -321,11 +339,16 @@ class Verbs:
 
     def sign_in_at(self, profile: str, proxy: str) -> None:
         """Show the sign-in of a profile at a proxy, and begin one if none is under way."""
+        from tunnelui.tui.screens.sign_in import SignInScreen
+
         self._app.carry_out(self._app.engine.sign_in(profile, proxy))
         self._app.push_screen(SignInScreen(profile, proxy))
 
     def show_profiles(self, tunnel: TunnelSnapshot | None) -> None:
         """Show all profiles and sign-ins, beginning with that of the tunnel."""
+        from tunnelui.tui.screens.profiles import ProfilesScreen
+        from tunnelui.tui.screens.routes import RoutesScreen
+
         first = (tunnel.route.profile, tunnel.proxy) if tunnel else ("", "")
 
         def chosen(profile: str | None) -> None:

@@ -23,6 +23,8 @@ class TunnelScreen(Screen[Result], Generic[Result]):
 
     HELP_TITLE: ClassVar[str] = ""
     """What the help calls this screen."""
+    SHOWS_SIGN_IN: ClassVar[bool] = False
+    """Whether a sign-in is to be seen here, so that no toast has to tell of it."""
 
     @property
     def tunnels(self) -> Host:

@@ -43,6 +43,7 @@ class ProfilesScreen(TunnelScreen[str]):
     :param profile: the row to begin with, and *proxy*.
     """
 
+    SHOWS_SIGN_IN: ClassVar[bool] = True
     HELP_TITLE: ClassVar[str] = "Profiles"
     BINDINGS: ClassVar[list[BindingType]] = [*PROFILES]
 

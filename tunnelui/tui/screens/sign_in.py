@@ -38,6 +38,7 @@ _LONGEST_URL = 16_384
 class SignInScreen(TunnelScreen[None]):
     """Follows the sign-in of one profile at one proxy, and closes when it has given a token."""
 
+    SHOWS_SIGN_IN: ClassVar[bool] = True
     HELP_TITLE: ClassVar[str] = "Sign-in"
     BINDINGS: ClassVar[list[BindingType]] = [*SIGN_IN]
     AUTO_FOCUS: ClassVar[str | None] = ""
