@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from benchmarks.cases import idle, round_trip, start, traffic
+from benchmarks.cases import idle, round_trip, screen, start, traffic
 from benchmarks.halves.registry import AES128, ASYNCSSH, ENVOY, SSH, STREAMS, Topology
 from benchmarks.summary import OURS
 
@@ -136,6 +136,8 @@ MUSTS: Final = (
         3.1,
     ),
     Must("process start to first CONNECT byte", (start.CASE,), "time", start.IMPORTS, "at most", 1.6, 1.2),
+    Must("process start to first picture", (screen.PAINT,), "time", screen.IMPORT, "at most", 1.3, 1.2),
+    Must("a look at 2,000 routes", (screen.CHANGED, screen.STILL), "CPU", screen.FEW, "at most", 1.5, 1.2),
 )
 
 

@@ -12,6 +12,7 @@ from benchmarks.cases.idle import measure_idle
 from benchmarks.cases.lookup import measure_look_ups
 from benchmarks.cases.profile import measure_profiles
 from benchmarks.cases.round_trip import measure_round_trips
+from benchmarks.cases.screen import measure_screen
 from benchmarks.cases.start import measure_start
 from benchmarks.cases.traffic import KINDS, measure_traffic
 from benchmarks.halves.registry import Topology
@@ -32,6 +33,7 @@ CASES: Final = {f"{kind}-{word}": f"{kind}, {topology}" for kind in KINDS for wo
     "flood": "what a tunnel notices of a flood of others at the server",
     "growth": "what 10,000 connections one after the other leave behind",
     "start": "start of tunnelui tcp --listen -",
+    "screen": "first picture, looks at the engine, filter, idle CPU and memory of the screen",
     "engines": "the TLS engines that there are for Python",
     "floor": "what OpenSSL and the kernel alone take",
     "profile": "where the CPU time goes: kernel, OpenSSL, Python",
@@ -72,6 +74,8 @@ def go_through(run: Run, cases: Iterable[str]) -> None:
         measure_growth(run)
     if "start" in cases:
         measure_start(run)
+    if "screen" in cases:
+        measure_screen(run)
     if "engines" in cases:
         measure_engines(run)
     if "floor" in cases:

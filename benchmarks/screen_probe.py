@@ -1,9 +1,9 @@
 """The screen on an engine that only tells: what it takes to draw, to keep up, and to sit still.
 
-``python screen_probe.py show ROUTES LIVE`` draws on the terminal until it is ended. The other words draw on none and print
-one number as JSON: ``tick ROUTES`` (ms of CPU for a look at the engine with two routes on the screen changed), ``still
-ROUTES`` (the same with nothing changed), ``filter ROUTES`` (ms of CPU from a key to the filtered list), ``growth ROUTES TIMES``
-(MiB more after so many changes).
+``python screen_probe.py show ROUTES LIVE`` draws on the terminal until it is ended. The other words draw on none and
+print one number as JSON: ``tick ROUTES`` (ms of CPU for a look at the engine with two routes on the screen changed),
+``still ROUTES`` (the same with none changed), ``filter ROUTES`` (ms of CPU from a key to the filtered list), ``growth
+ROUTES TIMES`` (MiB more after so many changes).
 """
 
 from __future__ import annotations

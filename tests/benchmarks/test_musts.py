@@ -47,12 +47,12 @@ def test_the_worst_of_several_cases_counts() -> None:
 
 def test_every_row_names_cases_that_a_full_run_measures() -> None:
     """A name that nobody measures would be "not measured" for ever."""
-    from benchmarks.cases import idle, round_trip, start
+    from benchmarks.cases import idle, round_trip, screen, start
     from benchmarks.cases.run import Plan
 
     parts = [*traffic.BULK, traffic.IDLE, traffic.BESIDE, traffic.RATE]
     names = {traffic.name_of(topology, part) for topology in Topology for part in parts}
     names |= {idle.name_of(topology, count) for topology in Topology for count in Plan().idle}
     names |= {round_trip.name_of(ms, how) for ms in Plan().round_trips for how in (round_trip.COLD, round_trip.USED)}
-    names.add(start.CASE)
+    names |= {start.CASE, screen.PAINT, screen.CHANGED, screen.STILL}
     assert {case for must in MUSTS for case in must.cases} <= names

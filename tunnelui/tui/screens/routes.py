@@ -236,6 +236,11 @@ class RoutesScreen(ListActions):
         self.set_class(False, "-filtering")
         self.routes.focus()
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if event.widget is self.routes:  # by a click, perhaps, while something was typed
+            self.set_class(False, "-filtering")
+            self.set_class(False, "-tagging")
+
     # Actions.
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -1,0 +1,174 @@
+"""Everything by mouse alone, everything by keys alone, and any size on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.cells import cell_len
+from textual.events import MouseScrollDown, MouseScrollUp
+from textual.widgets import Input
+
+from tests.support.screens import LARGE, SMALL, Driven, drive
+from tests.support.scripted_engine import ScriptedEngine
+from tests.support.tunnel_scenes import IDENTITY, many
+from tunnelui.tui.bindings import ROUTES
+from tunnelui.tui.rows import Column
+from tunnelui.tui.screens.copy_as import CopyAs
+from tunnelui.tui.screens.detail import DetailScreen
+from tunnelui.tui.screens.help import HelpScreen
+from tunnelui.tui.screens.question import Question
+from tunnelui.tui.screens.routes import RoutesScreen
+from tunnelui.tui.widgets.event_log import EventLog
+from tunnelui.tui.widgets.route_list import RouteList
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
+
+SIZES = [SMALL, (100, 30), LARGE, (200, 60), (40, 10)]
+
+
+async def _click_footer(driven: Driven, words: str) -> None:
+    place = driven.lines[-1].index(words)
+    await driven.pilot.click("#footer", offset=(place + 1, 0))
+    await driven.settle()
+
+
+async def _palette(driven: Driven, words: str, *, mouse: bool) -> None:
+    """Run a command of the palette, opened by its key in the last line or by keyboard."""
+    if mouse:
+        await _click_footer(driven, "^p commands")
+    else:
+        await driven.press("ctrl+p")
+    await driven.enter_text(words)
+    await driven.pilot.pause(0.4)
+    if mouse:
+        await driven.pilot.click("CommandList", offset=(5, 1))
+    else:
+        await driven.press("enter")
+    await driven.settle()
+
+
+async def test_a_row_is_chosen_opened_and_left_by_mouse() -> None:
+    async with drive() as driven:
+        await driven.pilot.click(RouteList, offset=(10, 3))
+        await driven.settle()
+        assert driven.lines[5].startswith("▌◌ jump-ssh")
+        await driven.pilot.double_click(RouteList, offset=(10, 3))
+        await driven.settle()
+        assert driven.shows(DetailScreen)
+        place = driven.lines[-1].index("esc back")
+        await driven.pilot.click("KeyFooter", offset=(place + 1, 0))
+        await driven.settle()
+        assert driven.shows(RoutesScreen)
+
+
+async def test_starting_filtering_and_help_by_the_keys_in_the_last_line() -> None:
+    async with drive() as driven:
+        await driven.pilot.click(RouteList, offset=(10, 4))
+        await _click_footer(driven, "space start/stop")
+        assert driven.engine.requests == [("start", "kafka-1")]
+        await _click_footer(driven, "/ filter")
+        assert isinstance(driven.app.focused, Input)
+        await driven.pilot.click(RouteList, offset=(10, 2))  # ends typing; the last line is back
+        await driven.settle()
+        await _click_footer(driven, "? help")
+        assert driven.shows(HelpScreen)
+
+
+@pytest.mark.parametrize(("words", "column"), [("STATE", Column.STATE), ("LOCAL", Column.LOCAL), ("IN", Column.IN)])
+async def test_a_title_sorts_and_turns_round(words: str, column: Column) -> None:
+    async with drive() as driven:
+        routes = driven.app.screen.query_one(RouteList)
+        place = driven.lines[2].index(f" {words}") + 1
+        for reverse in (False, True):
+            await driven.pilot.click(RouteList, offset=(place, 0))
+            await driven.settle()
+            assert (routes.how.order.column, routes.how.order.reverse) == (column, reverse)
+
+
+async def test_the_buttons_of_a_question_by_mouse_and_by_keys() -> None:
+    for button, answer in (("#no", False), ("#yes", True)):
+        async with drive() as driven:
+            await driven.press("d")
+            assert driven.shows(Question)
+            await driven.pilot.click(button)
+            await driven.settle()
+            assert driven.shows(RoutesScreen)
+            assert bool(driven.engine.requests) == answer
+        async with drive() as driven:
+            await driven.press("d", *(["left"] if answer else []), "enter")
+            assert driven.shows(RoutesScreen)
+            assert bool(driven.engine.requests) == answer
+
+
+async def test_the_wheel_scrolls_and_leaves_the_cursor_alone() -> None:
+    async with drive(ScriptedEngine(many(200), [IDENTITY])) as driven:
+        routes = driven.app.screen.query_one(RouteList)
+        for _ in range(3):
+            await driven.pilot._post_mouse_events([MouseScrollDown], RouteList)
+        await driven.settle()
+        down = routes.scroll_offset.y
+        assert down > 0
+        assert routes.cursor == 0
+        await driven.pilot._post_mouse_events([MouseScrollUp], RouteList)
+        await driven.settle()
+        assert routes.scroll_offset.y < down
+
+
+async def test_every_pane_takes_the_focus_by_a_click() -> None:
+    async with drive(size=LARGE) as driven:
+        await driven.pilot.click(EventLog, offset=(3, 1))
+        await driven.settle()
+        assert driven.app.focused is driven.app.screen.query_one("#log")
+        await driven.pilot.click(RouteList, offset=(5, 2))
+        await driven.settle()
+        assert driven.app.focused is driven.app.screen.query_one(RouteList)
+
+
+@pytest.mark.parametrize("mouse", [True, False])
+async def test_the_palette_reaches_what_has_no_place_in_the_last_line(mouse: bool) -> None:
+    async with drive(size=LARGE) as driven:
+        await _palette(driven, "groups", mouse=mouse)
+        assert driven.app.screen.query_one(RouteList).how.grouping.value == "tag"
+        await driven.pilot.click(RouteList, offset=(5, 2))
+        await _palette(driven, "Copy as", mouse=mouse)
+        assert driven.shows(CopyAs)
+
+
+async def test_every_key_of_the_list_is_in_the_palette() -> None:
+    async with drive() as driven:
+        offered = {command.title.casefold() for command in driven.app.get_system_commands(driven.app.screen)}
+        for binding in ROUTES:
+            if not (binding.id or "").startswith("move."):
+                assert (binding.tooltip or binding.description).casefold() in offered, binding.id
+
+
+def _marks(driven: Driven) -> Widget:
+    """The focus, which is on the screen and has cells."""
+    focused = driven.app.focused
+    assert focused is not None
+    assert focused.is_attached
+    assert focused.region.area
+    return focused
+
+
+@pytest.mark.parametrize(
+    "keys", [[], ["b"], ["tab"], ["tab", "tab", "z"], ["slash", "d"], ["t"], ["d"], ["question_mark"]]
+)
+async def test_any_size_while_it_runs(keys: list[str]) -> None:
+    """Every line is as wide as the terminal, nothing is left of the size before, and the focus can be seen."""
+    async with drive(ScriptedEngine(many(60), [IDENTITY]), size=LARGE) as driven:
+        await driven.press(*keys)
+        for size in [*SIZES, *reversed(SIZES), LARGE]:
+            await driven.pilot.resize_terminal(*size)
+            await driven.settle()
+            await driven.pilot.pause(0.05)
+            assert [cell_len(line) for line in driven.lines] == [size[0]] * size[1], size
+            if size != (40, 10):
+                _marks(driven)
+        if keys in ([], ["b"]):
+            assert "┬" in driven.lines[1]
+            async with drive(ScriptedEngine(many(60), [IDENTITY]), size=LARGE) as fresh:
+                await fresh.press(*keys)
+                assert [line.rstrip() for line in fresh.lines[:26]] == [line.rstrip() for line in driven.lines[:26]]
