@@ -35,14 +35,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(60))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def network_scenes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Begun with the first test here, where any of test_network.py is to be run."""
-    if not any(item.path.name == "test_network.py" for item in request.session.items):
-        yield Running(reason="no test of it was asked for")
-        return
+@pytest.fixture(scope="session")
+def network_scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with run_scenes(tmp_path_factory.mktemp("network")) as running:
         yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begin_early(request: pytest.FixtureRequest) -> None:
+    """Begin the scenes with the first test here. Where several workers run tests, the others go on meanwhile anyway."""
+    is_worker = hasattr(request.config, "workerinput")
+    if not is_worker and any(item.path.name == "test_network.py" for item in request.session.items):
+        request.getfixturevalue("network_scenes")
 
 
 @pytest.fixture(scope="session")

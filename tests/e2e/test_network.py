@@ -11,7 +11,7 @@ from tests.e2e.network import SCENES, Running
 @pytest.mark.timeout(170)
 @pytest.mark.parametrize("name", SCENES)
 def test_scene(network_scenes: Running, name: str) -> None:
-    """It has been under way since the first of these tests began: see tests/e2e/conftest.py."""
+    """All are under way at once, and perhaps have been for a while: see tests/e2e/conftest.py."""
     if network_scenes.reason:
         pytest.skip(f"no network namespaces here: {network_scenes.reason}")
     process = network_scenes.processes[name]
