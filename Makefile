@@ -85,7 +85,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks --json build/bench.json --svg build/bench.svg --text build/bench.txt $(BENCH_ARGS)
 
 screenshots: $(STAMP)
-	$(BIN)/python screenshots/make.py
+	$(BIN)/python -m screenshots.make
 
 format: $(STAMP)
 	$(BIN)/ruff format .

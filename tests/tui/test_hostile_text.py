@@ -7,9 +7,8 @@ from rich.cells import cell_len
 
 from tests.support.screens import LARGE, SMALL, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import HOSTILE, NOW, hostile_tunnel
-from tunnelui.engine.findings import Finding, Outcome
-from tunnelui.engine.model import Event, ProfileSnapshot, State
+from tests.support.tunnel_scenes import HOSTILE, hostile_tunnel
+from tunnelui.engine.model import State
 
 TEXTS = [*HOSTILE, ""]
 
@@ -19,30 +18,6 @@ def _check(driven: Driven, size: tuple[int, int]) -> None:
     lines = driven.lines
     assert [cell_len(line) for line in lines] == [size[0]] * size[1]
     assert all(character.isprintable() for line in lines for character in line)
-
-
-@pytest.mark.timeout(90)
-@pytest.mark.parametrize("index", range(len(TEXTS)))
-async def test_every_screen_survives(index: int) -> None:
-    text, size = TEXTS[index], (SMALL, LARGE)[index % 2]
-    tunnel, identity = hostile_tunnel(text, State.RETRY)
-    engine = ScriptedEngine([tunnel], [identity], profiles=[ProfileSnapshot(text, text)])
-    engine.findings = [Finding("dns", Outcome.FAIL, text, text, facts={"request_id": text})]
-    async with drive(engine, size=size, config_path=text) as driven:
-        engine.note(text)
-        await engine.tell(Event("x", NOW, text, level=text, route=text))
-        await driven.settle()
-        _check(driven, size)
-        for key in ("enter", "i", "e", "l", "d", "Y", "T", "D", "m", "c", "ctrl+p"):
-            await driven.press(key)
-            _check(driven, size)
-            await driven.press("w" if key == "i" else "escape")
-            if key in "edc" and len(driven.app.screen_stack) > 1:
-                await driven.press("y")
-        await driven.press("y")
-        driven.engine.fail_with = RuntimeError(text)
-        await driven.press("r")
-        _check(driven, size)
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x36"])

@@ -1,19 +1,30 @@
-"""Pictures of every screen at both sizes. Renew them with ``pytest tests/tui/test_snapshots.py --snapshot-update``."""
+"""Pictures of every screen at both sizes: dark, light, and as text in ASCII.
+
+Renew them with ``pytest tests/tui/test_snapshots.py --snapshot-update``.
+"""
 
 from __future__ import annotations
 
+import re
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from tests.support.screens import LARGE, SMALL, Clock
+from tests.support.every_screen import screen_kinds
+from tests.support.screens import LARGE, SMALL, Driven, drive, screen_lines
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import IDENTITY, OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
-from tunnelui.tui.app import TunnelApp
-from tunnelui.tui.theme import THEMES
+from tests.support.tunnel_scenes import IDENTITY, NOW, OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
+from tunnelui.tui.glyphs import UNICODE
+from tunnelui.tui.theme import LIGHT, THEMES
 
 if TYPE_CHECKING:
-    from textual.pilot import Pilot
+    from collections.abc import AsyncIterator
+
+    from syrupy.assertion import SnapshotAssertion
+    from textual.screen import Screen
 
 
 NOTES = (
@@ -48,48 +59,112 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "sign-in": ("sign-in", ["j", "j", "i"]),
     "sign-in-notes": ("notes", ["j", "j", "i"]),
     "routes-notes": ("notes", ["j"]),
-    "routes-light": ("light", []),
     "routes-dusk": ("dusk", []),
     "routes-sand": ("sand", []),
     "routes-contrast": ("contrast", ["d"]),
     "routes-ansi": ("ansi", ["d"]),
-    "routes-ascii": ("ascii", []),
+    "detail-timeline": ("states", ["j", "j", "j", "j", "enter", "right_square_bracket"]),
+    "detail-log": ("states", ["j", "j", "j", "j", "enter", "right_square_bracket", "right_square_bracket"]),
+    "detail-config": ("states", ["j", "j", "j", "j", "enter", "left_square_bracket", "left_square_bracket"]),
+    "detail-connect": ("states", ["j", "j", "j", "j", "enter", "left_square_bracket"]),
+    "close-connection": ("states", ["j", "j", "j", "j", "enter", "x"]),
+    "log-find": ("states", ["L", "w", "slash", "5", "0"]),
+    "log-save": ("states", ["L", "m", "m", "ctrl+s"]),
+    "help-log": ("states", ["L", "question_mark"]),
+    "soon": ("soon", []),
 }
+
+
+@pytest.fixture
+def pictures(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(Picture)
+
+
+@pytest.fixture
+def texts(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(Text)
+
+
+class Picture(SingleFileSnapshotExtension):
+    """An SVG file a snapshot."""
+
+    _file_extension = "svg"
+    _write_mode = WriteMode.TEXT
+
+
+class Text(Picture):
+    """What stands on the screen, in a file."""
+
+    _file_extension = "txt"
+
+
+_seen: dict[str, set[type[Screen[Any]]]] = {}
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x36"])
 @pytest.mark.parametrize("scene", SCENES)
-def test_picture(snap_compare: Any, scene: str, size: tuple[int, int]) -> None:
+async def test_picture(pictures: SnapshotAssertion, scene: str, size: tuple[int, int]) -> None:
+    async with _scene(scene, size) as driven:
+        _seen.setdefault(scene, set()).add(type(driven.app.screen))
+        assert _drawn(driven) == pictures
+        if SCENES[scene][0] not in THEMES:
+            driven.app.theme = LIGHT.name
+            await driven.settle()
+            assert _drawn(driven) == pictures(name="light")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x36"])
+@pytest.mark.parametrize("scene", SCENES)
+async def test_text_in_ascii(texts: SnapshotAssertion, scene: str, size: tuple[int, int]) -> None:
+    async with _scene(scene, size, ascii_only=True) as driven:
+        shown = "\n".join(screen_lines(driven.app.screen))
+    assert shown == texts
+    assert not _SIGNS.intersection(shown)
+
+
+def test_every_screen_has_a_picture() -> None:
+    if len(_seen) < len(SCENES):
+        pytest.skip("only when all pictures are drawn")
+    seen = {kind.__name__ for kinds in _seen.values() for kind in kinds}
+    assert {kind.__name__ for kind in screen_kinds()} - seen == set()
+
+
+_SIGNS = frozenset(
+    "".join(
+        value if isinstance(value := getattr(UNICODE, name), str) else "".join(value.values())
+        for name in UNICODE.__dataclass_fields__
+    )
+) - frozenset(UNICODE.ellipsis + UNICODE.mark + UNICODE.back)
+"""Those that the ASCII set has its own for; an ellipsis may stand in a sentence."""
+
+
+def _drawn(driven: Driven) -> str:
+    """The screen as SVG, without the number that tells one picture on a page from another."""
+    return re.sub(r"\bterminal-\d+-([\w-]+)", r"terminal-\1", driven.app.export_screenshot(title="tunnelui"))
+
+
+@asynccontextmanager
+async def _scene(scene: str, size: tuple[int, int], *, ascii_only: bool = False) -> AsyncIterator[Driven]:
     kind, keys = SCENES[scene]
-    if kind == "empty":
-        engine = ScriptedEngine()
-    else:
-        engine = ScriptedEngine(
-            every_state(),
-            [identity(sign_in=True) if kind in ("sign-in", "notes") else IDENTITY],
-            profiles=PROFILES,
-            notes=NOTES if kind == "notes" else (),
-        )
+    who = identity(sign_in=True) if kind in ("sign-in", "notes") else IDENTITY
+    if kind == "soon":
+        who = replace(who, expires_at=NOW + 252)
+    engine = ScriptedEngine()
+    if kind != "empty":
+        engine = ScriptedEngine(every_state(), [who], profiles=PROFILES, notes=NOTES if kind == "notes" else ())
+    engine.findings = [*diagnosis("token" if kind == "sign-in" else "connect")]
     if kind == "states":
         engine.offers["corp", PROXY] = OFFER
-    engine.findings = [*diagnosis("token" if kind == "sign-in" else "connect")]
-    clock = Clock()
-    app = TunnelApp(
-        engine,
-        now=clock,
-        monotonic=clock,
-        ascii_only=kind == "ascii",
-        theme_name=kind if kind in THEMES else "dark",
-        config_path="~/.config/tunnelui/config.toml",
-    )
-
-    async def before(pilot: Pilot[None]) -> None:
-        for event in events():
-            await engine.tell(event)
+    engine.past = events()
+    paths: dict[str, Any] = {
+        "config_path": "~/.config/tunnelui/config.toml",
+        "log_path": "~/.local/state/tunnelui/tunnelui.log",
+    }
+    async with drive(
+        engine, size=size, ascii_only=ascii_only, theme_name=kind if kind in THEMES else "dark", **paths
+    ) as driven:
         for key in keys:
-            await pilot.press(key)
-            await pilot.pause()
-        app.clear_notifications()
-        await pilot.pause()
-
-    assert snap_compare(app, terminal_size=size, run_before=before)
+            await driven.press(key)
+        driven.app.clear_notifications()
+        await driven.settle()
+        yield driven

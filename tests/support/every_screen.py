@@ -1,0 +1,86 @@
+"""Finds the screens of the application by itself, so that a new one can't be forgotten by a test of all of them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Any
+
+from textual.widgets import Input
+
+import tunnelui.tui.screens
+from tunnelui.tui.bindings import MOVE
+from tunnelui.tui.screens.base import Dialog, TunnelScreen
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from tests.support.screens import Driven
+
+__all__ = ["find_ways", "go", "screen_kinds"]
+
+_LEAVE = {
+    *("app.quit_now", "app.interrupt", "app.palette"),
+    *(binding.id for binding in MOVE),
+    # These change which routes there are to go on with.
+    *("tunnel.toggle", "route.hide_stopped", "route.group", "tunnel.mark", "tunnel.mark_shown", "move.zoom"),
+}
+_DEPTH = 3
+
+
+def screen_kinds() -> set[type[Screen[Any]]]:
+    """Return every class of screen that is used as such: those that no other one is made from."""
+    for module in pkgutil.iter_modules(tunnelui.tui.screens.__path__):
+        importlib.import_module(f"tunnelui.tui.screens.{module.name}")
+    found: set[type[Screen[Any]]] = set()
+
+    def add(kind: type[Screen[Any]]) -> None:
+        below = [one for one in kind.__subclasses__() if one.__module__.startswith("tunnelui.")]
+        if not below:
+            found.add(kind)
+        for one in below:
+            add(one)
+
+    add(TunnelScreen)
+    add(Dialog)
+    return found
+
+
+async def find_ways(driven: Driven) -> dict[type[Screen[Any]], tuple[str, ...]]:
+    """Return for each screen that keys lead to the keys, from the first screen. Presses every key of each."""
+    app = driven.app
+    ways: dict[type[Screen[Any]], tuple[str, ...]] = {type(app.screen): ()}
+    new: list[tuple[type[Screen[Any]], tuple[str, ...]]] = [(type(app.screen), ())]
+    wanted = len(screen_kinds())
+    start = driven.engine.state
+    for _ in range(_DEPTH):
+        begun, new = new, []
+        for kind, way in reversed(begun):
+            await go(driven, way)
+            keys = {
+                active.binding.id: active.binding.key
+                for active in app.screen.active_bindings.values()
+                if "." in (active.binding.id or "") and active.binding.id not in _LEAVE
+            }
+            for key in keys.values():
+                if len(ways) == wanted:
+                    return ways
+                driven.engine.set(*start.tunnels, identities=start.identities)
+                await go(driven, way)
+                if type(app.screen) is not kind:
+                    break
+                await driven.pilot.press(key)
+                reached = type(app.screen)
+                if reached not in ways and reached.__module__.startswith("tunnelui."):
+                    ways[reached] = (*way, key)
+                    new.append((reached, ways[reached]))
+    return ways
+
+
+async def go(driven: Driven, way: tuple[str, ...]) -> None:
+    """Go back to the first screen, whatever is on it, and from there by the keys of *way*."""
+    while len(driven.app.screen_stack) > 1:
+        driven.app.pop_screen()
+    if isinstance(driven.app.focused, Input):  # of a filter
+        await driven.pilot.press("escape")
+    await driven.press(*way)
