@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.support.screens import Driven
 
-__all__ = ["find_ways", "go", "screen_kinds"]
+__all__ = ["find_ways", "go", "screen_kinds", "step"]
 
 _LEAVE = {
     *("app.quit_now", "app.interrupt", "app.palette"),
@@ -26,6 +26,8 @@ _LEAVE = {
     *("tunnel.toggle", "route.hide_stopped", "route.group", "tunnel.mark", "tunnel.mark_shown", "move.zoom"),
 }
 _DEPTH = 3
+_COMMAND = "command "
+"""A step with this in front is the name of a command of the palette, and not a key."""
 
 
 def screen_kinds() -> set[type[Screen[Any]]]:
@@ -47,12 +49,16 @@ def screen_kinds() -> set[type[Screen[Any]]]:
 
 
 async def find_ways(driven: Driven) -> dict[type[Screen[Any]], tuple[str, ...]]:
-    """Return for each screen that keys lead to the keys, from the first screen. Presses every key of each."""
+    """Return the way from the first screen to each one that keys and commands lead to. Presses every key of each."""
     app = driven.app
     ways: dict[type[Screen[Any]], tuple[str, ...]] = {type(app.screen): ()}
     new: list[tuple[type[Screen[Any]], tuple[str, ...]]] = [(type(app.screen), ())]
     wanted = len(screen_kinds())
     start = driven.engine.state
+    for command in [each.title for each in app.get_system_commands(app.screen) if ", key " not in each.help]:
+        way = (f"{_COMMAND}{command}",)
+        await go(driven, way)
+        ways.setdefault(type(app.screen), way)
     for _ in range(_DEPTH):
         begun, new = new, []
         for kind, way in reversed(begun):
@@ -83,4 +89,16 @@ async def go(driven: Driven, way: tuple[str, ...]) -> None:
         driven.app.pop_screen()
     if isinstance(driven.app.focused, Input):  # of a filter
         await driven.pilot.press("escape")
-    await driven.press(*way)
+    for one in way:
+        await step(driven, one)
+
+
+async def step(driven: Driven, key: str) -> None:
+    """Press *key*, or carry out a command of the palette: ``command Theme``."""
+    command = key.removeprefix(_COMMAND)
+    if command == key:
+        await driven.press(key)
+        return
+    offered = {each.title: each for each in driven.app.get_system_commands(driven.app.screen)}
+    offered[command].callback()
+    await driven.settle()

@@ -14,7 +14,7 @@ from tests.support.every_screen import find_ways, go, screen_kinds
 from tests.support.filled import filled
 from tests.support.screens import LARGE, SMALL, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import HOSTILE, NOW, hostile_tunnel
+from tests.support.tunnel_scenes import NOW, hostile_tunnel
 from tunnelui.engine.findings import Finding, Outcome
 from tunnelui.engine.model import Event, ProfileSnapshot, State
 from tunnelui.tui.screens.detail import DetailScreen
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
     from textual.screen import Screen
 
+LITERAL = ("[/foo] x", 'a=[x="y] z', "[link=http://x]y[/link]", "$ink [b]$live[/b] [1, 2")
+"""Markup, of which nothing may be missing."""
 TEXTS = [
-    *HOSTILE,
+    *LITERAL,
+    "[@click=app.quit]click[/] \\[esc] " + "[red]" * 2000,
+    "\x1b[31mred\x1b[0m\x1b]52;c;aGk=\x07\x9b31m\x90\x1bP",
+    "\u202egnp.exe\u2066\u202dمرحبا بالعالم\u200f",
+    "日本語のルート名" + "ｗｉｄｅ" * 30,
+    "👩‍👩‍👧 e\u0301\u0301\u0301\u0301\u0301\u0301" + "a\u0300\u0301\u0302\u0303" * 40,
+    "x" * 10_000,
     "",
-    "$ink [b]$live[/b]",
-    "\x9b31m\x90\x1bP",
-    "a\u0300\u0301\u0302\u0303" * 40,
-    "ｗｉｄｅ" * 30,
-    "\u202dمرحبا بالعالم\u200f",
-    "\U000e0041\ufeff\u2028\ud800",
-    "[red]" * 2000,
-    "two\nlines\tand a tab\r",
+    "two\nlines\tand a tab\r\U000e0041\ufeff\u2028\ud800",
 ]
-LITERAL = {"[/foo] x", "db[prod] x", 'a=[x="y] z', "[link=http://x]y[/link]", "[1, 2", "$ink [b]$live[/b]"}
 TURNS: dict[object, Sequence[str]] = {DetailScreen: ["right_square_bracket"] * 4, LogScreen: ["w"]}
 SHOW_NAMES = (RoutesScreen, DetailScreen, LogScreen)
 Ways = dict["type[Screen[Any]]", tuple[str, ...]]

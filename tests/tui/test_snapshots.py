@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from tests.support.every_screen import screen_kinds
+from tests.support.every_screen import screen_kinds, step
 from tests.support.screens import LARGE, SMALL, Driven, drive, screen_lines
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, NOW, OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
@@ -53,6 +53,7 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "tags": ("states", ["t"]),
     "discover": ("states", ["R", "j", "j"]),
     "discover-signed-out": ("sign-in", ["R"]),
+    "theme": ("states", ["command Theme"]),
     "import": ("empty", ["I"]),
     "help": ("states", ["question_mark"]),
     "first-run": ("empty", []),
@@ -164,7 +165,7 @@ async def _scene(scene: str, size: tuple[int, int], *, ascii_only: bool = False)
         engine, size=size, ascii_only=ascii_only, theme_name=kind if kind in THEMES else "dark", **paths
     ) as driven:
         for key in keys:
-            await driven.press(key)
+            await step(driven, key)
         driven.app.clear_notifications()
         await driven.settle()
         yield driven

@@ -118,6 +118,8 @@ class DetailPanel(Vertical):
         facts = fact_lines(tunnel, view.identity(tunnel), view.now, width, self.glyphs)
         gap = [line("")] if room >= 1 else []
         self._facts.show(*facts, *gap, *traffic)
+        if not self._facts.size.height:  # the first layout was asked for while the screen was not the current one yet
+            self._facts.refresh(layout=True)
         self._problem.display = self._problem_rule.display = bool(problem)
         self._problem_rule.show("Problem")
         self._problem.show(*problem)
