@@ -12,6 +12,7 @@ from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, NOW, events, every_state
 from tunnelui.engine.model import Event
 from tunnelui.errors import LocalError
+from tunnelui.tui.glyphs import UNICODE
 from tunnelui.tui.log_lines import plain_line
 from tunnelui.tui.screens.log import LogScreen
 from tunnelui.tui.screens.routes import RoutesScreen
@@ -235,7 +236,7 @@ async def test_marked_lines_are_copied_in_their_order() -> None:
         await _tell(driven, *told)
         await driven.press("L", "g", "j", "m", "g", "m")
         assert "2 marked" in driven.lines[0]
-        assert "14:12:14.114›INFO" in driven.text
+        assert f"14:12:14.114{UNICODE.mark}INFO" in driven.text
         await driven.press("y")
         assert driven.app.clipboard == f"{plain_line(told[0])}\n{plain_line(told[1])}"
         assert driven.app.clipboard.startswith("2026-09-21 14:12:14.114 INFO  orders-db: accepted 127.0.0.1:51388\n")
