@@ -29,6 +29,11 @@ def test_its_life(program: Program, proxy: ConnectProxy) -> None:
         # Descriptors can't be handed over there: the program does the work itself.
         done = program.run("tcp", "--listen", "-", proxy.destination(), input=b"sent")
         assert (done.returncode, done.stdout) == (0, b"sent")
+        del program.env["TUNNELUI_AGENT_TRANSPORT"]
+        done = program.run("up", "db")
+        assert done.returncode == 1
+        assert b"in another way than TUNNELUI_AGENT_TRANSPORT says here" in done.stderr
+        program.env["TUNNELUI_AGENT_TRANSPORT"] = "tcp"
         assert program.run("agent", "restart").returncode == 0
         use(local).close()
     assert sorted(os.listdir(program.runtime)) == ["agent.lock"]

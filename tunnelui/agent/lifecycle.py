@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 
 from tunnelui.agent.client import connect
+from tunnelui.agent.meeting import has_other_place
 from tunnelui.agent.runtime import config_digest, open_folder
 from tunnelui.config.paths import config_file
 from tunnelui.config.settings import load_settings
@@ -73,6 +74,12 @@ async def find_or_start(
             raise LocalError(
                 f"the agent was started and does not answer within {_START:g} s", code="agent_start", hint=_LOGS
             ) from None
+    folder = open_folder(create=False)
+    if folder is not None and has_other_place(folder):
+        words = "an agent runs that is reached in another way than TUNNELUI_AGENT_TRANSPORT says here"
+        raise LocalError(
+            words, code="agent_transport", hint="Set it alike for all programs, and stop that agent first."
+        )
     raise LocalError("the agent ends as soon as it is started", code="agent_start", hint=_LOGS)
 
 

@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["LoopbackPlace", "MeetingPlace", "UnixPlace", "meeting_place"]
+__all__ = ["LoopbackPlace", "MeetingPlace", "UnixPlace", "has_other_place", "meeting_place"]
 
 _VARIABLE: Final = "TUNNELUI_AGENT_TRANSPORT"
+_SOCKET: Final = "agent.sock"
+_FILE: Final = "agent.json"
 _LOOPBACK: Final = "127.0.0.1"
 _PATIENCE: Final = 5.0
 """Seconds for the other side to prove itself."""
@@ -89,6 +91,12 @@ def meeting_place(folder: Path) -> MeetingPlace:
     return UnixPlace(folder)
 
 
+def has_other_place(folder: Path) -> bool:
+    """Whether an agent is, or was, at the place in *folder* that `meeting_place` does not choose here."""
+    other = _SOCKET if isinstance(meeting_place(folder), LoopbackPlace) else _FILE
+    return (folder / other).exists()
+
+
 class UnixPlace:
     """A Unix socket, mode 0600."""
 
@@ -126,7 +134,7 @@ class LoopbackPlace:
     """A port of the loopback, and a file of mode 0600 with its number and the secret."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "agent.json"
+        self.path = folder / _FILE
         self._secret = b""
         self._unproven = 0
 
