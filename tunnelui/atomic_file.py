@@ -7,13 +7,17 @@ what the file is for.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["make_private_folder", "replace_file"]
+
+_ABANDONED: Final = 60.0
 
 
 def make_private_folder(path: Path) -> None:
@@ -26,6 +30,8 @@ def make_private_folder(path: Path) -> None:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Put *data* in the place of *path*, mode 0600: write beside it, fsync, rename, fsync the folder.
+
+    What a process that was killed in the middle of this has left beside *path* is removed.
 
     :raises OSError: it failed; the old file is as it was and nothing is left beside it.
     """
@@ -45,6 +51,14 @@ def replace_file(path: Path, data: bytes) -> None:
             beside.unlink()
         raise
     _sync_folder(path.parent)
+    _sweep(path)
+
+
+def _sweep(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        for left in path.parent.glob(f".{glob.escape(path.name)}.{'?' * 12}"):
+            if time.time() - left.lstat().st_mtime > _ABANDONED:  # another process may be at work on a younger one
+                left.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -91,3 +91,19 @@ def test_the_folder_is_private_and_may_be_there_already(tmp_path: Path) -> None:
     make_private_folder(folder)
     make_private_folder(folder)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "up[1].json"
+    names = [
+        f".{path.name}.0123456789ab",
+        f".{path.name}.ba9876543210",
+        ".other.json.0123456789ab",
+        f".{path.name}.keep",
+    ]
+    for name in names:
+        (tmp_path / name).write_text("half")
+        if name != names[1]:
+            os.utime(tmp_path / name, (0, 0))
+    replace_file(path, b"whole")
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*names[1:], path.name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from typing import TYPE_CHECKING
@@ -54,6 +55,20 @@ def test_a_code_entered_elsewhere_signs_this_machine_in(client: Client, server: 
     code, told = log_in(client, server, tmp_path, "yes")
     assert code == 0, told
     assert f"as {ALICE}" in told and "eyJ" not in told
+
+
+def test_a_program_reads_code_and_end(client: Client, server: Server) -> None:
+    with client.spawn("login", "--device", "--json", server.url) as process:
+        assert eventually(lambda: process.stdout.endswith("\n"), 20)
+        asked = json.loads(process.stdout)
+        assert (asked["v"], asked["kind"]) == (1, "sign_in")
+        assert asked["data"]["url"] == f"{server.url}/.pomerium/device"
+        assert asked["data"]["deadline_at"] > asked["at"] + 60
+        answer(server, asked["data"]["user_code"], "yes")
+        assert process.wait(30) == 0
+    ended = json.loads(process.stdout.splitlines()[-1])
+    assert (ended["kind"], ended["data"]["name"]) == ("signed_in", ALICE)
+    assert "eyJ" not in process.output
 
 
 def test_a_no_in_the_browser_is_told(client: Client, server: Server, tmp_path: Path) -> None:
