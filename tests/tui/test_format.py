@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunnelui.tui.format import bytes_long, bytes_short, clock, duration, milliseconds, rate_long, rate_short
+from tunnelui.tui.format import age, bytes_long, bytes_short, clock, duration, milliseconds, rate_long, rate_short
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,11 @@ def test_milliseconds(seconds: float | None, words: str) -> None:
 def test_times_of_day() -> None:
     assert clock(1_790_000_000) == "14:13:20"
     assert clock(1_790_000_000, seconds=False) == "14:13"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-3, "<1m"), (0, "<1m"), (59.9, "<1m"), (60, "1m"), (3599, "59m"), (3600, "1h00m"), (8040, "2h14m"), (1e6, "11d")],
+)
+def test_an_age_changes_once_a_minute_at_most(seconds: float, words: str) -> None:
+    assert age(seconds) == words

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tunnelui.engine.model import IdentityStatus, State
 from tunnelui.errors import ConfigError
-from tunnelui.tui.format import clock, duration
+from tunnelui.tui.format import age, clock, duration
 from tunnelui.tui.rows import local_of, target_of
 from tunnelui.tui.steps import in_screen_words, on_screen
 from tunnelui.wire.destination import parse_proxy_url
@@ -79,7 +79,7 @@ def _off(tunnel: TunnelSnapshot, problem: Problem | None) -> Advice:
 def _up(tunnel: TunnelSnapshot, problem: Problem | None, now: float) -> Advice:
     if tunnel.state is State.LIVE:
         count = "1 connection" if tunnel.live == 1 else f"{tunnel.live} connections"
-        since = f", up {duration(now - tunnel.started_at)}" if tunnel.started_at is not None else ""
+        since = f", up {age(now - tunnel.started_at)}" if tunnel.started_at is not None else ""
         what = f"{count} to {target_of(tunnel)}{since}"
     else:
         used = tunnel.connections or tunnel.bytes_in or tunnel.bytes_out

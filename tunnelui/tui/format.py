@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-__all__ = ["bytes_long", "bytes_short", "clock", "duration", "milliseconds", "rate_long", "rate_short"]
+__all__ = ["age", "bytes_long", "bytes_short", "clock", "duration", "milliseconds", "rate_long", "rate_short"]
 
 _UNITS = ("B", "K", "M", "G", "T", "P")
 
@@ -54,6 +54,14 @@ def duration(seconds: float) -> str:
     if hours < 48:
         return f"{hours}h{minutes:02}m"
     return f"{hours // 24}d"
+
+
+def age(seconds: float) -> str:
+    """``<1m``, ``4m``, ``9h12m``, ``41d``: how long something has been there. It changes once a minute at most, so that
+    a screen with nothing else to tell sits still.
+    """
+    minutes = max(0, int(seconds)) // 60
+    return "<1m" if not minutes else f"{minutes}m" if minutes < 60 else duration(seconds)
 
 
 def milliseconds(seconds: float | None) -> str:

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from tunnelui.tui.facts import NARROW, fact_lines, problem_lines, stage_lines, traffic_lines
-from tunnelui.tui.format import duration
+from tunnelui.tui.format import age
 from tunnelui.tui.glyphs import COLOURS
 from tunnelui.tui.rows import state_words
 from tunnelui.tui.widgets.connection_list import ConnectionList
@@ -38,7 +38,7 @@ def title_line(tunnel: TunnelSnapshot, now: float, width: int, glyphs: Glyphs, l
     if tunnel.live:
         words.append("1 connection" if tunnel.live == 1 else f"{tunnel.live} connections")
     if tunnel.started_at is not None and tunnel.state != "off" and width >= 60:
-        words.append(f"up {duration(now - tunnel.started_at)}")
+        words.append(f"up {age(now - tunnel.started_at)}")
     right = f"{glyphs.state(tunnel.state)} " + (" · " if glyphs.rule != "-" else ", ").join(words)
     name = cut(safe(tunnel.route.name), max(6, width - cell_len(lead) - cell_len(right) - 3), glyphs.ellipsis)
     space = width - cell_len(lead) - cell_len(name) - cell_len(right) - 1
