@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
     from textual.screen import Screen
 
+    from tunnelui.tui.guard import Fault
+
 __all__ = ["Clock", "Driven", "drive", "screen_lines"]
 
 SMALL = (80, 24)
@@ -42,6 +44,7 @@ class Driven:
         self.engine = engine
         self.clock = clock
         self.pilot = pilot
+        self.expected_faults: tuple[Fault, ...] = ()
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
@@ -100,3 +103,4 @@ async def drive(
         driven = Driven(app, engine, clock, pilot)
         await driven.settle()
         yield driven
+        assert driven.app.faults == driven.expected_faults, "a fault that no test asked for"

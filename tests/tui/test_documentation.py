@@ -14,6 +14,7 @@ from tunnelui.tui.glyphs import ASCII, UNICODE
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "tui.md").read_text(encoding="utf-8")
 NAMES = {
+    "comma": ",",
     "slash": "/",
     "question_mark": "?",
     "colon": ":",

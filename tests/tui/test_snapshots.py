@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,9 @@ from tests.support.every_screen import screen_kinds, step
 from tests.support.screens import LARGE, SMALL, Driven, drive, screen_lines
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, NOW, OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
+from tunnelui.config.settings import Settings
 from tunnelui.tui.glyphs import UNICODE
+from tunnelui.tui.surroundings import Surroundings
 from tunnelui.tui.theme import LIGHT, THEMES
 
 if TYPE_CHECKING:
@@ -27,6 +30,15 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
 
+SURROUNDINGS = Surroundings(
+    Settings(warm=2, keys={"copy.as": "ctrl+o"}),
+    Path("/home/alice/.config/tunnelui/config.toml"),
+    "/home/alice/.config/tunnelui/routes.toml",
+    "/home/alice/.local/state/tunnelui",
+    "/home/alice/.local/state/tunnelui/tunnelui.log",
+    "the agent, which goes on when the screen ends",
+    is_written=True,
+)
 NOTES = (
     "The demo's sign-in: alice@example.com with the password amber-falcon-29",
     "no usable keyring; the token stays in memory. To keep it in a private file instead: --token-store file "
@@ -55,6 +67,8 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "discover-signed-out": ("sign-in", ["R"]),
     "theme": ("states", ["command Theme"]),
     "import": ("empty", ["I"]),
+    "settings": ("states", ["comma"]),
+    "fault": ("fault", []),
     "help": ("states", ["question_mark"]),
     "first-run": ("empty", []),
     "sign-in": ("sign-in", ["j", "j", "i"]),
@@ -160,12 +174,17 @@ async def _scene(scene: str, size: tuple[int, int], *, ascii_only: bool = False)
     paths: dict[str, Any] = {
         "config_path": "~/.config/tunnelui/config.toml",
         "log_path": "~/.local/state/tunnelui/tunnelui.log",
+        "surroundings": SURROUNDINGS,
     }
     async with drive(
         engine, size=size, ascii_only=ascii_only, theme_name=kind if kind in THEMES else "dark", **paths
     ) as driven:
         for key in keys:
             await step(driven, key)
+        if kind == "fault":
+            driven.app.tell_fault(ValueError("a port is 1 to 65535, and not 70000 [/x]"))
+            driven.expected_faults = driven.app.faults
+            await driven.settle()
         driven.app.clear_notifications()
         await driven.settle()
         yield driven

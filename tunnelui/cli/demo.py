@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -62,4 +63,4 @@ async def _show() -> int:
             notes=[f"The demo's sign-in: {demo.user} with the password {demo.password}"],
         )
         async with engine:
-            return await show(engine)
+            return await show(engine, settings=replace(demo.settings, token_store=MemoryStore.kind))

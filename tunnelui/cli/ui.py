@@ -19,7 +19,8 @@ from tunnelui.cli.options import add_identity_flags, add_proxy_flags
 from tunnelui.cli.output import Exit, print_note
 from tunnelui.cli.saved_engine import saved_engine
 from tunnelui.cli.stopping import until_signal
-from tunnelui.config.paths import config_dir, log_file, state_dir
+from tunnelui.config.paths import config_dir, log_file, routes_file, state_dir
+from tunnelui.config.settings import Settings
 from tunnelui.config.state_file import StateFile
 from tunnelui.engine.identities import Contexts
 from tunnelui.engine.model import State
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     import argparse
 
     from tunnelui.cli.options import Parser
-    from tunnelui.config.settings import Settings
     from tunnelui.engine.interface import Engine
 
 __all__ = ["add_arguments", "need_terminal", "run", "show"]
@@ -97,6 +97,7 @@ async def show(
     from tunnelui.tui.app import TunnelApp
     from tunnelui.tui.keymap import read_keymap
     from tunnelui.tui.memory import Memory
+    from tunnelui.tui.surroundings import Surroundings
     from tunnelui.tui.theme import choose_theme
 
     keymap = read_keymap(settings.keys, f"{settings.path}: [keys]") if settings else {}
@@ -113,6 +114,15 @@ async def show(
         outlives=outlives,
         memory=memory,
         theme_name=theme,
+        surroundings=Surroundings(
+            settings or Settings(),
+            settings.path if settings else None,
+            str(routes_file()) if settings and settings.path else "",
+            str(state_dir()),
+            str(log_file()),
+            "the agent, which goes on when the screen ends" if outlives else "this process: they end with it",
+            is_written=bool(settings and settings.path and settings.path.exists()),
+        ),
     )
     async with anyio.create_task_group() as tasks:
 

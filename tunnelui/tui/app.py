@@ -24,16 +24,19 @@ from tunnelui.engine.history import History
 from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import APP, GROUPS, TABLE
 from tunnelui.tui.clipboard import copy_natively
-from tunnelui.tui.feed import Feed, sign_in_news
+from tunnelui.tui.faults import Faults
+from tunnelui.tui.feed import Feed, sign_in_news, trouble_news
 from tunnelui.tui.glyphs import ASCII, choose_glyphs
 from tunnelui.tui.host import Host
 from tunnelui.tui.memory import Memory
+from tunnelui.tui.options import Options
 from tunnelui.tui.palette import RouteCommands
 from tunnelui.tui.plain_bar import PlainBar
 from tunnelui.tui.reminders import reminders
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.steps import told
+from tunnelui.tui.surroundings import Surroundings
 from tunnelui.tui.theme import DARK, THEMES, choose_theme
 from tunnelui.tui.verbs import Verbs
 from tunnelui.tui.words import reason, safe
@@ -50,6 +53,8 @@ if TYPE_CHECKING:
     from tunnelui.engine.interface import Engine
     from tunnelui.engine.model import Event
     from tunnelui.tui.feed import Severity
+    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.guard import Fault
     from tunnelui.tui.memory import Remembered
     from tunnelui.tui.view import View
 
@@ -75,6 +80,7 @@ class TunnelApp(Host):
     :param ascii_only: no Unicode signs; without it ``TUNNELUI_ASCII`` and the locale decide.
     :param keymap: binding ids to keys, as `textual.app.App.set_keymap` takes them.
     :param memory: what was remembered of earlier runs, and is kept for the next; without it nothing is.
+    :param surroundings: where tunnelui lives, for the settings.
     :param outlives: the engine goes on when the screen ends, so quitting asks nothing.
     :param now: Unix time, to show; *monotonic*, to measure.
     """
@@ -96,6 +102,7 @@ class TunnelApp(Host):
         keymap: Mapping[str, str] | None = None,
         outlives: bool = False,
         memory: Memory | None = None,
+        surroundings: Surroundings | None = None,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -116,6 +123,8 @@ class TunnelApp(Host):
         self._monotonic = monotonic
         self._reminded: set[tuple[str, str, float]] = set()
         self.verbs = Verbs(self)
+        self.options = Options(self, surroundings or Surroundings())
+        self._faults = Faults(self)
         self._interrupted_at = -_INTERRUPT_WINDOW
         for theme in THEMES.values():
             self.register_theme(theme)
@@ -132,6 +141,7 @@ class TunnelApp(Host):
         return RoutesScreen()
 
     def on_mount(self) -> None:
+        self._faults.begun = True
         self.poll()
         self.set_interval(_REFRESH, self.poll)
         self.run_worker(self._read_events(), exit_on_error=False, name="events")
@@ -146,12 +156,12 @@ class TunnelApp(Host):
     def poll(self) -> None:
         """Look at the engine, and tell the screens if there is something new."""
         self._tell()
-        before = self.view.snapshot
+        before, trouble = self.view.snapshot, self.view.trouble
         if not self._feed.poll():
             return
-        for screen in self.screen_stack:
-            if isinstance(screen, TunnelScreen) and screen.is_mounted:
-                screen.show_view(self.view)
+        self.show_again()
+        if trouble != self.view.trouble:
+            self.say(*trouble_news(self.view.trouble))
         shows_sign_in = any(getattr(one, "SHOWS_SIGN_IN", False) for one in self.screen_stack)
         if before is not self.view.snapshot and not shows_sign_in:
             for news in sign_in_news(before, self.view.snapshot, self.key_name("access.sign_in")):
@@ -164,6 +174,31 @@ class TunnelApp(Host):
     def _is_busy(self) -> bool:
         """Whether the person types or answers a question: a reminder waits until they are done."""
         return isinstance(self.focused, Input) or isinstance(self.screen, ModalScreen)
+
+    def show_again(self) -> None:
+        """Tell the screens the present state, though the engine has nothing new."""
+        for screen in self.screen_stack:
+            if isinstance(screen, TunnelScreen) and screen.is_mounted:
+                try:
+                    screen.show_view(self.view)
+                except Exception as error:  # one screen's fault is not the others'
+                    self.tell_fault(error)
+
+    # Faults of our own.
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What went wrong in the application itself so far."""
+        return tuple(self._faults.told)
+
+    def tell_fault(self, error: BaseException) -> None:
+        """Show what went wrong, and go on."""
+        self._faults.tell(error)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual would end here with a traceback; that is left for what can't be shown any more."""
+        if not self._faults.tell(error):
+            super()._handle_exception(error)
 
     async def _read_events(self) -> None:
         try:
@@ -259,7 +294,33 @@ class TunnelApp(Host):
             self.copy_to_clipboard(text)
             self.say(f"Copied {what} by the terminal{shown}")
 
+    def use_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with *glyphs* from now on."""
+        self.glyphs = glyphs
+        for screen in self.screen_stack:
+            for widget in (screen, *screen.query("*")):
+                for name in ("glyphs", "_glyphs"):
+                    if name in vars(widget):
+                        setattr(widget, name, glyphs)
+            screen.refresh(layout=True)
+            for widget in screen.query("*"):
+                widget.refresh()
+        self.show_again()
+
     # Keys of the application.
+
+    def action_settings(self) -> None:
+        self.show_settings()
+
+    def show_settings(self) -> None:
+        """Show the settings, if they are not shown already."""
+        from tunnelui.tui.screens.settings import SettingsScreen
+
+        if not isinstance(self.screen, SettingsScreen):
+            self.push_screen(SettingsScreen())
+
+    def action_edit_config(self) -> None:
+        self.carry_out(self.options.edit())
 
     def action_help(self) -> None:
         from tunnelui.tui.screens.help import HelpScreen, entries_of

@@ -19,6 +19,7 @@ __all__ = [
     "DETAIL",
     "DIAGNOSE",
     "DISCOVER",
+    "FAULT",
     "FOLD",
     "FORM",
     "GROUPS",
@@ -30,6 +31,7 @@ __all__ = [
     "REVIEW",
     "ROUTES",
     "SAVE",
+    "SETTINGS",
     "SIGN_IN",
     "TABLE",
 ]
@@ -41,6 +43,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "copy": "COPY AND OPEN",
     "access": "ACCESS",
     "review": "CHANGES",
+    "settings": "SETTINGS",
     "form": "FORM",
     "answer": "ANSWER",
     "choice": "CHOICE",
@@ -90,7 +93,7 @@ ROUTES: Final = [
     _key("h", "hide_stopped", "hide stopped", "route.hide_stopped"),
     _key("r", "restart", "restart, retry", "tunnel.restart"),
     _key("i", "sign_in", "sign in", "access.sign_in"),
-    _key("P", "profiles", "profiles", "access.profiles", full="profiles, sign out"),
+    _key("P", "profiles", "profiles", "access.profiles"),
     _key("D", "diagnose", "diagnose", "access.diagnose"),
     _key("e", "edit", "edit", "route.edit", show=True, full="edit"),
     _key("d", "delete", "delete, undo", "route.delete"),
@@ -204,6 +207,18 @@ PROBE: Final = [
     BACK,
 ]
 
+FAULT: Final = [
+    _key("y", "copy_fault", "copy", "copy.fault", show=True, full="the whole report"),
+    _key("escape,enter", "back", "go on", "choice.close", show=True, display="esc"),
+]
+
+SETTINGS: Final = [
+    _key("space,enter", "change", "change", "settings.change", show=True),
+    _key("y", "copy_value", "copy", "copy.value", show=True, full="the value"),
+    _key("ctrl+e", "app.edit_config", "edit the file", "app.edit_config", show=True, display="^e"),
+    BACK,
+]
+
 LOG: Final = [
     _key("f", "follow", "follow", "log.follow", show=True),
     _key("1", "level(0)", "level", "log.debug", show=True, display="1-4", full="level"),
@@ -229,6 +244,8 @@ SAVE: Final = [
 APP: Final = [
     _key("question_mark,f1", "help", "help", "app.help", show=True, display="?"),
     _key("ctrl+p,colon", "command_palette", "commands", "app.palette", show=True, display="^p", full="every command"),
+    _key("comma", "settings", "settings", "app.settings", display=","),
+    _key("ctrl+e", "edit_config", "edit config", "app.edit_config", display="^e"),
     _key("q", "ask_quit", "quit", "app.quit", show=True),
     Binding("ctrl+q", "quit", "quit now", show=False, priority=True, id="app.quit_now"),
     Binding("ctrl+c", "help_quit", "twice: quit now", show=False, id="app.interrupt"),
@@ -256,7 +273,9 @@ TABLE: Final[Mapping[str, Binding]] = _by_id(
     *SAVE,
     *QUESTION,
     *CHOICE,
+    *FAULT,
     BACK,
     *APP,
+    *SETTINGS,
 )
 """Every binding by its id; where keys or screens share an id, the first one."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tunnelui.engine.interface import Engine
 
-__all__ = ["Feed", "News", "Severity", "sign_in_news"]
+__all__ = ["Feed", "News", "Severity", "sign_in_news", "trouble_news"]
 
 Severity: TypeAlias = Literal["information", "warning", "error"]
 
@@ -102,6 +102,13 @@ def sign_in_news(old: EngineSnapshot, new: EngineSnapshot, key: str) -> list[New
         elif identity.sign_in is None and was:
             news.append(_ended(identity))
     return news
+
+
+def trouble_news(trouble: str) -> tuple[str, Severity]:
+    """Return the words and the severity of a toast when *trouble* with the engine began or, empty, is over."""
+    if trouble:
+        return f"{trouble[:1].upper()}{trouble[1:]}. The screen shows what was known last.", "error"
+    return "The tunnels can be asked again.", "information"
 
 
 def _ended(identity: IdentitySnapshot) -> News:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from textual.app import App
 
+from tunnelui.tui.guard import Guarded
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
+    from pathlib import Path
     from typing import Any
 
     from tunnelui.config.route import Route
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from tunnelui.tui.feed import Severity
     from tunnelui.tui.glyphs import Glyphs
     from tunnelui.tui.memory import Memory, Remembered
+    from tunnelui.tui.surroundings import SettingRow
     from tunnelui.tui.view import View
 
 __all__ = ["Host", "RouteVerbs"]
@@ -129,7 +133,32 @@ class RouteVerbs(Protocol):
         ...
 
 
-class Host(App[None]):
+class SessionOptions(Protocol):
+    """What can be changed until the application ends, and the file for the rest."""
+
+    problem: str
+    """What is wrong with ``config.toml`` since it was edited; or empty."""
+
+    @property
+    def config_file(self) -> Path | None: ...
+
+    def rows(self) -> tuple[SettingRow, ...]:
+        """Return everything that is in force."""
+        ...
+
+    def change(self, action: str) -> None:
+        """Let the person choose a ``theme``, or go to the other ``signs`` until the application ends."""
+        ...
+
+    async def edit(self) -> None:
+        """Open ``config.toml`` in the user's editor, on this terminal.
+
+        :raises tunnelui.errors.TunnelError: there is no editor, or the file can't be written.
+        """
+        ...
+
+
+class Host(Guarded, App[None]):
     """The application as screens see it.
 
     :ivar events: the newest events, oldest first.
@@ -144,6 +173,7 @@ class Host(App[None]):
     log_path: str
     verbs: RouteVerbs
     memory: Memory
+    options: SessionOptions
 
     @property
     @abstractmethod
@@ -169,6 +199,22 @@ class Host(App[None]):
     @abstractmethod
     def key_name(self, binding_id: str) -> str:
         """Return the key of a binding as people read it, changed by a keymap or not; empty for an unknown one."""
+
+    @abstractmethod
+    def use_glyphs(self, glyphs: Glyphs) -> None:
+        """Draw with *glyphs* from now on."""
+
+    @abstractmethod
+    def action_choose_theme(self) -> None:
+        """Let the person choose a theme, which is seen at once."""
+
+    @abstractmethod
+    def show_settings(self) -> None:
+        """Show the settings, if they are not shown already."""
+
+    @abstractmethod
+    def show_again(self) -> None:
+        """Tell the screens the present state, though the engine has nothing new."""
 
     @abstractmethod
     async def routes_in(self, path: str) -> tuple[tuple[Route, ...], tuple[str, ...]]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from textual.screen import ModalScreen, Screen
 
+from tunnelui.tui.guard import Guarded
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,7 +20,7 @@ __all__ = ["Dialog", "TunnelScreen"]
 Result = TypeVar("Result")
 
 
-class TunnelScreen(Screen[Result], Generic[Result]):
+class TunnelScreen(Guarded, Screen[Result], Generic[Result]):
     """A screen that shows the engine's state. `show_view` is called when there is something new, and on arrival."""
 
     HELP_TITLE: ClassVar[str] = ""
@@ -40,7 +42,7 @@ class TunnelScreen(Screen[Result], Generic[Result]):
         """Show what happened since the last call, oldest first: a few times a second, however much it is."""
 
 
-class Dialog(ModalScreen[Result], Generic[Result]):
+class Dialog(Guarded, ModalScreen[Result], Generic[Result]):
     """A screen on top of another one, which stays in sight."""
 
     @property

@@ -1,0 +1,58 @@
+"""Settings, one a line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tunnelui.tui.widgets.row_list import RowList
+from tunnelui.tui.words import fit, line, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.content import Content
+
+    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.surroundings import SettingRow
+
+__all__ = ["SettingList"]
+
+_LABEL, _SOURCE = 15, 20
+
+
+class SettingList(RowList):
+    """Name, value, and where that comes from."""
+
+    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.glyphs = glyphs
+        self._rows: Sequence[SettingRow] = ()
+
+    @property
+    def row_count(self) -> int:
+        return len(self._rows)
+
+    @property
+    def selected(self) -> SettingRow | None:
+        return self._rows[self.cursor] if self._rows else None
+
+    def show(self, rows: Sequence[SettingRow]) -> None:
+        if rows != self._rows:
+            self._rows = rows
+            self.rows_changed()
+
+    def head_line(self, width: int) -> Content:
+        return line("   ", (self._cells("SETTING", "VALUE", "FROM", width), "$muted"))
+
+    def row_line(self, index: int, width: int, *, selected: bool) -> Content:
+        row = self._rows[index]
+        bar = (self.glyphs.bar, "$brand") if selected else (" ", "")
+        label, rest = fit(row.label, _LABEL), width - 4 - _LABEL
+        text = self._cells("", safe(row.value, 300), safe(row.source, 60), width)[_LABEL:]
+        style = "bold $brand" if row.action else "$ink"
+        return line(" ", bar, " ", (label, style), (text[: max(0, rest)], "$ink"))
+
+    def _cells(self, label: str, value: str, source: str, width: int) -> str:
+        room = max(8, width - 4 - _LABEL - _SOURCE - 2)
+        ellipsis = self.glyphs.ellipsis
+        return f"{fit(label, _LABEL)}{fit(value, room, ellipsis, middle=True)}  {fit(source, _SOURCE, ellipsis)}"
