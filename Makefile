@@ -67,7 +67,7 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 pytest: $(STAMP)
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 coverage: $(STAMP)
 	$(BIN)/python -m pytest -q --ignore=tests/e2e --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
