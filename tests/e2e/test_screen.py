@@ -312,3 +312,63 @@ def test_the_way_to_a_service_is_tested_and_copied_in_another_spelling(
         terminal.wait_for(rf"Copied the port.*: {port}")
         terminal.keys("q")
         eventually(lambda: terminal.is_over, 15)
+
+
+def test_a_day_in_one_session(screen_client: Client, server: Server) -> None:
+    """Start, sign in, open, copy over ssh, traffic, the agent killed in the middle, and all of it well again."""
+    screen_client.env["SSH_TTY"] = "/dev/pts/0"  # so that the terminal has to copy (OSC 52)
+    with screen(screen_client, (120, 36)) as terminal:
+        terminal.command("set", "-g", "set-clipboard", "on")
+        terminal.wait_for("echo +off")
+        port = start(terminal, "echo")
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+            sock.sendall(b"hello")
+            terminal.wait_for("echo +auth")
+            terminal.keys("i")
+            visit(sign_in_address(terminal), name=ALICE, password=password_of(ALICE), ca_file=server.ca_file)
+            assert sock.recv(5) == b"hello"
+            terminal.wait_for("echo +live +1")
+
+            terminal.keys("y")
+            terminal.wait_for(rf"Copied the local address by the terminal: 127\.0\.0\.1:{port}")
+            eventually(lambda: terminal.command("show-buffer").strip() == f"127.0.0.1:{port}")
+
+            sock.sendall(b"x" * 300_000)
+            received = 0
+            while received < 300_000:
+                received += len(sock.recv(65536))
+            terminal.keys("Enter")
+            terminal.wait_for(r"127\.0\.0\.1:\d+ .*293 KB .*open")
+            terminal.keys("]")
+            terminal.wait_for(r"TOTAL *$")
+            terminal.wait_for(r"1 connection; most of it \w+")
+            terminal.keys("]", "Enter")
+            terminal.wait_for(r"^ . Log  echo  info\+  follow")
+            terminal.wait_for("tunnel open in")
+            terminal.keys("Escape")  # alone: with a bracket behind it, it would be the start of another key
+            terminal.wait_for("┤ Log ├")
+            terminal.keys("[", "x")
+            terminal.wait_for("Close 127")
+            terminal.keys("y")
+            with pytest.raises(ConnectionResetError):
+                sock.recv(1)
+            terminal.keys("[")
+            terminal.wait_for("closed on request")
+            terminal.keys("Escape")
+
+        pid = json.loads(screen_client.run("agent", "--json").stdout)["pid"]
+        os.kill(pid, signal.SIGKILL)
+        eventually(
+            lambda: json.loads(screen_client.run("agent", "--json").stdout or b"{}").get("pid") not in (None, pid)
+        )
+        terminal.wait_gone("be asked")
+        terminal.wait_for(rf"echo +ready .*127\.0\.0\.1:{port}")
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+            sock.sendall(b"again")
+            terminal.wait_for("echo +auth")  # its tokens were in memory
+            terminal.keys("i")
+            visit(sign_in_address(terminal), name=ALICE, password=password_of(ALICE), ca_file=server.ca_file)
+            assert sock.recv(5) == b"again"
+        terminal.keys("q")
+        eventually(lambda: terminal.is_over, 15)
+        assert terminal.exit_code == 0
