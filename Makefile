@@ -89,6 +89,7 @@ bench: $(STAMP)
 
 screenshots: $(STAMP)
 	$(BIN)/python -m screenshots.make
+	if command -v tmux >/dev/null; then $(BIN)/python -m screenshots.cast; fi
 
 format: $(STAMP)
 	$(BIN)/ruff format .

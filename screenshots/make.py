@@ -69,17 +69,23 @@ SCENES = (
     Scene("edit", ("e",), ("escape",)),
     Scene("log", ("L",), ("escape",)),
     Scene("log-find", ("L", "w", "slash", *"echo", "enter"), ("escape", "escape")),
+    Scene("discover", ("R",), ("escape", "escape"), wait=3.0),
+    Scene("tags", ("t",), ("escape",)),
     Scene("help", ("question_mark",), ("escape",)),
     Scene("delete", ("d",), ("escape",)),
 )
+_WANTED = frozenset(sys.argv[1:])
 WARM_UP = 30
 """Seconds of traffic before the first picture, so that the graphs have a shape."""
 
 
 async def main() -> None:
+    """Draw all of them, or the scenes that the command line names: ``python -m screenshots.make help log``."""
     async with run_backend() as demo:
-        await _first_run(demo)
-        await _sign_in(demo)
+        if not _WANTED or "first-run" in _WANTED:
+            await _first_run(demo)
+        if not _WANTED or "sign-in" in _WANTED:
+            await _sign_in(demo)
         for size in SIZES:
             await _live(demo, size)
 
@@ -107,7 +113,7 @@ async def _live(demo: Demo, size: tuple[int, int]) -> None:
                     async with await _connect(engine, name) as stream:
                         with anyio.move_on_after(1), contextlib.suppress(anyio.BrokenResourceError, anyio.EndOfStream):
                             await stream.receive()
-                for scene in SCENES:
+                for scene in (one for one in SCENES if not _WANTED or one.name in _WANTED):
                     await pilot.press(*scene.keys)
                     await pilot.pause(scene.wait)
                     await _draw(app, pilot, scene.name, size)

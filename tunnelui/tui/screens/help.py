@@ -179,4 +179,4 @@ def _column_lines(groups: list[tuple[str, list[KeyEntry]]], sizes: _Sizes, spare
             words = pad(entry.words, sizes.words + 1 + spare)
             rows.append(line("  ", (pad(entry.keys, sizes.keys), "bold $brand"), "  ", (words, "$muted")))
         rows.append(line(" " * (sizes.whole + spare)))
-    return rows
+    return rows[:-1]
