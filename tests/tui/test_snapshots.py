@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 SURROUNDINGS = Surroundings(
     Settings(warm=2, keys={"copy.as": "ctrl+o"}),
-    Path("/home/alice/.config/tunnelui/config.toml"),
-    "/home/alice/.config/tunnelui/routes.toml",
-    "/home/alice/.local/state/tunnelui",
-    "/home/alice/.local/state/tunnelui/tunnelui.log",
+    Path("/srv/alice/.config/tunnelui/config.toml"),
+    "/srv/alice/.config/tunnelui/routes.toml",
+    "/srv/alice/.local/state/tunnelui",
+    "/srv/alice/.local/state/tunnelui/tunnelui.log",
     "the agent, which goes on when the screen ends",
     is_written=True,
 )
