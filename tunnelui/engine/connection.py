@@ -13,7 +13,7 @@ from tunnelui.engine.held import LOOK_INTERVAL, has_left
 from tunnelui.engine.model import ConnectionSnapshot, ConnectionState, StageTimings
 from tunnelui.engine.vigil import way_of
 from tunnelui.errors import LocalError, TunnelError
-from tunnelui.transport.relay import Relay
+from tunnelui.transport.relay import Relay, RelayCause
 
 if TYPE_CHECKING:
     import socket
@@ -207,7 +207,8 @@ class Connection:
             self.fault = result
         else:
             self.result = result
-            self.cause = self.cause or _in_words(result)
+            if result.cause is not RelayCause.ABORTED or not self.cause:
+                self.cause = _in_words(result)
         self._over()
 
     def _over(self) -> None:

@@ -170,6 +170,8 @@ class _Race:
             sock = _open(info.family)
             try:
                 await _connect(sock, info, timeout)
+                # As in `run`: a cancellation in the moment of success is the caller's, and the socket nobody's.
+                await anyio.lowlevel.checkpoint_if_cancelled()
             except BaseException:
                 sock.close()
                 raise

@@ -22,7 +22,7 @@ from tunnelui.errors import PeerError, ProxyError
 from tunnelui.text import clean
 from tunnelui.transport.certificate import certificate_names
 from tunnelui.transport.contexts import client_context, reason, server_context
-from tunnelui.transport.endpoint import CHUNK, WOULD_BLOCK, SocketEndpoint, scratch
+from tunnelui.transport.endpoint import CHUNK, LONG_CHUNK, WOULD_BLOCK, SocketEndpoint, scratch
 from tunnelui.transport.resumption import ResumingContext
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["TLSEndpoint", "client_context", "server_context", "start_tls"]
 
 # Answers to handshake messages (alerts, key updates) pile up in a peer that sends them and does not read.
-_MAX_PENDING: Final = 4 * CHUNK
+_MAX_PENDING: Final = 2 * LONG_CHUNK  # more than one read that a slow peer holds up
 _RECORD: Final = 1 << 14  # the most plaintext in a TLS record
 _SHOWN_NAMES: Final = 8
 _ENCODING_DER: Final = 2  # _ssl.ENCODING_DER

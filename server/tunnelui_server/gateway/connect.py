@@ -181,6 +181,9 @@ class Tunneller:
             # What exactly is wrong is the administrator's to read, not the client's.
             request.audit.decided(decision, 503, cause=f"upstream_{error.code}", detail=error.message)
             return UPSTREAM_UNAVAILABLE
+        if tunnel.cause is not None:  # cut in the very moment when the dial succeeded: no scope stops us any more
+            dialed.sock.close()
+            return None
         carried = OpenTunnel(
             request.endpoint,
             PlainEndpoint(dialed.sock, address=str(route.to), error=UpstreamError),

@@ -8,7 +8,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 
-from tunnelui.transport.relay import Relay, RelayResult
+from tunnelui.transport.relay import Relay, RelayCause, RelayResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,11 @@ class OpenTunnel:
         self._relay.start(self._on_end)
 
     def end(self, cause: str, detail: str) -> None:
-        """It is over: close what is open and say so. A cut has said its cause before. Idempotent."""
+        """There is no start: the client is gone, or this server stops. A cut that came before has said why."""
+        self._end(self._tunnel.cause or cause, detail)
+
+    def _end(self, cause: str, detail: str) -> None:
+        """It is over: close what is open and say so, once."""
         if self._lease is None:
             return
         self._lease.release()
@@ -74,10 +78,12 @@ class OpenTunnel:
         if self._age is not None:
             self._age.cancel()
         self._relay.abort()
+        for endpoint in (self._relay.near, self._relay.far):
+            endpoint.abort()  # nothing is left to abort, unless the relay met a fault
         self._live.remove(self._tunnel)
         self._leave()
         self._audit.ended(
-            cause=self._tunnel.cause or cause,
+            cause=cause,
             detail=detail,
             to_client=self._relay.bytes_in,
             to_upstream=self._relay.bytes_out,
@@ -90,12 +96,12 @@ class OpenTunnel:
     def _on_end(self, result: RelayResult | Exception) -> None:
         if isinstance(result, Exception):
             _LOG.error("a tunnel met a fault of this server", exc_info=result)
-            self.end("fault", type(result).__name__)
-        elif self._tunnel.cause == "max_age":
-            self.end("max_age", f"open for {self._max_age:g} s")
+            self._end("fault", type(result).__name__)
+        elif result.cause is not RelayCause.ABORTED:  # by itself, though a cut may have come since
+            self._end(_sides(str(result.cause)), _sides(result.detail))
         else:
-            # A cut says nothing but its cause.
-            self.end(_sides(str(result.cause)), "" if self._tunnel.cause else _sides(result.detail))
+            cause = self._tunnel.cause or "shutdown"
+            self._end(cause, f"open for {self._max_age:g} s" if cause == "max_age" else "")
 
 
 def _sides(text: str) -> str:

@@ -12,19 +12,28 @@ import socket
 import struct
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import anyio
 import pytest
 
 from tests.server.gateway.harness import Upstream, World, connect_head, masked, read_all, status
+from tunnelui.errors import PeerError
+from tunnelui.transport import dial as dialing
 from tunnelui.transport.dial import AddrInfo, dial
+from tunnelui.transport.endpoint import PlainEndpoint
 from tunnelui.transport.exchange import read_response_head
 from tunnelui.transport.relay import Relay
 from tunnelui.transport.tls import start_tls
 from tunnelui.wire.address import HostPort
+from tunnelui_server.gateway.live import LiveTunnels
+from tunnelui_server.gateway.open_tunnel import OpenTunnel
+from tunnelui_server.gateway.quota import Lease
+from tunnelui_server.gateway.tally import LocalTally
 from tunnelui_server.sessions import TokenSigner
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -446,6 +455,108 @@ def test_fault_in_one_tunnel_ends_no_other_and_leaves_nothing_in_the_counts(
         assert (len(world.gateway.live), world.gateway._quota.tunnels, world.gateway._quota.connections) == (1, 1, 1)
     world.event("tunnel ended", cause="client_truncated")  # the test hangs up without a word
     assert (len(world.gateway.live), world.gateway._quota.tunnels, world.gateway._quota.connections) == (0, 0, 0)
+
+
+def test_cut_in_the_moment_when_the_upstream_answers_is_not_missed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, token = world.sign_in()
+    real = dialing._settle
+
+    def settle(ready: asyncio.Future[bool], value: bool) -> None:
+        real(ready, value)
+        for tunnels in world.gateway.live._by_session.values():
+            for tunnel in tunnels:
+                tunnel.cut("session_revoked")
+
+    monkeypatch.setattr(dialing, "_settle", settle)
+    assert status(world.ask(connect_head(STAFF, token))) == 302
+    assert world.event("tunnel decided", status=302)["cause"] == "session_revoked"
+    assert_nothing_is_counted(world)
+
+
+def test_nothing_stays_in_the_counts_of_what_was_refused(tmp_path: Path, upstream: Upstream) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        down = f"- {{{{from: 'tcp+https://down.example.com:1', to: 'tcp://127.0.0.1:{nobody.getsockname()[1]}',\n"
+        down += "   allow_public_unauthenticated_access: true}}\n"
+        with World(tmp_path / "w", (ROUTES + down).format(port=upstream.port)).running() as world:
+            _, token = world.sign_in()
+            asked = [(STAFF, None), (UNKNOWN, None), (OTHER, token), ("down.example.com:1", None)]
+            assert [status(world.ask(connect_head(*what))) for what in asked] == [302, 302, 403, 503]
+            assert_nothing_is_counted(world)
+
+
+def test_client_that_leaves_while_the_upstream_is_dialled_is_told_apart_and_uncounted(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    async def resolve(host: str, port: int) -> list[AddrInfo]:
+        while not gate.is_set():
+            await anyio.sleep(0.01)
+        return [AddrInfo(socket.AF_INET, ("127.0.0.1", port))]
+
+    with Upstream() as service:
+        route = (
+            f"- {{from: 'tcp+https://a:1', to: 'tcp://db:{service.port}', allow_public_unauthenticated_access: true}}"
+        )
+        with World(tmp_path / "w", route + "\n", tls=False, resolve=resolve).running() as world:
+            sock = world.dial()
+            sock.sendall(connect_head("a:1"))
+            time.sleep(0.2)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+            time.sleep(0.1)
+            gate.set()
+            assert world.event("tunnel ended")["cause"] in ("client_lost", "client_reset")
+            assert_nothing_is_counted(world)
+
+
+@pytest.mark.parametrize(("how", "cause"), [("finish", "finished"), ("fault", "fault")])
+async def test_cut_that_comes_after_the_end_does_not_change_its_cause(
+    monkeypatch: pytest.MonkeyPatch, how: str, cause: str
+) -> None:
+    said: list[dict[str, Any]] = []
+    live = LiveTunnels(cast("Any", None))
+    tunnel = live.add("session")
+    (near, client), (far, service) = socket.socketpair(), socket.socketpair()
+    audit = cast("Any", type("Audit", (), {"ended": lambda self, **facts: said.append(facts)})())
+    lease = Lease(LocalTally(), "user", "route")
+    carried = OpenTunnel(
+        PlainEndpoint(near, error=PeerError),
+        PlainEndpoint(far, error=PeerError),
+        tunnel=tunnel,
+        live=live,
+        lease=lease,
+        audit=audit,
+        leave=lambda: None,
+        idle_timeout=None,
+        max_age=None,
+    )
+    carried.start()
+    assert tunnel.relay is not None
+    if how == "finish":
+        client.close()
+        service.close()
+    else:
+        monkeypatch.setattr(tunnel.relay, "touch", None)
+        client.send(b"x")
+    while not tunnel.relay.closed:
+        await anyio.sleep(0)
+    tunnel.cut("session_revoked")
+    await anyio.sleep(0.01)
+    assert [facts["cause"] for facts in said] == [cause]
+    assert len(live) == 0
+    client.close()
+    service.close()
+
+
+def assert_nothing_is_counted(world: World) -> None:
+    deadline = time.monotonic() + 5
+    while world.gateway._quota.connections and time.monotonic() < deadline:
+        time.sleep(0.01)
+    quota = world.gateway._quota
+    assert isinstance(quota.tally, LocalTally)
+    assert (len(world.gateway.live), len(quota.tally)) == (0, 0)
 
 
 def read_all_or_reset(sock: socket.socket) -> None:
