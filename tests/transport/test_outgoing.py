@@ -12,16 +12,25 @@ import anyio
 import pytest
 
 from tests.peers.proxies import run_squid
-from tests.support.connect_proxy import ConnectProxy, answer, send_raw
-from tunnelui.errors import ConfigError
-from tunnelui.transport.dial import DialTimeouts
+from tests.support.connect_proxy import ConnectProxy, answer, answer_at_end, send_raw
+from tests.support.sockets import no_leaked_descriptors
+from tunnelui.errors import ConfigError, PeerError
+from tunnelui.transport.dial import DialTimeouts, dial
 from tunnelui.transport.endpoint import PlainEndpoint
+from tunnelui.transport.exchange import read_request_head, read_response_head
+from tunnelui.transport.listen import accept_loop, close_listeners, open_listener
 from tunnelui.transport.outgoing import OutgoingError, OutgoingProxy, dial_out, outgoing_proxy
-from tunnelui.wire.address import HostPort
+from tunnelui.transport.relay import Relay
+from tunnelui.transport.tls import start_tls
+from tunnelui.wire.address import HostPort, TCPListen
+from tunnelui.wire.head import RequestHead, connect_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import ssl
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+    from tests.support.pki import Pki
 
 HOST = "proxy.corp.example.com"
 TIMEOUTS = DialTimeouts(dns=2, tcp=2)
@@ -35,6 +44,7 @@ TIMEOUTS = DialTimeouts(dns=2, tcp=2)
         ({"HTTPS_PROXY": "http://p.example.com:3128"}, OutgoingProxy("http", HostPort("p.example.com", 3128))),
         ({"https_proxy": "p.example.com:1", "HTTPS_PROXY": "x:2"}, OutgoingProxy("http", HostPort("p.example.com", 1))),
         ({"ALL_PROXY": "socks5://p.example.com"}, OutgoingProxy("socks5", HostPort("p.example.com", 1080))),
+        ({"HTTPS_PROXY": "https://p.example.com"}, OutgoingProxy("https", HostPort("p.example.com", 443))),
         ({"HTTP_PROXY": "http://p.example.com:1"}, None),
         (
             {"HTTPS_PROXY": "http://al%40ice:s%3Acret@p.example.com"},
@@ -60,9 +70,7 @@ def test_a_cgi_program_does_not_believe_the_variable() -> None:
     assert outgoing_proxy("http", HOST, {"HTTP_PROXY": "http://p:1", "REQUEST_METHOD": "GET"}) is None
 
 
-@pytest.mark.parametrize(
-    "value", ["https://u:secret@p:1", "ftp://u:secret@p", "http://u:secret@p:port", "http://u:secret@a b"]
-)
+@pytest.mark.parametrize("value", ["ftp://u:secret@p", "http://u:secret@p:port", "http://u:secret@a b"])
 def test_what_can_not_be_used_is_told_without_its_password(value: str) -> None:
     with pytest.raises(ConfigError) as caught:
         outgoing_proxy("https", HOST, {"HTTPS_PROXY": value})
@@ -112,6 +120,84 @@ async def test_credentials_are_sent_to_it_and_to_nobody_else() -> None:
         assert seen.target == f"{HOST}:443"
         basic = {name.lower(): value for name, value in seen.headers.items()}["proxy-authorization"]
         assert base64.b64decode(basic.removeprefix("Basic ")) == b"alice:s:cret"
+
+
+async def test_a_proxy_over_tls_carries_tls_inside(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our TLS to the far side inside the TLS to the company's proxy, ends of one direction included."""
+    monkeypatch.setenv("SSL_CERT_FILE", pki.ca_file)
+    heads: list[RequestHead] = []
+    with ConnectProxy(pki.server_context()) as inner:
+        inner.default = answer_at_end
+        async with company_proxy(pki.server_context(), heads) as (port, ended):
+            way = OutgoingProxy("https", HostPort("localhost", port), "alice", "secret")
+            with no_leaked_descriptors():
+                dialed = await dial_out(HostPort("127.0.0.1", inner.port), way, timeouts=TIMEOUTS)
+                far = await start_tls(dialed.sock, pki.client_context(), server_hostname="localhost", error=PeerError)
+                await far.send_all(connect_request(HostPort(HOST, 22), token=None))
+                assert (await read_response_head(far, timeout=5)).status == 200
+                await far.send_all(b"x" * 300_000)
+                far.send_eof()
+                await far.drain()
+                said = b""
+                while data := await far.receive():
+                    said += data
+                assert said == b"300000 bytes"
+                far.close()
+                with anyio.fail_after(5):
+                    await ended.wait()
+    assert heads[0].headers.get("proxy-authorization") is not None
+    assert "proxy-authorization" not in inner.connects[0].headers
+
+
+@contextlib.asynccontextmanager
+async def company_proxy(context: ssl.SSLContext, heads: list[RequestHead]) -> AsyncIterator[tuple[int, anyio.Event]]:
+    """A proxy over TLS that goes wherever it is asked to: its port, and what is set when a connection has ended."""
+    ended = anyio.Event()
+
+    async def serve(sock: socket.socket) -> None:
+        near = await start_tls(sock, context, server_side=True, error=PeerError)
+        head = await read_request_head(near, timeout=5)
+        heads.append(head)
+        assert head.authority is not None
+        dialed = await dial(head.authority, error=PeerError)
+        await near.send_all(b"HTTP/1.1 200 OK\r\n\r\n")
+        await Relay(near, PlainEndpoint(dialed.sock, error=PeerError)).run()
+        ended.set()
+
+    def take(sock: socket.socket, _: str) -> None:
+        tasks.start_soon(serve, sock)
+
+    listeners = open_listener(TCPListen("127.0.0.1", 0))
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(accept_loop, listeners, take)
+            yield listeners[0].getsockname()[1], ended
+            tasks.cancel_scope.cancel()
+    finally:
+        close_listeners(listeners)
+
+
+async def test_a_proxy_over_tls_that_dies_is_no_orderly_end(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", pki.ca_file)
+    with ConnectProxy(pki.server_context()) as inner:
+        async with company_proxy(pki.server_context(), []) as (port, _):
+            way = OutgoingProxy("https", HostPort("localhost", port))
+            dialed = await dial_out(HostPort("127.0.0.1", inner.port), way, timeouts=TIMEOUTS)
+            far = await start_tls(dialed.sock, pki.client_context(), server_hostname="localhost", error=PeerError)
+            await far.send_all(connect_request(HostPort(HOST, 22), token=None))
+            assert (await read_response_head(far, timeout=5)).status == 200
+        with pytest.raises(PeerError) as caught, far.within(5):
+            await far.receive()
+        far.close()
+    assert caught.value.code in ("truncated", "reset")
+
+
+async def test_a_proxy_over_tls_must_be_the_one_that_it_should_be(pki: Pki) -> None:
+    with ConnectProxy(pki.server_context()) as proxy:
+        way = OutgoingProxy("https", HostPort("localhost", int(proxy.origin.rpartition(":")[2])))
+        with pytest.raises(OutgoingError, match="certificate") as caught:
+            await through(HostPort(HOST, 443), way)
+    assert caught.value.code == "certificate"
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,23 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 import anyio
+import anyio.to_thread
 
 from tunnelui.errors import ConfigError, ProtocolError, ProxyError
 from tunnelui.text import clean
+from tunnelui.transport.contexts import client_context
 from tunnelui.transport.dial import Dialed, DialTimeouts, dial
 from tunnelui.transport.endpoint import PlainEndpoint
 from tunnelui.transport.exchange import read_response_head
+from tunnelui.transport.relay import Relay
 from tunnelui.transport.resolver import system_resolver
+from tunnelui.transport.tls import start_tls
 from tunnelui.wire.address import AddressError, HostPort, parse_host
 from tunnelui.wire.head import connect_request
 
@@ -29,10 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tunnelui.transport.dial import Resolver
+    from tunnelui.transport.endpoint import SocketEndpoint
 
 __all__ = ["OutgoingError", "OutgoingProxy", "dial_out", "outgoing_proxy"]
 
-_PORTS: Final = {"http": 80, "socks5": 1080, "socks5h": 1080}
+_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _REPLIES: Final = {
     1: "it failed",
     2: "it does not allow that",
@@ -44,6 +50,8 @@ _REPLIES: Final = {
     8: "it does not know this kind of address",
 }
 _PASSWORD: Final = 2
+_LAST_WORDS: Final = 1.0
+"""Seconds without a byte after the tunnel inside has ended, until the connection to an ``https`` proxy ends as well."""
 _WHO: Final = "Put user and password into the variable: http://USER:PASSWORD@HOST:PORT."
 
 
@@ -55,7 +63,7 @@ class OutgoingError(ProxyError):
 
 @dataclass(frozen=True, slots=True)
 class OutgoingProxy:
-    """*scheme* is ``http``, ``socks5`` or ``socks5h``; the name beyond it is always looked up there."""
+    """*scheme* is ``http``, ``https``, ``socks5`` or ``socks5h``; the name beyond it is always looked up there."""
 
     scheme: str
     address: HostPort
@@ -78,7 +86,7 @@ def outgoing_proxy(scheme: str, host: str, environ: Mapping[str, str] = os.envir
             raise ConfigError(
                 f"a tunnel can't go through a proxy by {clean(parts.scheme, 20)}://",
                 place=name,
-                hint="Name an http:// or socks5:// proxy, or put the host into NO_PROXY.",
+                hint="Name an http://, https:// or socks5:// proxy, or put the host into NO_PROXY.",
             )
         address = HostPort(parse_host(parts.hostname or ""), _PORTS[parts.scheme] if port is None else port)
     except (ValueError, AddressError):
@@ -95,12 +103,15 @@ async def dial_out(
     :raises OutgoingError: it can't be reached, or does not let us through.
     """
     dialed = await dial(way.address, timeouts=timeouts, error=OutgoingError, resolve=resolve)
-    near = PlainEndpoint(dialed.sock, address=str(way.address), error=OutgoingError)
-    near.stage = "tcp"
     began = anyio.current_time()
+    near = await _reach(dialed, way, timeouts)
     try:
         with anyio.fail_after(timeouts.tcp):
-            await (_connect(near, address, way, timeouts.tcp) if way.scheme == "http" else _socks(near, address, way))
+            if way.scheme in ("http", "https"):
+                await _connect(near, address, way, timeouts.tcp)
+            else:
+                await _socks(near, address, way)
+        sock = dialed.sock if isinstance(near, PlainEndpoint) else _inside(near)
     except TimeoutError:
         near.close()
         raise near.failure("timeout", f"no way through within {timeouts.tcp:g} s") from None
@@ -110,10 +121,44 @@ async def dial_out(
     except BaseException:
         near.close()
         raise
-    return Dialed(dialed.sock, dialed.peer, dialed.dns, dialed.tcp + anyio.current_time() - began)
+    return Dialed(sock, dialed.peer, dialed.dns, dialed.tcp + anyio.current_time() - began)
 
 
-async def _connect(near: PlainEndpoint, address: HostPort, way: OutgoingProxy, timeout: float) -> None:
+async def _reach(dialed: Dialed, way: OutgoingProxy, timeouts: DialTimeouts) -> SocketEndpoint:
+    """Return the stream on which the outgoing proxy is asked."""
+    address = str(way.address)
+    if way.scheme != "https":
+        near: SocketEndpoint = PlainEndpoint(dialed.sock, address=address, error=OutgoingError)
+    else:
+        try:
+            # Its certificate is the system's matter, as for every other program behind this proxy.
+            context = await anyio.to_thread.run_sync(client_context)
+        except BaseException:
+            dialed.sock.close()
+            raise
+        near = await start_tls(
+            dialed.sock,
+            context,
+            server_hostname=way.address.host,
+            timeout=timeouts.tcp,
+            address=address,
+            error=OutgoingError,
+        )
+    near.stage = "tcp"
+    return near
+
+
+def _inside(outer: SocketEndpoint) -> socket.socket:
+    """Return a socket for what is carried inside *outer*: the tunnel's own TLS wants one. It lives as long as that."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    # Our end never ends one direction alone: the TLS inside does that with its own messages.
+    relay = Relay(PlainEndpoint(theirs, address=outer.address), outer, half_close_far=False, linger=_LAST_WORDS)
+    relay.start(lambda result: None)
+    return ours
+
+
+async def _connect(near: SocketEndpoint, address: HostPort, way: OutgoingProxy, timeout: float) -> None:
     headers: tuple[tuple[str, str], ...] = ()
     if way.user or way.password:
         secret = base64.b64encode(f"{way.user}:{way.password}".encode()).decode("ascii")
@@ -130,7 +175,7 @@ async def _connect(near: PlainEndpoint, address: HostPort, way: OutgoingProxy, t
         raise near.failure("answer", "it spoke before the other side could")
 
 
-async def _socks(near: PlainEndpoint, address: HostPort, way: OutgoingProxy) -> None:
+async def _socks(near: SocketEndpoint, address: HostPort, way: OutgoingProxy) -> None:
     """RFC 1928, with a name for the other side to look up, and RFC 1929 where there is a user."""
     with_user = bool(way.user)
     await near.send_all(bytes([5, 1, _PASSWORD if with_user else 0]))
@@ -151,7 +196,7 @@ async def _socks(near: PlainEndpoint, address: HostPort, way: OutgoingProxy) -> 
     await _exactly(near, (length if length else (await _exactly(near, 1))[0]) + 2)
 
 
-async def _exactly(near: PlainEndpoint, size: int) -> bytes:
+async def _exactly(near: SocketEndpoint, size: int) -> bytes:
     data = b""
     while len(data) < size:
         more = await near.receive(size - len(data))
