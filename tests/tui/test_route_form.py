@@ -8,6 +8,7 @@ from textual.widgets import Input
 from tests.support.screens import LARGE, SMALL, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tunnelui.errors import ConfigError
+from tunnelui.tui.screens.diagnose import DiagnoseScreen
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.route_form import RouteForm
 from tunnelui.tui.screens.routes import RoutesScreen
@@ -33,16 +34,66 @@ async def test_a_destination_is_all_that_a_route_needs() -> None:
 async def test_every_field_reaches_the_route() -> None:
     async with drive() as driven:
         await driven.press("a")
-        for text in ("db:5432", "my db", "127.0.0.1:9000", "https://p.example", "corp", "a, b", "nc {host} {port}"):
-            driven.app.focused.value = text  # type: ignore[union-attr]  # an Input has the focus
+        fields = ("db:5432", "my db", "127.0.0.1:9000", "https://p.example", "corp", "a, b", "nc {host} {port}")
+        for text in (*fields, None, "ask for it", "12", "90.5", "3"):
+            if text is None:
+                await driven.press("space")
+            else:
+                driven.app.focused.value = text  # type: ignore[union-attr]  # an Input has the focus
             await driven.press("tab")
-        await driven.press("space", "ctrl+s")
+        await driven.press("ctrl+s")
         tunnel = driven.engine.state.tunnel("my db")
         assert tunnel is not None
         route = tunnel.route
         assert (route.destination, route.listen, route.proxy_url) == ("db:5432", "127.0.0.1:9000", "https://p.example")
         assert (route.profile, route.tags, route.autostart) == ("corp", ("a", "b"), True)
-        assert route.command == "nc {host} {port}"
+        assert (route.command, route.note) == ("nc {host} {port}", "ask for it")
+        assert (route.max_connections, route.idle_timeout, route.connect_timeout) == (12, 90.5, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("max_connections", "many"),
+        ("max_connections", "1.5"),
+        ("max_connections", "-1"),
+        ("idle_timeout", "nan"),
+        ("idle_timeout", "-2"),
+        ("connect_timeout", "soon"),
+        ("connect_timeout", "inf"),
+    ],
+)
+async def test_a_limit_that_is_none_is_told_and_not_saved(field: str, text: str) -> None:
+    async with drive() as driven:
+        await driven.press("a")
+        await driven.enter_text("db.internal:5432")
+        driven.app.screen.query_one(f"#{field}", Input).value = text
+        await driven.press("ctrl+s")
+        assert driven.shows(RouteForm)
+        assert driven.app.focused is driven.app.screen.query_one(f"#{field}")
+        assert "this is not 0" in driven.text
+        assert driven.engine.requests == []
+
+
+async def test_a_limit_of_a_route_is_kept_and_can_be_taken_away() -> None:
+    async with drive() as driven:
+        await driven.press("e")
+        driven.app.screen.query_one("#idle_timeout", Input).value = "600"
+        await driven.press("ctrl+s", "e")
+        assert driven.app.screen.query_one("#idle_timeout", Input).value == "600"
+        driven.app.screen.query_one("#idle_timeout", Input).value = ""
+        await driven.press("ctrl+s")
+        assert not [one for one in driven.engine.state.tunnels if one.route.idle_timeout]
+
+
+async def test_a_route_is_saved_and_diagnosed_in_one_go() -> None:
+    async with drive() as driven:
+        await driven.press("a", "ctrl+t")
+        assert driven.shows(RouteForm), "what can't be saved can't be tested"
+        await driven.enter_text("db.internal:5432")
+        await driven.press("ctrl+t")
+        assert driven.shows(DiagnoseScreen)
+        assert ("add_route", "db") in driven.engine.requests
 
 
 async def test_mistakes_are_told_line_by_line_and_saving_goes_to_the_first() -> None:

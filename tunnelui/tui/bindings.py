@@ -185,6 +185,7 @@ PROFILES: Final = [
 
 FORM: Final = [
     _key("ctrl+s", "save", "save", "form.save", show=True),
+    _key("ctrl+t", "save_and_test", "save, test", "form.test", show=True, full="save and diagnose"),
     _key("tab", "app.focus_next", "next field", "form.next", show=True),
     _key("shift+tab", "app.focus_previous", "field before", "form.previous"),
     _key("ctrl+y", "copy_command", "copy command", "copy.command", show=True),
@@ -246,6 +247,7 @@ APP: Final = [
     _key("ctrl+p,colon", "command_palette", "commands", "app.palette", show=True, display="^p", full="every command"),
     _key("comma", "settings", "settings", "app.settings", display=","),
     _key("ctrl+e", "edit_config", "edit config", "app.edit_config", display="^e"),
+    _key("ctrl+z", "suspend_process", "to the shell", "app.suspend", display="^z", full="to the shell"),
     _key("q", "ask_quit", "quit", "app.quit", show=True),
     Binding("ctrl+q", "quit", "quit now", show=False, priority=True, id="app.quit_now"),
     Binding("ctrl+c", "help_quit", "twice: quit now", show=False, id="app.interrupt"),

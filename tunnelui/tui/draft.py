@@ -19,9 +19,11 @@ from tunnelui.wire.destination import parse_destination
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["FIELDS", "Draft", "Verdict", "check_draft", "suggested_name"]
+__all__ = ["FIELDS", "LIMITS", "Draft", "Verdict", "check_draft", "suggested_name"]
 
-FIELDS: Final = ("destination", "name", "listen", "proxy_url", "profile", "tags", "command")
+LIMITS: Final = ("max_connections", "idle_timeout", "connect_timeout")
+FIELDS: Final = ("destination", "name", "listen", "proxy_url", "profile", "tags", "command", "note", *LIMITS)
+_WRONG: Final = -1  # what is no number: no limit is below 0
 _VALID: Final = Route("name", "host.example:1")
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")
 
@@ -45,6 +47,10 @@ class Draft:
     profile: str = DEFAULT_PROFILE
     tags: str = ""
     command: str = ""
+    note: str = ""
+    max_connections: str = ""
+    idle_timeout: str = ""
+    connect_timeout: str = ""
     autostart: bool = False
 
     @classmethod
@@ -57,6 +63,10 @@ class Draft:
             profile=route.profile,
             tags=", ".join(route.tags),
             command=route.command,
+            note=route.note,
+            max_connections=_typed(route.max_connections),
+            idle_timeout=_typed(route.idle_timeout),
+            connect_timeout=_typed(route.connect_timeout),
             autostart=route.autostart,
         )
 
@@ -71,8 +81,29 @@ class Draft:
             proxy_url=self.proxy_url.strip(),
             tags=tuple(tag.strip() for tag in self.tags.split(",") if tag.strip()),
             command=self.command.strip(),
+            note=self.note.strip(),
+            max_connections=int(_number(self.max_connections, whole=True)),
+            idle_timeout=_number(self.idle_timeout),
+            connect_timeout=_number(self.connect_timeout),
             autostart=self.autostart,
         )
+
+
+def _typed(number: float) -> str:
+    """Return a limit as it stands in its field; nothing for no limit."""
+    return f"{number:g}" if number else ""
+
+
+def _number(text: str, *, whole: bool = False) -> float:
+    """Read a limit; one that is none gets a value that no limit may have."""
+    text = text.strip()
+    if whole:
+        return int(text or 0) if text.isdecimal() or not text else _WRONG
+    try:
+        number = float(text or 0)
+    except ValueError:
+        return _WRONG
+    return number if number >= 0 else _WRONG  # NaN is neither
 
 
 def check_draft(

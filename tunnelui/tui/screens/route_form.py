@@ -40,7 +40,13 @@ _LABELS = {
     "profile": ("Profile", "default"),
     "tags": ("Tags", "db, prod"),
     "command": ("Program", "none; or my-client {host} {port}"),
+    "note": ("Note", "for people"),
+    "max_connections": ("At most", "connections at a time; no limit of its own"),
+    "idle_timeout": ("Idle limit", "seconds without a byte; none"),
+    "connect_timeout": ("Connecting", "seconds for each stage; the usual"),
 }
+_AFTER_TICK = "note"
+"""What fewer routes need stands below the tick, from here on."""
 _LONGEST_VERDICT = 3
 """Lines under a field that is wrong."""
 _COLOURS = {"good": "$live", "bad": "$denied", "warn": "$auth", "": "$muted"}
@@ -65,28 +71,32 @@ class RouteForm(TunnelScreen[str]):
         self._named = bool(route or like)
         self._problem = ""
         self._saving = False
+        self._testing = False
 
     def compose(self) -> ComposeResult:
         glyphs = self.tunnels.glyphs
         yield LineView(id="top")
         yield Rule(glyphs)
         with VerticalScroll(id="form", can_focus=False):
-            for field, (label, placeholder) in _LABELS.items():
-                with Horizontal(classes="field"):
-                    name = LineView(classes="label")
-                    name.show(line("  ", (label, "$muted")))
-                    yield name
-                    yield Field(
-                        getattr(self._start, field), placeholder=placeholder, id=field, compact=True, max_length=2048
-                    )
-                yield LineView(id=f"{field}-verdict", classes="verdict")
-            with Horizontal(classes="field"):
-                yield LineView(classes="label")
-                yield Tick("Start with tunnelui", self._start.autostart, id="autostart")
-            yield LineView(id="problem")
+            for field in _LABELS:
+                if field == _AFTER_TICK:
+                    with Horizontal(classes="field"):
+                        yield LineView(classes="label")
+                        yield Tick("Start with tunnelui", self._start.autostart, id="autostart")
+                yield from self._compose_field(field)
+        yield LineView(id="problem")
         yield LineView(id="equivalent")
         yield Rule(glyphs)
         yield KeyFooter()
+
+    def _compose_field(self, field: str) -> ComposeResult:
+        label, placeholder = _LABELS[field]
+        with Horizontal(classes="field"):
+            name = LineView(classes="label")
+            name.show(line("  ", (label, "$muted")))
+            yield name
+            yield Field(getattr(self._start, field), placeholder=placeholder, id=field, compact=True, max_length=2048)
+        yield LineView(id=f"{field}-verdict", classes="verdict")
 
     def on_mount(self) -> None:
         # A key that was typed ahead may have closed the form before its fields were there.
@@ -155,9 +165,9 @@ class RouteForm(TunnelScreen[str]):
         left = line((f" {glyphs.back} ", "$brand"), (title, "bold $ink"), "  ", (cut(name, 40), "$ink"))
         space = " " * max(1, width - left.cell_length - len(right) - 1)
         self.query_one("#top", LineView).show(left + line(space, (right, "$auth")))
-        self.query_one("#problem", LineView).show(
-            line("  ", (cut(safe(self._problem, 600), width - 4, glyphs.ellipsis), "$denied"))
-        )
+        problem = self.query_one("#problem", LineView)
+        problem.display = bool(self._problem)
+        problem.show(line("  ", (cut(safe(self._problem, 600), width - 4, glyphs.ellipsis), "$denied")))
         self.query_one("#equivalent", LineView).show(*self._command_lines(draft, width))
 
     def _command_lines(self, draft: Draft, width: int) -> list[Content]:
@@ -182,13 +192,19 @@ class RouteForm(TunnelScreen[str]):
             missing = field in ("destination", "name") and not getattr(draft, field).strip()
             if verdicts[field].mark == "bad" or missing:
                 self.query_one(f"#{field}", Input).focus()
+                self.call_after_refresh(self.query_one(f"#{field}-verdict").scroll_visible, animate=False)
                 if missing:
                     self._problem = f"A route needs a {field}."
+                self._testing = False
                 self._judge()
                 return
         if not self._saving:
             self._saving = True
             self.run_worker(self._save(draft.route(self._base)), exit_on_error=False)
+
+    def action_save_and_test(self) -> None:
+        self._testing = True
+        self.action_save()
 
     async def _save(self, route: Route) -> None:
         try:
@@ -204,9 +220,13 @@ class RouteForm(TunnelScreen[str]):
         else:
             self.tunnels.poll()
             self.dismiss(route.name)
+            if self._testing:
+                from tunnelui.tui.screens.diagnose import DiagnoseScreen
+
+                self.app.push_screen(DiagnoseScreen(route.name))
             return
         finally:
-            self._saving = False
+            self._saving = self._testing = False
         self._judge()
 
     async def action_copy_command(self) -> None:
