@@ -190,7 +190,7 @@ def test_the_first_run_says_how_to_begin(tmp_path: Path) -> None:
     client = Client(tmp_path / "client", store="memory")
     with screen(client, (80, 24)) as terminal:
         terminal.wait_for("No routes yet")
-        terminal.wait_for("add the first one")
+        terminal.wait_for("add one by hand")
     client.run("agent", "stop")
 
 
