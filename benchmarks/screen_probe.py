@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.route import Route
 from tunnelui.engine.model import EngineSnapshot, IdentitySnapshot, IdentityStatus, State, TunnelSnapshot
-from tunnelui.tui.app import TunnelApp
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from tunnelui.engine.model import Event
+    from tunnelui.tui.app import TunnelApp
 
 _PROXY: Final = "https://proxy.example.com:443"
 _SIZE: Final = (120, 36)
@@ -118,6 +118,8 @@ async def _growth(app: TunnelApp, pilot: Pilot[None], engine: Telling, times: in
 
 
 async def _measure(what: str, routes: int, times: int) -> float:
+    from tunnelui.tui.app import TunnelApp
+
     engine = Telling(routes)
     app = TunnelApp(engine)  # type: ignore[arg-type]  # nothing is asked of it
     app.set_interval = lambda *_, **__: None  # type: ignore[method-assign, assignment]  # no looks but ours
@@ -132,7 +134,11 @@ async def _measure(what: str, routes: int, times: int) -> float:
 
 def main(what: str, routes: int, count: int) -> None:
     if what == "show":
-        TunnelApp(Telling(routes, count)).run()  # type: ignore[arg-type]  # as above
+        import anyio
+
+        from tunnelui.cli.ui import show
+
+        anyio.run(show, Telling(routes, count))  # type: ignore[arg-type]  # nothing is asked of it
     else:
         print(json.dumps(asyncio.run(_measure(what, routes, count))))
 

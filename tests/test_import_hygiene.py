@@ -64,6 +64,15 @@ def test_the_headless_packages_load_nothing_heavy(package: str) -> None:
     assert not modules_after(f"import {package}") & set(HEAVY)
 
 
+def test_the_screen_on_an_agent_loads_no_engine() -> None:
+    assert not modules_after("import tunnelui.cli.ui") & {
+        "tunnelui.engine.local",
+        "tunnelui.auth.credentials",
+        "tunnelui.tui.app",
+        *HEAVY,
+    }
+
+
 @pytest.mark.parametrize("package", ["tunnelui.wire", "tunnelui.errors", "tunnelui.text"])
 def test_the_lowest_layers_load_no_event_loop(package: str) -> None:
     assert not modules_after(f"import {package}") & {"asyncio", "anyio", "ssl"}

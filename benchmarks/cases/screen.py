@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from benchmarks.cases.run import Run
 
-__all__ = ["CHANGED", "FEW", "FILTER", "GROWTH", "IDLE", "IMPORT", "PAINT", "STILL", "measure_screen"]
+__all__ = ["BARE", "CHANGED", "FEW", "FILTER", "GROWTH", "IDLE", "IMPORT", "PAINT", "STILL", "measure_screen"]
 
 PAINT: Final = "first picture of the screen"
 CHANGED: Final = "a look at 2,000 routes, 2 changed"
@@ -34,8 +34,10 @@ FILTER: Final = "a key of the filter among 2,000 routes"
 IDLE: Final = "the screen with 100 live tunnels, idle"
 GROWTH: Final = "changes one after the other, 200 routes"
 IMPORT: Final = 'python -c "import textual.app"'
+BARE: Final = "a bare Textual app: a list and a line"
 FEW: Final = "the same among 20 routes"
 _PROBE: Final = str(REPOSITORY / "benchmarks" / "screen_probe.py")
+_BARE_PROBE: Final = str(REPOSITORY / "benchmarks" / "bare_probe.py")
 _MANY: Final = 2000
 _SIZE: Final = (36, 120)
 _DRAWN: Final = b"NAME"
@@ -44,20 +46,23 @@ _PATIENCE: Final = 30.0
 
 
 def measure_screen(run: Run) -> None:
-    """Alternate between the screen and the imports that it can't do without, then between many routes and few."""
+    """Alternate between the screen, the mere imports and a bare application, then between many routes and few."""
     python = run.plan.pythons[0]
     for number in range(-1, run.plan.starts):  # the first one writes byte code
-        with _screen(run, python, 20, 0) as (_, seconds):
+        with _screen(run, [python, _PROBE, "show", "20", "0"]) as (_, seconds):
             drawn = seconds
         imported = _import(run, python)
+        with _screen(run, [python, _BARE_PROBE]) as (_, seconds):
+            bare = seconds
         if number >= 0:
             run.add(PAINT, "time", "ms", "lower", OURS, number, drawn * 1000)
             run.add(PAINT, "time", "ms", "lower", IMPORT, number, imported * 1000)
+            run.add(PAINT, "time", "ms", "lower", BARE, number, bare * 1000)
     for number in range(run.plan.memory_rounds):
         for case, word in ((CHANGED, "tick"), (STILL, "still"), (FILTER, "filter")):
             for peer, routes in ((OURS, _MANY), (FEW, 20)):
                 run.add(case, "CPU", "ms", "lower", peer, number, _probe(run, python, word, routes))
-    with _screen(run, python, 100, 100) as (pid, _):
+    with _screen(run, [python, _PROBE, "show", "100", "100"]) as (pid, _):
         time.sleep(_SETTLE)
         began, cpu = time.monotonic(), cpu_seconds([pid])
         time.sleep(max(run.plan.idle_seconds, 5.0))
@@ -75,16 +80,15 @@ def _probe(run: Run, python: str, word: str, routes: int, count: int = 0) -> flo
 
 
 @contextmanager
-def _screen(run: Run, python: str, routes: int, live: int) -> Iterator[tuple[int, float]]:
-    """Run the screen on a terminal of its own; give its process and the seconds until the list was drawn."""
+def _screen(run: Run, command: list[str]) -> Iterator[tuple[int, float]]:
+    """Run a screen on a terminal of its own; give its process and the seconds until the list was drawn."""
     own, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", *_SIZE, 0, 0))
     env = environment(run.lab.folder) | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
     with on_cores(run.lab.cores.relay | run.lab.cores.load):
         began = time.monotonic()
         process = subprocess.Popen(
-            [python, _PROBE, "show", str(routes), str(live)],
-            stdin=its, stdout=its, stderr=its, env=env, cwd=run.lab.folder, start_new_session=True,
+            command, stdin=its, stdout=its, stderr=its, env=env, cwd=run.lab.folder, start_new_session=True,
         )  # fmt: skip
     os.close(its)
     try:

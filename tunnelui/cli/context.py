@@ -6,12 +6,10 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from tunnelui.auth.service_account import ServiceAccount
 from tunnelui.config.paths import config_file, routes_file
 from tunnelui.config.route import DEFAULT_PROFILE, Route
 from tunnelui.config.settings import Settings, load_settings
 from tunnelui.engine.destinations import resolve_destination
-from tunnelui.engine.identities import service_account_of
 from tunnelui.errors import ConfigError
 from tunnelui.wire.destination import ProxyOrigin, parse_proxy_url
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from tunnelui.auth.service_account import ServiceAccount
     from tunnelui.config.profile import Profile
     from tunnelui.config.routes import RouteFile
     from tunnelui.engine.identities import Contexts
@@ -113,6 +112,10 @@ def service_account_from(arguments: argparse.Namespace) -> Callable[[Profile], S
         getattr(arguments, name) if name in arguments.given else None
         for name in ("service_account", "service_account_file")
     )
+
+    # Here, since a screen on an agent needs neither.
+    from tunnelui.auth.service_account import ServiceAccount
+    from tunnelui.engine.identities import service_account_of
 
     def choose(profile: Profile) -> ServiceAccount | None:
         if profile.name != meant:

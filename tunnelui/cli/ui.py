@@ -1,8 +1,12 @@
-"""``tunnelui`` alone: the screen."""
+"""``tunnelui`` alone: the screen.
+
+What only one of the two ways needs is imported on that way: with an agent, no engine is loaded here.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import select
 import sys
@@ -17,12 +21,10 @@ from tunnelui.cli.agent_link import agent, has_agents
 from tunnelui.cli.context import check_tls_files, profile_from, settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_proxy_flags
 from tunnelui.cli.output import Exit, print_note
-from tunnelui.cli.saved_engine import saved_engine
 from tunnelui.cli.stopping import until_signal
 from tunnelui.config.paths import config_dir, log_file, routes_file, state_dir
 from tunnelui.config.settings import Settings
 from tunnelui.config.state_file import StateFile
-from tunnelui.engine.identities import Contexts
 from tunnelui.engine.model import State
 from tunnelui.errors import ConfigError, LocalError
 
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "need_terminal", "run", "show"]
 
 _LAST_MOMENTS: Final = 3.0
+_FIRST_MOMENTS: Final = 1.0
+"""Seconds until garbage is looked for: what the start makes stays, and looking at it would delay the first picture."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -62,6 +66,9 @@ def need_terminal(hint: str) -> None:
 
 
 async def _show_routes(arguments: argparse.Namespace, settings: Settings) -> int:
+    from tunnelui.cli.saved_engine import saved_engine
+    from tunnelui.engine.identities import Contexts
+
     await check_tls_files(Contexts(), profile_from(arguments, settings))
     async with await saved_engine(arguments, settings) as engine:
         return await show(engine, settings=settings, remembers=True)
@@ -94,6 +101,14 @@ async def show(
     :param remembers: favourites and the like are kept in the state folder.
     :raises ConfigError: a key of the settings can't be used, or ``TUNNELUI_THEME`` names no theme.
     """
+    gc.disable()
+    try:
+        return await _show(engine, settings, outlives=outlives, remembers=remembers)
+    finally:
+        gc.enable()
+
+
+async def _show(engine: Engine, settings: Settings | None, *, outlives: bool, remembers: bool) -> int:
     from tunnelui.tui.app import TunnelApp
     from tunnelui.tui.keymap import read_keymap
     from tunnelui.tui.memory import Memory
@@ -133,11 +148,19 @@ async def show(
                 app.exit()
 
         tasks.start_soon(leave_when_cancelled)
+        tasks.start_soon(_collect_later)
         # Not cancelled itself: the way out of the screen awaits, and would be cut half-way.
         with anyio.CancelScope(shield=True):
             await app.run_async()
         tasks.cancel_scope.cancel()
     return Exit.DONE
+
+
+async def _collect_later() -> None:
+    """Look for garbage again, but not among what the start has made."""
+    await anyio.sleep(_FIRST_MOMENTS)
+    gc.freeze()
+    gc.enable()
 
 
 def _give_size() -> None:

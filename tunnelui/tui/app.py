@@ -33,7 +33,7 @@ from tunnelui.tui.options import Options
 from tunnelui.tui.palette import RouteCommands
 from tunnelui.tui.plain_bar import PlainBar
 from tunnelui.tui.reminders import reminders
-from tunnelui.tui.screens.base import TunnelScreen
+from tunnelui.tui.screens.base import LAYOUT, TunnelScreen
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.steps import told
 from tunnelui.tui.surroundings import Surroundings
@@ -128,7 +128,8 @@ class TunnelApp(Host):
         self._interrupted_at = -_INTERRUPT_WINDOW
         for theme in THEMES.values():
             self.register_theme(theme)
-        self.theme = THEMES[theme_name].name
+        self.theme = self._first_theme = THEMES[theme_name].name
+        self.stylesheet.set_variables(self.get_css_variables())
         ScrollBar.renderer = PlainBar if self.glyphs is ASCII or self.no_color else ScrollBarRender
         self.set_class(self.glyphs is ASCII, "-ascii")
         if keymap:
@@ -137,14 +138,26 @@ class TunnelApp(Host):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DARK.variables
 
+    def refresh_css(self, animate: bool = True) -> None:
+        """Read all style sheets again, but not at the start: they have just been read with the colours of the theme."""
+        first, self._first_theme = self._first_theme, ""
+        if first != self.theme:
+            super().refresh_css(animate)
+
     def get_default_screen(self) -> Screen[None]:
         return RoutesScreen()
 
     def on_mount(self) -> None:
         self._faults.begun = True
+        self.call_after_refresh(self._read_layout)
         self.poll()
         self.set_interval(_REFRESH, self.poll)
         self.run_worker(self._read_events(), exit_on_error=False, name="events")
+
+    def _read_layout(self) -> None:
+        """Read the layout of the other screens. Textual would read everything again when one of them is shown."""
+        if not self.stylesheet.has_source(str(LAYOUT), ""):
+            self.stylesheet.read(LAYOUT)
 
     # The engine.
 

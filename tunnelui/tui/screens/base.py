@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeVar, cast
 
 from textual.screen import ModalScreen, Screen
 
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
     from tunnelui.tui.host import Host
     from tunnelui.tui.view import View
 
-__all__ = ["Dialog", "TunnelScreen"]
+__all__ = ["LAYOUT", "Dialog", "TunnelScreen"]
+
+LAYOUT: Final = Path(__file__).with_name("screens.tcss")
+"""The layout of all screens but the first. The application reads it after the first picture; a screen that is shown
+before that has it read.
+"""
 
 Result = TypeVar("Result")
 
@@ -23,6 +29,7 @@ Result = TypeVar("Result")
 class TunnelScreen(Guarded, Screen[Result], Generic[Result]):
     """A screen that shows the engine's state. `show_view` is called when there is something new, and on arrival."""
 
+    CSS_PATH: ClassVar[Path | None] = LAYOUT
     HELP_TITLE: ClassVar[str] = ""
     """What the help calls this screen."""
     SHOWS_SIGN_IN: ClassVar[bool] = False
@@ -44,6 +51,8 @@ class TunnelScreen(Guarded, Screen[Result], Generic[Result]):
 
 class Dialog(Guarded, ModalScreen[Result], Generic[Result]):
     """A screen on top of another one, which stays in sight."""
+
+    CSS_PATH: ClassVar[Path | None] = LAYOUT
 
     @property
     def tunnels(self) -> Host:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events, on
 from textual.containers import Horizontal
 from textual.widgets import Input
 
@@ -26,8 +27,8 @@ from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
     from textual.widget import Widget
@@ -76,6 +77,7 @@ _NEED_A_ROUTE = frozenset(
 class RoutesScreen(ListActions):
     """List, strip and footer; from 100x30 on the detail and the log stand beside the list."""
 
+    CSS_PATH: ClassVar[Path | None] = None
     HELP_TITLE: ClassVar[str] = "Routes"
     BINDINGS: ClassVar[list[BindingType]] = [*ROUTES]
 
@@ -85,6 +87,7 @@ class RoutesScreen(ListActions):
         self._zoomed = ""
         self._log_title = "Log"
         self._pane_width = 0
+        self._was_shown = False
 
     def compose(self) -> ComposeResult:
         app = self.tunnels
@@ -110,6 +113,12 @@ class RoutesScreen(ListActions):
         self.routes.put_in_order(self.tunnels.memory.now.how)
         self.routes.focus()
         self.query_one(EventLog).show(self.tunnels.events)
+
+    @on(events.ScreenResume)
+    def _keep_styles(self, event: events.ScreenResume) -> None:
+        """The first time, every style has just been put on: once more would change nothing."""
+        event.refresh_styles = self._was_shown
+        self._was_shown = True
 
     # Parts.
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
 from tunnelui.tui.widgets.field import Field
+from tunnelui.tui.widgets.late_bar import LateBar
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.words import line
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
+    from collections.abc import Iterator
+
     from textual.binding import BindingType
+    from textual.widget import Widget
 
 __all__ = ["FilterBar"]
 
@@ -34,7 +36,7 @@ class _FilterInput(Field):
         self.post_message(FilterBar.Closed())
 
 
-class FilterBar(Horizontal):
+class FilterBar(LateBar):
     """Filters while it is typed in; enter keeps what is there, escape clears it."""
 
     class Changed(Message):
@@ -47,7 +49,7 @@ class FilterBar(Horizontal):
     class Closed(Message):
         """Typing is over."""
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> Iterator[Widget]:
         sign = LineView(classes="sign")
         sign.show(line(" ", ("/", "bold $brand"), " "))
         help_line = LineView(classes="hint")
@@ -70,16 +72,21 @@ class FilterBar(Horizontal):
         yield _FilterInput(compact=True, max_length=200)
         yield help_line
 
+    @property
+    def _input(self) -> Input:
+        self.complete()
+        return self.query_one(Input)
+
     def open(self) -> None:
-        self.query_one(Input).focus()
+        self._input.focus()
 
     def put(self, text: str) -> None:
         """Filter by *text*, as if it had been typed."""
-        self.query_one(Input).value = text
+        self._input.value = text
 
     def clear(self) -> None:
         """Let everything through again."""
-        self.query_one(Input).value = ""
+        self._input.value = ""
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

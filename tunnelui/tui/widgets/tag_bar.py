@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import Horizontal
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
 
 from tunnelui.tui.tags import complete, read_tags
 from tunnelui.tui.widgets.field import Field
+from tunnelui.tui.widgets.late_bar import LateBar
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.words import cut, line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.widget import Widget
 
 __all__ = ["TagBar"]
 
@@ -51,7 +51,7 @@ class _TagInput(Field):
             self.action_end()
 
 
-class TagBar(Horizontal):
+class TagBar(LateBar):
     """Offers what is there to be edited; enter saves, escape leaves everything as it was, tab completes."""
 
     class Saved(Message):
@@ -64,7 +64,7 @@ class TagBar(Horizontal):
     class Left(Message):
         """Nothing is to be changed."""
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> Iterator[Widget]:
         self._suggester = _Tags()
         yield LineView(classes="sign")
         yield _TagInput(compact=True, max_length=600, select_on_focus=False, suggester=self._suggester)
@@ -72,6 +72,7 @@ class TagBar(Horizontal):
 
     def open(self, what: str, tags: Sequence[str], known: Sequence[str]) -> None:
         """Begin with *tags*, those of *what*; *known* tags are offered."""
+        self.complete()
         self._suggester.known = known
         sign = line(" ", ("tags", "bold $brand"), f" {cut(what, 24)} ")
         self.query_one(".sign", LineView).styles.width = sign.cell_length
@@ -87,7 +88,7 @@ class TagBar(Horizontal):
         keys = [("tab ", "bold $brand"), ("complete  ", "$muted"), ("enter ", "bold $brand"), ("save  ", "$muted")]
         keys += [("esc ", "bold $brand"), ("cancel ", "$muted")]
         words = line(" ", *keys)
-        room = self.size.width - words.cell_length - _ROOM
+        room = self.screen.size.width - words.cell_length - _ROOM  # its own width is not known while out of sight
         if known and room > 0:
             words = line(" ", (cut(" ".join(known), room), "$muted"), "   ", *keys)
         hint = self.query_one(".hint", LineView)
