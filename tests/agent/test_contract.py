@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from tunnelui.config.route import Route
 from tunnelui.config.route_changes import RouteChange, taken_back
 from tunnelui.config.routes import RouteFile
 from tunnelui.engine.findings import STAGES, Outcome
-from tunnelui.engine.model import ConnectionState, Event, IdentityStatus, State, to_json
+from tunnelui.engine.model import ConnectionState, Event, IdentityStatus, ProxyModeSnapshot, State, to_json
 from tunnelui.errors import AccessDenied, ConfigError, SignInFailed, SignInNeeded
 
 if TYPE_CHECKING:
@@ -367,6 +368,98 @@ async def test_a_cancelled_sign_in_ends_who_waits(contract: Contract) -> None:
         assert await program.is_reset()
     await contract.until(lambda: contract.of("failed"))
     assert contract.tunnel().problem is not None
+
+
+def _ask_for(target: str, local: str) -> Local:
+    program = Local(local)
+    program.sock.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+    return program
+
+
+async def test_proxy_mode_leads_to_every_route_by_its_real_name(contract: Contract) -> None:
+    assert contract.engine.snapshot().proxy_mode == ProxyModeSnapshot()
+    await contract.engine.start_proxy("127.0.0.1:0")
+    mode = contract.engine.snapshot().proxy_mode
+    assert (mode.on, mode.live, mode.problem) == (True, 0, None)
+    assert mode.since is not None
+    assert contract.tunnel().state is State.OFF
+    with _ask_for(contract.tunnel().target, mode.local) as program:
+        assert await program.read_exactly(19) == b"HTTP/1.1 200 OK\r\n\r\n"
+        await program.send(b"x")
+        assert await program.read() == b"x"
+        await contract.until(lambda: contract.engine.snapshot().proxy_mode.live == 1)
+        await contract.engine.start_proxy(mode.local)  # it is there already: nothing is cut
+        await program.send(b"y")
+        assert await program.read() == b"y"
+    await contract.until(lambda: contract.engine.snapshot().proxy_mode.live == 0)
+    with _ask_for("other.example.com:80", mode.local) as program:
+        assert (await program.read_all()).startswith(b"HTTP/1.1 403 ")
+    assert [one.target for one in contract.proxy.connects] == [contract.tunnel().target]
+    await contract.until(lambda: [event.route for event in contract.of("open")] == ["db"])
+    assert json.loads(json.dumps(to_json(contract.engine.snapshot())))["proxy_mode"]["local"] == mode.local
+
+
+async def test_proxy_mode_off_frees_the_port_and_cuts(contract: Contract) -> None:
+    await contract.engine.start_proxy("127.0.0.1:0")
+    local = contract.engine.snapshot().proxy_mode.local
+    with _ask_for(contract.tunnel().target, local) as program:
+        assert await program.read_exactly(19) == b"HTTP/1.1 200 OK\r\n\r\n"
+        await contract.engine.stop_proxy()
+        assert await program.is_reset()
+    mode = contract.engine.snapshot().proxy_mode
+    assert (mode.on, mode.local, mode.since, mode.live) == (False, local, None, 0)
+    with pytest.raises(ConnectionRefusedError):
+        Local(local)
+    await contract.engine.stop_proxy()
+    await contract.engine.start_proxy(local)
+    assert contract.engine.snapshot().proxy_mode.on
+
+
+async def test_proxy_mode_moves(contract: Contract) -> None:
+    await contract.engine.start_proxy("127.0.0.1:0")
+    first = contract.engine.snapshot().proxy_mode.local
+    await contract.engine.start_proxy("[::1]:0")
+    second = contract.engine.snapshot().proxy_mode.local
+    assert second.startswith("[::1]:")
+    with pytest.raises(ConnectionRefusedError):
+        Local(first)
+
+
+async def test_proxy_mode_names_who_holds_its_port(contract: Contract) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        await contract.engine.start_proxy(listen)
+        mode = contract.engine.snapshot().proxy_mode
+        assert (mode.on, mode.local, mode.since) == (False, listen, None)
+        assert mode.problem is not None
+        assert mode.problem.code == "port_busy"
+        assert f"(pid {os.getpid()})" in mode.problem.message
+        await contract.engine.stop_proxy()
+        assert contract.engine.snapshot().proxy_mode.problem is None
+        await contract.engine.start_proxy(listen)
+    await contract.engine.start_proxy(listen)
+    mode = contract.engine.snapshot().proxy_mode
+    assert (mode.on, mode.problem) == (True, None)
+
+
+@pytest.mark.parametrize(
+    "listen", ["0.0.0.0:1080", ":1080", "[::]:1080", "example.com:1080", "unix:/tmp/x", "-", "nine"]
+)
+async def test_proxy_mode_is_for_this_machine_alone(contract: Contract, listen: str) -> None:
+    with pytest.raises(ConfigError):
+        await contract.engine.start_proxy(listen)
+    assert not contract.engine.snapshot().proxy_mode.on
+
+
+async def test_proxy_mode_waits_for_the_same_sign_in_as_the_tunnels(contract: Contract) -> None:
+    contract.proxy.tokens = {"good.token.here"}
+    await contract.engine.start_proxy("127.0.0.1:0")
+    with _ask_for(contract.tunnel().target, contract.engine.snapshot().proxy_mode.local) as program:
+        await contract.until(
+            lambda: any(one.sign_in and one.sign_in.url for one in contract.engine.snapshot().identities)
+        )
+        await contract.engine.paste("default", contract.proxy.origin, "good.token.here")
+        assert await program.read_exactly(19) == b"HTTP/1.1 200 OK\r\n\r\n"
 
 
 async def test_a_reader_gets_what_happens_from_then_on(contract: Contract) -> None:

@@ -13,13 +13,15 @@ from tunnelui.engine.model import (
     EngineSnapshot,
     Event,
     IdentitySnapshot,
+    Problem,
     ProfileSnapshot,
+    ProxyModeSnapshot,
     SignInSnapshot,
     StageTimings,
     State,
     TunnelSnapshot,
 )
-from tunnelui.errors import ConfigError, SignInFailed, SignInNeeded
+from tunnelui.errors import ConfigError, PortBusyError, SignInFailed, SignInNeeded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
@@ -54,6 +56,8 @@ class ScriptedEngine:
         """What a diagnosis yields; an event is waited for."""
         self.offers: dict[tuple[str, str], Offer] = {}
         """What the proxies offer; without one somebody has to sign in."""
+        self.taken: dict[str, str] = {}
+        """Local addresses that are taken, and by whom."""
         self.url = (
             "https://authenticate.example.com/.pomerium/sign_in?redirect_uri=http%3A%2F%2F127.0.0.1%3A40001%2Fnonce"
         )
@@ -77,6 +81,10 @@ class ScriptedEngine:
 
     def note(self, text: str) -> None:
         self.state = replace(self.state, version=self.state.version + 1, notes=(*self.state.notes, text))
+
+    def proxy_mode(self, mode: ProxyModeSnapshot) -> None:
+        """Say what there is of proxy mode."""
+        self.state = replace(self.state, version=self.state.version + 1, proxy_mode=mode)
 
     async def tell(self, event: Event) -> None:
         """Send *event* to everybody who reads."""
@@ -131,6 +139,19 @@ class ScriptedEngine:
             for one in tunnel.connections
         )
         self.change(name, connections=left, live=sum(one.state is ConnectionState.OPEN for one in left))
+
+    async def start_proxy(self, listen: str) -> None:
+        self._asked("start_proxy", listen)
+        local = listen if not listen.endswith(":0") else "127.0.0.1:40555"
+        mode = ProxyModeSnapshot(True, local, self.now)
+        if local in self.taken:
+            problem = Problem.from_error(PortBusyError(local, holder=self.taken[local]))
+            mode = ProxyModeSnapshot(False, local, problem=problem)
+        self.proxy_mode(mode)
+
+    async def stop_proxy(self) -> None:
+        self._asked("stop_proxy")
+        self.proxy_mode(ProxyModeSnapshot(False, self.state.proxy_mode.local))
 
     async def diagnose(self, name: str) -> AsyncGenerator[Finding, None]:
         self._asked("diagnose", name)

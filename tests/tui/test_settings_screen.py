@@ -82,7 +82,7 @@ def test_every_value_says_where_it_comes_from(tmp_path: Path) -> None:
         given, theme="x", glyphs=UNICODE, remembered="x", changed=frozenset({"signs"}), environ=environ
     )
     assert (changed[0].source, changed[1].source) == ("chosen here", "this session")
-    assert (changed[2].value, changed[2].source) == ("memory", "TUNNELUI_TOKEN_STORE")
+    assert (changed[3].value, changed[3].source) == ("memory", "TUNNELUI_TOKEN_STORE")
 
 
 async def test_it_shows_what_is_in_force(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ async def test_theme_and_signs_change_at_once_until_the_end(tmp_path: Path) -> N
 
 async def test_what_is_set_elsewhere_says_so_and_can_be_copied(tmp_path: Path) -> None:
     async with drive(surroundings=_surroundings(tmp_path)) as driven:
-        await driven.press("comma", "j", "j", "space")
+        await driven.press("comma", "j", "j", "j", "space")
         assert driven.toasts[-1] == "That is set in config.toml or by the system; ^e opens the file."
         await driven.press("G", "k", "y")
         assert driven.app.clipboard == "/s/tunnelui.log"

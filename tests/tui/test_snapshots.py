@@ -68,6 +68,7 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "theme": ("states", ["command Theme"]),
     "import": ("empty", ["I"]),
     "settings": ("states", ["comma"]),
+    "proxy-mode": ("states", ["V"]),
     "fault": ("fault", []),
     "help": ("states", ["question_mark"]),
     "first-run": ("empty", []),

@@ -65,6 +65,8 @@ class Calls:
             "close_connection": lambda given: self._engine.close_connection(
                 _get(str, given, "name"), _get(int, given, "connection")
             ),
+            "start_proxy": lambda given: self._changing(self._engine.start_proxy(_get(str, given, "listen"))),
+            "stop_proxy": lambda _: self._changing(self._engine.stop_proxy()),
             "sign_in": lambda given: self._engine.sign_in(*_identity(given)),
             "cancel_sign_in": lambda given: self._engine.cancel_sign_in(*_identity(given)),
             "refresh_identity": lambda given: self._engine.refresh_identity(*_identity(given)),
@@ -183,10 +185,11 @@ class Calls:
         }
 
     async def _end(self, _: dict[str, Any]) -> None:
-        """Stop every tunnel; the server ends once this is answered. The next agent does not start them again."""
+        """Stop everything; the server ends once this is answered. The next agent does not start it again."""
         for tunnel in self._engine.snapshot().tunnels:
             if tunnel.state is not State.OFF:
                 await self._engine.stop(tunnel.route.name)
+        await self._engine.stop_proxy()
         await self._server.changed()
 
     async def _retire(self, _: dict[str, Any]) -> None:

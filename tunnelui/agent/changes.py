@@ -2,7 +2,8 @@
 
 ::
 
-    {"version": 7, "order": ["db", "web"], "tunnels": [{…}], "identities": […], "profiles": […], "notes": […]}
+    {"version": 7, "order": ["db", "web"], "tunnels": [{…}], "identities": […], "profiles": […], "notes": […],
+     "proxy_mode": {…}}
 
 Every key but ``version`` may be missing, which means: as before.
 """
@@ -13,7 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 from tunnelui.agent.codec import decode, encode
-from tunnelui.engine.model import EngineSnapshot, IdentitySnapshot, ProfileSnapshot, TunnelSnapshot
+from tunnelui.engine.model import (
+    EngineSnapshot,
+    IdentitySnapshot,
+    ProfileSnapshot,
+    ProxyModeSnapshot,
+    TunnelSnapshot,
+)
 from tunnelui.errors import ProtocolError
 
 __all__ = ["apply", "difference"]
@@ -32,7 +39,7 @@ def difference(old: EngineSnapshot | None, new: EngineSnapshot) -> dict[str, Any
     tunnels = [tunnel for tunnel in new.tunnels if known.get(tunnel.route.name) != tunnel]
     if tunnels:
         changes["tunnels"] = encode(tunnels)
-    for name in ("identities", "profiles", "notes"):
+    for name in ("identities", "profiles", "notes", "proxy_mode"):
         value = getattr(new, name)
         if value != getattr(before, name):
             changes[name] = encode(value)
@@ -56,4 +63,6 @@ def apply(old: EngineSnapshot, changes: dict[str, Any]) -> EngineSnapshot:
         new = replace(new, profiles=decode(tuple[ProfileSnapshot, ...], changes["profiles"]))
     if "notes" in changes:
         new = replace(new, notes=decode(tuple[str, ...], changes["notes"]))
+    if "proxy_mode" in changes:
+        new = replace(new, proxy_mode=decode(ProxyModeSnapshot, changes["proxy_mode"]))
     return new

@@ -175,6 +175,12 @@ class AgentClient:
     async def offer(self, profile: str, proxy: str) -> Offer:
         return decode(Offer, await self.call("offer", profile=profile, proxy=proxy))
 
+    async def start_proxy(self, listen: str) -> None:
+        await self.call("start_proxy", listen=listen)
+
+    async def stop_proxy(self) -> None:
+        await self.call("stop_proxy")
+
     async def sign_in(self, profile: str, proxy: str) -> None:
         await self.call("sign_in", profile=profile, proxy=proxy)
 

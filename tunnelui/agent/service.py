@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import anyio.to_thread
@@ -15,7 +16,7 @@ from tunnelui.agent.notifications import remind, show_notifications
 from tunnelui.agent.runtime import AgentLock, open_folder
 from tunnelui.agent.server import AgentServer
 from tunnelui.engine.model import Event, State
-from tunnelui.errors import TunnelError
+from tunnelui.errors import ConfigError, TunnelError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -111,35 +112,42 @@ async def _retire(engine: LocalEngine, lock: AgentLock, accepting: anyio.CancelS
 
 async def _ports_are_free(engine: LocalEngine) -> None:
     news = engine.events()
-    while any(tunnel.state is not State.OFF for tunnel in engine.snapshot().tunnels):
+    while (now := engine.snapshot()).proxy_mode.on or any(one.state is not State.OFF for one in now.tunnels):
         await anext(news)
 
 
 class _Keeper:
-    """Remembers which routes are up, beyond the end of this process."""
+    """Remembers which routes are up, and where proxy mode listens, beyond the end of this process."""
 
     def __init__(self, engine: LocalEngine, file: StateFile) -> None:
         self.done = False
         """Whether the engine comes down now, which is no reason to forget."""
         self._engine = engine
         self._file = file
-        self._kept: list[str] | None = None
+        self._kept: dict[str, Any] | None = None
         self._lock = anyio.Lock()
 
     async def restore(self) -> None:
-        """Start the routes that were up."""
-        names = (await anyio.to_thread.run_sync(self._file.load)).get("up")
+        """Start the routes that were up, and proxy mode."""
+        kept = await anyio.to_thread.run_sync(self._file.load)
+        names, listen = kept.get("up"), kept.get("proxy")
         for name in names if isinstance(names, list) else ():
             if isinstance(name, str) and self._engine.snapshot().tunnel(name) is not None:
                 await self._engine.start(name)
+        if isinstance(listen, str) and listen:
+            with contextlib.suppress(ConfigError):  # the file is no longer as we wrote it
+                await self._engine.start_proxy(listen)
         await self.keep()
 
     async def keep(self) -> None:
         async with self._lock:
-            up = [tunnel.route.name for tunnel in self._engine.snapshot().tunnels if tunnel.started_at is not None]
+            now = self._engine.snapshot()
+            up: dict[str, Any] = {"up": [one.route.name for one in now.tunnels if one.started_at is not None]}
+            if now.proxy_mode.on or now.proxy_mode.problem:
+                up["proxy"] = now.proxy_mode.local
             if up != self._kept and not self.done:
                 before = self._file.trouble
-                await anyio.to_thread.run_sync(self._file.save, {"up": up})
+                await anyio.to_thread.run_sync(self._file.save, up)
                 trouble = self._file.trouble
                 if trouble and trouble != before:
                     words = f"{trouble}. After a crash, other routes would come up than now."

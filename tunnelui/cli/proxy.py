@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -16,8 +15,8 @@ from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_fl
 from tunnelui.cli.output import Exit, json_line, print_line, print_note
 from tunnelui.cli.stopping import Interrupted, until_signal
 from tunnelui.cli.telling import announce, tell_all
-from tunnelui.engine.destinations import resolve_destination
 from tunnelui.engine.forward import ForwardProxy
+from tunnelui.engine.forwarding import covering, is_loopback
 from tunnelui.engine.hub import EventHub
 from tunnelui.engine.local import LocalEngine
 from tunnelui.engine.model import Event, to_json
@@ -29,12 +28,11 @@ from tunnelui.wire.address import StdioListen, TCPListen, parse_listen
 if TYPE_CHECKING:
     import argparse
     import socket
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from tunnelui.cli.options import Parser
     from tunnelui.config.settings import Settings
-    from tunnelui.engine.connection import Opener
-    from tunnelui.wire.address import HostPort, UnixListen
+    from tunnelui.wire.address import UnixListen
 
 __all__ = ["add_arguments", "run"]
 
@@ -63,20 +61,13 @@ def _address(arguments: argparse.Namespace) -> TCPListen | UnixListen:
     address = parse_listen(arguments.listen or _LISTEN)
     if isinstance(address, StdioListen):
         raise ConfigError("a proxy needs an address to listen on", place="--listen")
-    if arguments.direct and isinstance(address, TCPListen) and not _is_loopback(address.host):
+    if arguments.direct and isinstance(address, TCPListen) and not is_loopback(address.host):
         raise ConfigError(
             f"with --direct, {address} would let everybody on the network dial through this machine",
             place="--direct",
             hint="Listen on 127.0.0.1, or leave --direct out.",
         )
     return address
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 async def _serve(arguments: argparse.Namespace, settings: Settings, address: TCPListen | UnixListen) -> int:
@@ -93,7 +84,7 @@ async def _serve(arguments: argparse.Namespace, settings: Settings, address: TCP
     try:
         async with engine, anyio.create_task_group() as tasks:
             proxy = ForwardProxy(
-                _finder(engine, settings),
+                covering(lambda: [one.route for one in engine.snapshot().tunnels], settings.profile, engine.connector),
                 publish=hub.publish,
                 next_id=engine.next_id,
                 resolve=system_resolver,
@@ -116,22 +107,6 @@ async def _serve(arguments: argparse.Namespace, settings: Settings, address: TCP
     finally:
         close_listeners(listeners)
     return Exit.DONE
-
-
-def _finder(engine: LocalEngine, settings: Settings) -> Callable[[HostPort], tuple[str, Opener] | None]:
-    def find(authority: HostPort) -> tuple[str, Opener] | None:
-        """Return the first route whose target is *authority*."""
-        for tunnel in engine.snapshot().tunnels:
-            route = tunnel.route
-            try:
-                target = resolve_destination(route, settings.profile(route.profile)).authority
-            except ConfigError:
-                continue  # the screen and “up” say what is wrong with it
-            if target == authority:
-                return route.name, engine.connector(route)
-        return None
-
-    return find
 
 
 def _listening(local: str) -> Event:

@@ -64,6 +64,20 @@ class Engine(Protocol):
         """Cut one connection of a route, by its number: both sides see a reset. No effect when it is over."""
         ...
 
+    async def start_proxy(self, listen: str) -> None:
+        """Turn proxy mode on at a TCP address of the loopback, ``127.0.0.1:1080``; port 0 is any free one.
+
+        It is in the snapshot as ``proxy_mode``: a port that is taken, too, and then it is off. Already on elsewhere, it
+        moves, and its connections are cut.
+
+        :raises tunnelui.errors.ConfigError: that is no address, or not the loopback's.
+        """
+        ...
+
+    async def stop_proxy(self) -> None:
+        """Turn proxy mode off and cut its connections; forget why it could not be turned on. No effect when off."""
+        ...
+
     def diagnose(self, name: str) -> AsyncGenerator[Finding, None]:
         """Walk the way of one connection of a route, and yield what each stage comes to, as it passes.
 

@@ -13,17 +13,18 @@ from tunnelui.config.routes import RouteFile
 from tunnelui.engine.backoff import CONNECT_RETRIES, NO_RETRIES, PORT_BACKOFF, Backoff, RetryRule
 from tunnelui.engine.connector import Connector
 from tunnelui.engine.destinations import resolve_destination
+from tunnelui.engine.forwarding import Forwarding
 from tunnelui.engine.history import History
 from tunnelui.engine.hub import EventHub
 from tunnelui.engine.identities import Contexts, Identities, profile_snapshot, service_account_of
 from tunnelui.engine.model import EngineSnapshot
 from tunnelui.engine.probe import probe
-from tunnelui.engine.reach import DEADLINES, Deadlines, Stages, reach
+from tunnelui.engine.reach import DEADLINES, Deadlines
 from tunnelui.engine.report import trouble, woke
 from tunnelui.engine.succession import new_names, succeed
 from tunnelui.engine.tunnel import Tunnel
 from tunnelui.engine.vigil import Vigil
-from tunnelui.engine.warm import WarmPool
+from tunnelui.engine.warm_pools import WarmPools
 from tunnelui.errors import ConfigError, TunnelError
 from tunnelui.text import clean
 from tunnelui.transport.descriptors import allow_descriptors
@@ -48,8 +49,7 @@ if TYPE_CHECKING:
     from tunnelui.engine.hub import EventReader
     from tunnelui.engine.model import Event, StageTimings
     from tunnelui.transport.dial import Resolver
-    from tunnelui.transport.endpoint import SocketEndpoint
-    from tunnelui.wire.destination import Destination, ProxyOrigin
+    from tunnelui.wire.destination import Destination
 
 __all__ = ["LocalEngine"]
 
@@ -120,7 +120,12 @@ class LocalEngine:
         self._contexts = contexts or Contexts()
         self._identities: Identities
         self._tunnels: dict[str, Tunnel] = {}
-        self._warm: dict[tuple[Profile, ProxyOrigin], WarmPool] = {}
+        self._warm = WarmPools(
+            settings.warm, lambda: self.group, self._contexts, deadlines=deadlines, resolve=self._resolve
+        )
+        self._forwarding = Forwarding(
+            self, lambda: [one.route for one in self._tunnels.values()], settings.profile, self._change
+        )
         self._routes_lock = anyio.Lock()
         self._hub = EventHub()
         self._history = History()
@@ -184,7 +189,8 @@ class LocalEngine:
             self._version += 1
         identities = self._identities.snapshot() if self._entered else ()
         notes = (*self._notes, *self._identities.notes()) if self._entered else self._notes
-        return EngineSnapshot(self._version, tunnels, identities, self._profiles, notes)
+        forwarding = self._forwarding.snapshot()
+        return EngineSnapshot(self._version, tunnels, identities, self._profiles, notes, forwarding)
 
     def events(self) -> EventReader:
         return self._hub.subscribe()
@@ -207,6 +213,12 @@ class LocalEngine:
 
     async def close_connection(self, name: str, connection: int) -> None:
         await self._tunnel(name).close_connection(connection)
+
+    async def start_proxy(self, listen: str) -> None:
+        await self._forwarding.start(listen)
+
+    async def stop_proxy(self) -> None:
+        await self._forwarding.stop()
 
     def diagnose(self, name: str) -> AsyncGenerator[Finding, None]:
         from tunnelui.engine.diagnosis import diagnose_as  # here: the start waits for no import that it does not need
@@ -250,8 +262,7 @@ class LocalEngine:
     async def aclose(self) -> None:
         """Cut everything and end the event streams. ``async with`` does this too."""
         await self._stop_all(0.0)
-        for pool in self._warm.values():
-            pool.clear()
+        self._warm.clear()
         await self._save_ports()
         self._hub.close()
 
@@ -289,7 +300,7 @@ class LocalEngine:
             deadlines=self._deadlines.with_each(route.connect_timeout),
             retries=retries or self._retries,
             resolve=self._resolve,
-            warm=self._warm_pool(profile, destination.proxy),
+            warm=self._warm.get(profile, destination.proxy),
         )
 
     def next_id(self) -> int:
@@ -325,28 +336,13 @@ class LocalEngine:
         except TunnelError as error:
             self.publish(trouble(error, route.name))
 
-    def _warm_pool(self, profile: Profile, proxy: ProxyOrigin) -> WarmPool | None:
-        """The one pool of *profile* and *proxy*: their connections look alike to the proxy until a token is sent."""
-        if not self._settings.warm:
-            return None
-
-        async def connect(stages: Stages) -> SocketEndpoint:
-            context = await self._contexts.get(profile) if proxy.scheme == "https" else None
-            return await reach(proxy, context, stages, deadlines=self._deadlines, resolve=self._resolve)
-
-        key = profile, proxy
-        if key not in self._warm:
-            self._warm[key] = WarmPool(connect, self.group, size=self._settings.warm)
-        return self._warm[key]
-
     def _signed_in(self, key: TokenKey) -> None:
         for tunnel in self._tunnels.values():
             if tunnel.route.profile == key.profile and tunnel.proxy == key.proxy:
                 tunnel.signed_in()
 
     def _on_wake(self, lost: float) -> None:
-        for pool in self._warm.values():
-            pool.clear()
+        self._warm.clear()
         self.publish(woke(lost))
 
     def _tunnel(self, name: str) -> Tunnel:
@@ -396,5 +392,6 @@ class LocalEngine:
             async with anyio.create_task_group() as group:
                 for tunnel in self._tunnels.values():
                     group.start_soon(tunnel.stop, grace)
+                group.start_soon(self._forwarding.stop, grace)
         finally:
             self._draining = False

@@ -24,6 +24,7 @@ __all__ = [
     "IdentityStatus",
     "Problem",
     "ProfileSnapshot",
+    "ProxyModeSnapshot",
     "SignInSnapshot",
     "StageTimings",
     "State",
@@ -207,6 +208,23 @@ class ProfileSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class ProxyModeSnapshot:
+    """Proxy mode: one local port, SOCKS5 and HTTP CONNECT, that leads to every route by its real name.
+
+    :param local: the address that listens, or the last one that was asked for; empty when none was.
+    :param since: when it was turned on; ``None`` while it is off.
+    :param live: how many local programs it serves.
+    :param problem: why it is off although it was asked for.
+    """
+
+    on: bool = False
+    local: str = ""
+    since: float | None = None
+    live: int = 0
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSnapshot:
     """Everything at one moment. ``version`` grows with every change, byte counters included."""
 
@@ -215,6 +233,7 @@ class EngineSnapshot:
     identities: tuple[IdentitySnapshot, ...] = ()
     profiles: tuple[ProfileSnapshot, ...] = ()
     notes: tuple[str, ...] = ()
+    proxy_mode: ProxyModeSnapshot = ProxyModeSnapshot()
 
     def tunnel(self, name: str) -> TunnelSnapshot | None:
         return next((tunnel for tunnel in self.tunnels if tunnel.route.name == name), None)

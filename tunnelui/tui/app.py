@@ -66,8 +66,6 @@ _INTERRUPT_WINDOW = 2.0
 _GATHER = 0.1
 """Seconds in which events are gathered before the screens hear of them, however many there are."""
 _MOST_GATHERED = 5000
-
-
 _PLAIN_KEYS = {"↑": "up", "↓": "down", "←": "left", "→": "right"}
 """How keys are called where their signs can't be drawn."""
 
@@ -323,14 +321,16 @@ class TunnelApp(Host):
     # Keys of the application.
 
     def action_settings(self) -> None:
-        self.show_settings()
-
-    def show_settings(self) -> None:
         """Show the settings, if they are not shown already."""
         from tunnelui.tui.screens.settings import SettingsScreen
 
         if not isinstance(self.screen, SettingsScreen):
             self.push_screen(SettingsScreen())
+
+    def action_proxy_mode(self) -> None:
+        from tunnelui.tui.proxy_mode import ProxySwitch
+
+        ProxySwitch(self).toggle()
 
     def action_edit_config(self) -> None:
         self.carry_out(self.options.edit())
@@ -343,7 +343,7 @@ class TunnelApp(Host):
             self.push_screen(HelpScreen(title, entries_of(self.screen)))
 
     def action_ask_quit(self) -> None:
-        live = sum(tunnel.live for tunnel in self.view.snapshot.tunnels)
+        live = sum(tunnel.live for tunnel in self.view.snapshot.tunnels) + self.view.snapshot.proxy_mode.live
         if not live or self._outlives:
             self.exit()
             return

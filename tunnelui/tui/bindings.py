@@ -246,6 +246,7 @@ APP: Final = [
     _key("question_mark,f1", "help", "help", "app.help", show=True, display="?"),
     _key("ctrl+p,colon", "command_palette", "commands", "app.palette", show=True, display="^p", full="every command"),
     _key("comma", "settings", "settings", "app.settings", display=","),
+    _key("V", "proxy_mode", "proxy mode", "app.proxy_mode"),
     _key("ctrl+e", "edit_config", "edit config", "app.edit_config", display="^e"),
     _key("ctrl+z", "suspend_process", "to the shell", "app.suspend", display="^z", full="to the shell"),
     _key("q", "ask_quit", "quit", "app.quit", show=True),

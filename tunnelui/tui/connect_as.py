@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 
 from tunnelui.config.services import service_of
 from tunnelui.tui.command_line import equivalent_command
+from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tunnelui.engine.model import TunnelSnapshot
 
-__all__ = ["Way", "client_command", "ways_to_connect"]
+__all__ = ["Way", "client_command", "proxy_example", "ways_to_connect"]
 
 _SSH = 22
+_WEB = {"80": "http", "443": "https", "3000": "http", "8080": "http", "8443": "https"}
+"""Ports that curl is likely to get an answer from, and how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +79,12 @@ def _place(local: str) -> tuple[str, str] | None:
 
 def _filled(text: str, host: str, port: str) -> str:
     return text.replace("{host}", host).replace("{port}", port)
+
+
+def proxy_example(local: str, tunnels: Iterable[TunnelSnapshot]) -> str:
+    """Return a command that uses proxy mode at *local*: for a web service of *tunnels*, if there is one."""
+    for tunnel in tunnels:
+        scheme = _WEB.get(tunnel.target.rpartition(":")[2])
+        if scheme is not None:
+            return f"curl --proxy socks5h://{local} {scheme}://{safe(tunnel.target, 200)}/"
+    return f"curl --proxy socks5h://{local} https://HOST/"

@@ -52,6 +52,7 @@ class Glyphs:
     up: str
     arrow: str
     back: str
+    proxy: str
     ellipsis: str
     block: str
     good: str
@@ -88,6 +89,7 @@ UNICODE: Final = Glyphs(
     up="↑",
     arrow="→",
     back="‹",
+    proxy="⇄",
     ellipsis="…",
     block="━",
     good="✓",
@@ -121,6 +123,7 @@ ASCII: Final = Glyphs(
     up="^",
     arrow="->",
     back="<",
+    proxy="<>",
     ellipsis="~",
     block="=",
     good="ok",

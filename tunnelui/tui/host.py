@@ -147,7 +147,8 @@ class SessionOptions(Protocol):
         ...
 
     def change(self, action: str) -> None:
-        """Let the person choose a ``theme``, or go to the other ``signs`` until the application ends."""
+        """Let the person choose a ``theme``, go to the other ``signs`` until the application ends, or turn ``proxy``
+        mode on or off."""
         ...
 
     async def edit(self) -> None:
@@ -205,11 +206,15 @@ class Host(Guarded, App[None]):
         """Draw with *glyphs* from now on."""
 
     @abstractmethod
+    def action_proxy_mode(self) -> None:
+        """Turn proxy mode on or off."""
+
+    @abstractmethod
     def action_choose_theme(self) -> None:
         """Let the person choose a theme, which is seen at once."""
 
     @abstractmethod
-    def show_settings(self) -> None:
+    def action_settings(self) -> None:
         """Show the settings, if they are not shown already."""
 
     @abstractmethod

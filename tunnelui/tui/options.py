@@ -54,12 +54,16 @@ class Options:
             glyphs=self._app.glyphs,
             remembered=self._app.memory.now.theme,
             changed=self._changed,
+            snapshot=self._app.view.snapshot,
         )
 
     def change(self, action: str) -> None:
-        """Let the person choose a ``theme``, or go to the other ``signs`` until the application ends."""
+        """Let the person choose a ``theme``, go to the other ``signs`` until the application ends, or turn ``proxy``
+        mode on or off."""
         if action == "theme":
             self._app.action_choose_theme()
+        elif action == "proxy":
+            self._app.action_proxy_mode()
         else:
             self._changed |= {action}
             self._app.use_glyphs(UNICODE if self._app.glyphs is ASCII else ASCII)
@@ -97,7 +101,7 @@ class Options:
             keymap = read_keymap(settings.keys, f"{target}: [keys]")
         except TunnelError as error:
             self.problem = f"config.toml is wrong, and the settings are as before. {told(error)}"
-            self._app.show_settings()  # it stands there until it is mended
+            self._app.action_settings()  # it stands there until it is mended
         else:
             self.problem = ""
             before, self._surroundings = (

@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.settings import Settings
+from tunnelui.engine.model import EngineSnapshot
+from tunnelui.tui.connect_as import proxy_example
+from tunnelui.tui.format import clock
 from tunnelui.tui.glyphs import ASCII
+from tunnelui.tui.steps import on_screen
+from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +24,7 @@ __all__ = ["SettingRow", "Surroundings", "setting_rows"]
 
 _DEFAULT: Final = "default"
 _SESSION: Final = "this session"
+_NOTHING: Final = EngineSnapshot()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class SettingRow:
-    """One setting. *action* is ``theme`` or ``signs`` where it can be changed for the session, else empty."""
+    """One setting. *action* is ``theme``, ``signs`` or ``proxy`` where it can be changed here, else empty."""
 
     label: str
     value: str
@@ -57,12 +63,14 @@ def setting_rows(
     glyphs: Glyphs,
     remembered: str = "",
     changed: frozenset[str] = frozenset(),
+    snapshot: EngineSnapshot = _NOTHING,
     environ: Mapping[str, str] = os.environ,
 ) -> tuple[SettingRow, ...]:
     """Return everything that is in force.
 
     :param remembered: the theme that was chosen on the screen, now or in an earlier run.
     :param changed: the *actions* that were used in this session.
+    :param snapshot: what the engine says.
     """
     settings = surroundings.settings
     config = surroundings.config_file.name if surroundings.config_file else "built in"
@@ -96,6 +104,7 @@ def setting_rows(
             "TUNNELUI_ASCII=1 or 0 in the environment keeps it for the next time.",
             "signs",
         ),
+        _proxy_mode(snapshot),
         SettingRow("Token store", store, store_from, "token_store: where sign-ins are kept: keyring, file or memory."),
         SettingRow(
             "Kept ready",
@@ -122,6 +131,20 @@ def setting_rows(
         ("Tunnels run in", surroundings.runs_in, ""),
     ]
     return (*rows, *(SettingRow(label, value, source) for label, value, source in files if value))
+
+
+def _proxy_mode(snapshot: EngineSnapshot) -> SettingRow:
+    mode = snapshot.proxy_mode
+    if mode.on:
+        source = f"since {clock(mode.since or 0.0, seconds=False)}, {mode.live} open"
+        meaning = f"{proxy_example(mode.local, snapshot.tunnels)} - what no route covers is refused."
+        return SettingRow("Proxy mode", mode.local, source, meaning, "proxy")
+    if mode.problem is not None:
+        problem = on_screen(mode.problem)
+        meaning = safe(f"{problem.message}. {problem.hint}", 500)
+        return SettingRow("Proxy mode", "off", "it could not start", meaning, "proxy")
+    meaning = "SOCKS5 and HTTP CONNECT on one local port, for programs that know a service by its real name."
+    return SettingRow("Proxy mode", "off", "", meaning, "proxy")
 
 
 def _first(*candidates: tuple[str | bool | None, str]) -> tuple[str, str]:

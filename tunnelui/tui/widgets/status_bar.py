@@ -14,7 +14,7 @@ from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.words import cut, line, literal, pad, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from textual.content import Content
 
@@ -58,21 +58,36 @@ class StatusBar(LineView):
         profile = tunnel.route.profile if tunnel else identity.profile if identity else "default"
         left: list[Part] = [(" tunnelui", "bold $brand"), ("  ", ""), (cut(safe(profile), 20), "$ink")]
         who, left_over = self._who(identity, view.now, width)
-        groups = [[*who, *left_over], self._totals(view, width)]
+        always = groups = [[*who, *left_over], self._totals(view, width)]
         used = line(*left).cell_length + 2
-        if view.snapshot.tunnels:
-            graph_widths = [0] if width < _WIDE else [7, 0] if width < _VERY_WIDE else [20, 7, 0]
-            for graph_width in graph_widths:
-                rates = self._rates(view, width, graph_width)
-                if used + self._joined([*groups, rates]).cell_length <= width:
-                    break
-            groups.append(rates)
+        for groups in self._arrangements(view, width, always):
+            if used + self._joined(groups).cell_length <= width:
+                break
         while len(groups) > 1 and used + self._joined(groups).cell_length > width:
             groups.pop()
         right = self._joined(groups)
         if used + right.cell_length > width:
             right = right.truncate(max(0, width - used), ellipsis=True)
         return line(*left) + literal(" " * max(1, width - used + 2 - right.cell_length), limit=1000) + right
+
+    def _arrangements(self, view: View, width: int, always: list[list[Part]]) -> Iterator[list[list[Part]]]:
+        """What may stand on the right, the longest first."""
+        graph_widths = [0] if width < _WIDE else [7, 0] if width < _VERY_WIDE else [20, 7, 0]
+        for proxy in self._proxy_mode(view):
+            if not view.snapshot.tunnels:
+                yield [*always, *proxy]
+                continue
+            for graph_width in graph_widths:
+                yield [*always, *proxy, self._rates(view, width, graph_width)]
+
+    def _proxy_mode(self, view: View) -> list[list[list[Part]]]:
+        """Where proxy mode listens, in full and by its port alone; nothing while it is off."""
+        mode = view.snapshot.proxy_mode
+        if not mode.on:
+            return [[]]
+        local = safe(mode.local, 40)
+        style = "$live" if mode.live else "$muted"
+        return [[[(f"{self.glyphs.proxy} {words}", style)]] for words in (local, f":{local.rpartition(':')[2]}")]
 
     def _joined(self, groups: list[list[Part]]) -> Content:
         parts: list[Part] = []
