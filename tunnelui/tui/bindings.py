@@ -98,7 +98,7 @@ ROUTES: Final = [
     _key("e", "edit", "edit", "route.edit", show=True, full="edit"),
     _key("d", "delete", "delete, undo", "route.delete"),
     _key("u", "undo", "delete, undo", "route.undo"),
-    _key("R", "discover", "discover", "route.discover", full="discover, import"),
+    _key("R", "discover", "discover", "route.discover", show=True, full="discover, import"),
     _key("I", "import_routes", "import", "route.import", full="discover, import"),
     _key("s", "sort", "sort, reverse", "route.sort"),
     _key("S", "reverse", "sort, reverse", "route.reverse"),
