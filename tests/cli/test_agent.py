@@ -156,10 +156,9 @@ def test_another_version_makes_room_without_cutting(up: Program) -> None:
     with use(local) as live:
         # A program of another version, as far as the agent can tell.
         code = (
-            "import importlib.metadata as m\n"
-            "real = m.version\n"
-            "m.version = lambda name: '9.9.9' if name == 'tunnelui' else real(name)\n"
             "import anyio\n"
+            "import tunnelui.version\n"
+            "tunnelui.version.VERSION = '9.9.9'\n"
             "from tunnelui.agent.client import connect\n"
             "from tunnelui.agent.lifecycle import _retire\n"
             "async def main():\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import anyio
@@ -19,6 +18,7 @@ from tunnelui.engine.stdio import carry
 from tunnelui.errors import ConfigError, ProtocolError, TunnelError
 from tunnelui.text import clean
 from tunnelui.transport.stdio import StdioEndpoint
+from tunnelui.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -176,7 +176,7 @@ class Calls:
     async def _status(self, _: dict[str, Any]) -> dict[str, Any]:
         tunnels = self._engine.snapshot().tunnels
         return {
-            "version": version("tunnelui"),
+            "version": VERSION,
             "pid": os.getpid(),
             "started_at": self._server.started_at,
             "up": sum(tunnel.state is not State.OFF for tunnel in tunnels),

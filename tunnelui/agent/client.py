@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import deque
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -21,6 +20,7 @@ from tunnelui.engine.findings import Finding
 from tunnelui.engine.hub import EventHub, EventReader
 from tunnelui.engine.model import EngineSnapshot, Event, StageTimings
 from tunnelui.errors import LocalError, ProtocolError, TunnelError
+from tunnelui.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -58,7 +58,7 @@ class Hello:
     @property
     def is_ours(self) -> bool:
         """Whether that agent and this program are the same version."""
-        return self.version == version("tunnelui") and self.protocol == PROTOCOL
+        return self.version == VERSION and self.protocol == PROTOCOL
 
 
 async def connect() -> tuple[Channel, Hello] | None:
@@ -75,7 +75,7 @@ async def connect() -> tuple[Channel, Hello] | None:
         if channel is None:
             return None
         with anyio.fail_after(_HELLO):
-            await channel.send({"hello": {"version": version("tunnelui"), "protocol": PROTOCOL}})
+            await channel.send({"hello": {"version": VERSION, "protocol": PROTOCOL}})
             answer = await channel.receive()
     except (OSError, ProtocolError) as error:  # TimeoutError is an OSError
         if channel is not None:

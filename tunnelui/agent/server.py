@@ -7,7 +7,6 @@ import logging
 import os
 import secrets
 import time
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -20,6 +19,7 @@ from tunnelui.agent.protocol import FROM_CLIENT, PROTOCOL
 from tunnelui.agent.variables import environment_digest, fingerprints
 from tunnelui.errors import LocalError, ProtocolError, TunnelError
 from tunnelui.transport.listen import accept_loop
+from tunnelui.version import VERSION
 
 if TYPE_CHECKING:
     import socket
@@ -71,7 +71,7 @@ class AgentServer:
         self.clients = 0
         salt = secrets.token_hex(8)
         self._hello = {
-            "version": version("tunnelui"),
+            "version": VERSION,
             "protocol": PROTOCOL,
             "pid": os.getpid(),
             "environment": environment_digest(),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from tunnelui.cli.options import Parser
 from tunnelui.cli.output import Exit, print_line
+from tunnelui.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ def page(command: str, commands: dict[str, str]) -> str:
     name = f"tunnelui-{command}" if command else "tunnelui"
     purpose = commands.get(command, "private TCP services behind an identity-aware proxy")
     lines = [
-        f'.TH "{_text(name.upper())}" 1 "" "tunnelui {version("tunnelui")}" "User Commands"',
+        f'.TH "{_text(name.upper())}" 1 "" "tunnelui {VERSION}" "User Commands"',
         ".SH NAME",
         f"{_text(name)} \\- {_text(purpose)}",
         ".SH SYNOPSIS",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from tunnelui.cli.output import Exit, print_line, print_note
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
+from tunnelui.version import VERSION
 from tunnelui.wire.address import parse_listen
 from tunnelui.wire.destination import parse_proxy_url
 
@@ -49,14 +50,12 @@ class _Flag:
 
 
 class _Version(argparse.Action):
-    """Finds the version when it is asked for: that takes longer than the rest of the start."""
+    """Prints the version."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> NoReturn:
-        from importlib.metadata import version
-
-        print_line(f"tunnelui {version('tunnelui')}")
+        print_line(f"tunnelui {VERSION}")
         raise SystemExit(Exit.DONE)
 
 

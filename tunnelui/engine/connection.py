@@ -149,6 +149,11 @@ class Connection:
         return self._far.sock if self._far is not None else None
 
     @property
+    def moved_at(self) -> float:
+        """When a byte moved last, on the event loop's clock."""
+        return self._relay.last_moved if self._relay is not None else 0.0
+
+    @property
     def bytes_in(self) -> int:
         return self._relay.bytes_in if self._relay else 0
 

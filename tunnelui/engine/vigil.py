@@ -36,6 +36,8 @@ _JUMP: Final = 5.0
 _RELAX: Final = 20.0
 _SILENCE: Final = 20.0
 """Longer than a hole in the air of a moving train, mostly; data that come after that are lost."""
+_LATELY: Final = 3 * _SILENCE
+"""Where nothing has moved for longer, nothing is under way: an idle connection is not asked about."""
 _NOT_OURS: Final = (errno.EADDRNOTAVAIL,)
 
 
@@ -56,6 +58,10 @@ class Watched(Protocol):
     @property
     def way(self) -> Way | None:
         """Its addresses while the connection is open."""
+
+    @property
+    def moved_at(self) -> float:
+        """When a byte moved last, on the event loop's clock."""
 
     def cut(self, cause: str) -> None:
         """End it."""
@@ -110,16 +116,19 @@ class Vigil:
             self._look()
 
     def _look(self) -> None:
-        ways = {way for one in self._connections() if (way := one.way) is not None}
+        watched = tuple(self._connections())
+        ways = {way for one in watched if (way := one.way) is not None}
         gone = {way.own for way in ways if not _is_ours(way.own)}
         left = {way for way in ways if way.own not in gone and _source_to(way.far) not in (way.own, "")}
-        for one in tuple(self._connections()):
-            sock = one.far_socket
-            if sock is not None and silent_for(sock) > _SILENCE:
+        new = left - self._left
+        lately = asyncio.get_running_loop().time() - _LATELY
+        for one in watched:
+            if one.moved_at > lately and (sock := one.far_socket) is not None and silent_for(sock) > _SILENCE:
                 one.cut(f"the proxy's machine has answered nothing for {_SILENCE:g} s: the network has lost it")
-            elif one.way is not None and one.way.own in gone:
+            elif gone and one.way is not None and one.way.own in gone:
                 one.cut(f"this machine has lost its address {one.way.own}: the network has changed")
-        self._ask(one for one in self._connections() if one.way in left - self._left)
+        if new:
+            self._ask(one for one in watched if one.way in new)
         self._left = left
 
     def _ask(self, connections: Iterable[Watched]) -> None:
