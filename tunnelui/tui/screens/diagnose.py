@@ -70,7 +70,6 @@ class DiagnoseScreen(TunnelScreen[None]):
         self.action_again()
 
     def on_screen_resume(self) -> None:
-        super().on_screen_resume()
         tunnel = self.tunnel
         identity = self.tunnels.view.identity(tunnel) if tunnel else None
         if self._wants_sign_in and identity is not None and identity.status is IdentityStatus.SIGNED_IN:

@@ -65,7 +65,6 @@ class DiscoverScreen(ReviewScreen):
             )
 
     def on_screen_resume(self) -> None:
-        super().on_screen_resume()
         identity = self.tunnels.view.identity_at(*self._pair)
         if self._wants_sign_in and identity is not None and identity.status is IdentityStatus.SIGNED_IN:
             self.action_again()

@@ -11,8 +11,8 @@ from tunnelui.engine.model import IdentityStatus
 from tunnelui.errors import TunnelError
 from tunnelui.tui.access_rows import about_lines, access_rows, pending_lines
 from tunnelui.tui.bindings import PROFILES
-from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.question import Question
+from tunnelui.tui.screens.sign_in_actions import SignInActions
 from tunnelui.tui.steps import told
 from tunnelui.tui.widgets.access_list import AccessList
 from tunnelui.tui.widgets.answer_field import AnswerField
@@ -37,7 +37,7 @@ __all__ = ["ProfilesScreen"]
 _TALL = 30
 
 
-class ProfilesScreen(TunnelScreen[str]):
+class ProfilesScreen(SignInActions[str]):
     """Ends with the profile whose routes should be shown, or with nothing.
 
     :param profile: the row to begin with, and *proxy*.
@@ -205,19 +205,6 @@ class ProfilesScreen(TunnelScreen[str]):
         else:
             self.tunnels.verbs.diagnose(first)
 
-    async def action_copy_url(self) -> None:
-        if self.sign_in is not None and self.sign_in.url:
-            await self.tunnels.copy(self.sign_in.url, "the whole address")
-        else:
-            self.tunnels.say("There is no address yet.", "warning")
-
-    def action_open_browser(self) -> None:
-        if self.sign_in is not None and self.sign_in.url:
-            self.app.open_url(self.sign_in.url)
-            self.tunnels.say("Asked for a browser window.")
-        else:
-            self.tunnels.say("There is no address yet.", "warning")
-
     def action_paste(self) -> None:
         self.query_one("#answer", Input).focus()
 
@@ -230,12 +217,7 @@ class ProfilesScreen(TunnelScreen[str]):
             if yes:
                 self.tunnels.carry_out(self.tunnels.engine.cancel_sign_in(row.profile, row.proxy))
 
-        if not sign_in.waiting:
-            answered(True)
-            return
-        count = "1 route" if len(sign_in.waiting) == 1 else f"{len(sign_in.waiting)} routes"
-        text = f"The connections of {count} that wait for it are closed."
-        self.app.push_screen(Question("Cancel the sign-in?", text, yes="Cancel it", no="Wait"), answered)
+        self.ask_to_cancel(sign_in, answered)
 
     def action_back(self) -> None:
         field = self.query_one("#answer", Input)

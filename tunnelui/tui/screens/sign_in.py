@@ -11,8 +11,7 @@ from textual.widgets import Input
 from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import SIGN_IN
 from tunnelui.tui.format import duration
-from tunnelui.tui.screens.base import TunnelScreen
-from tunnelui.tui.screens.question import Question
+from tunnelui.tui.screens.sign_in_actions import SignInActions
 from tunnelui.tui.steps import in_screen_words, on_screen, told
 from tunnelui.tui.widgets.answer_field import AnswerField
 from tunnelui.tui.widgets.key_footer import KeyFooter
@@ -35,7 +34,7 @@ __all__ = ["SignInScreen"]
 _LONGEST_URL = 16_384
 
 
-class SignInScreen(TunnelScreen[None]):
+class SignInScreen(SignInActions[None]):
     """Follows the sign-in of one profile at one proxy, and closes when it has given a token."""
 
     SHOWS_SIGN_IN: ClassVar[bool] = True
@@ -162,19 +161,6 @@ class SignInScreen(TunnelScreen[None]):
 
     # Actions.
 
-    async def action_copy_url(self) -> None:
-        if self.sign_in is not None and self.sign_in.url:
-            await self.tunnels.copy(self.sign_in.url, "the whole address")
-        else:
-            self.tunnels.say("There is no address yet.", "warning")
-
-    def action_open_browser(self) -> None:
-        if self.sign_in is not None and self.sign_in.url:
-            self.app.open_url(self.sign_in.url)
-            self.tunnels.say("Asked for a browser window.")
-        else:
-            self.tunnels.say("There is no address yet.", "warning")
-
     def action_paste(self) -> None:
         if self.sign_in is not None:
             self.query_one("#answer", Input).focus()
@@ -196,20 +182,10 @@ class SignInScreen(TunnelScreen[None]):
             field.value = ""
             self.set_focus(None)
             return
-        sign_in = self.sign_in
-        if sign_in is None:
+        if self.sign_in is None:
             self.dismiss()
-        elif not sign_in.waiting:
-            self._cancel(True)
         else:
-            count = "1 route" if len(sign_in.waiting) == 1 else f"{len(sign_in.waiting)} routes"
-            question = Question(
-                "Cancel the sign-in?",
-                f"The connections of {count} that wait for it are closed.",
-                yes="Cancel it",
-                no="Wait",
-            )
-            self.app.push_screen(question, self._cancel)
+            self.ask_to_cancel(self.sign_in, self._cancel)
 
     def _cancel(self, yes: bool | None) -> None:
         if yes:
