@@ -15,6 +15,7 @@ from tests.peers.proxies import run_squid
 from tests.support.connect_proxy import ConnectProxy, answer, answer_at_end, send_raw
 from tests.support.sockets import no_leaked_descriptors
 from tunnelui.errors import ConfigError, PeerError
+from tunnelui.transport.authorities import context_with_authorities
 from tunnelui.transport.dial import DialTimeouts, dial
 from tunnelui.transport.endpoint import PlainEndpoint
 from tunnelui.transport.exchange import read_request_head, read_response_head
@@ -124,7 +125,7 @@ async def test_credentials_are_sent_to_it_and_to_nobody_else() -> None:
 
 async def test_a_proxy_over_tls_carries_tls_inside(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
     """Our TLS to the far side inside the TLS to the company's proxy, ends of one direction included."""
-    monkeypatch.setenv("SSL_CERT_FILE", pki.ca_file)
+    trust(pki, monkeypatch)
     heads: list[RequestHead] = []
     with ConnectProxy(pki.server_context()) as inner:
         inner.default = answer_at_end
@@ -147,6 +148,12 @@ async def test_a_proxy_over_tls_carries_tls_inside(pki: Pki, monkeypatch: pytest
                     await ended.wait()
     assert heads[0].headers.get("proxy-authorization") is not None
     assert "proxy-authorization" not in inner.connects[0].headers
+
+
+def trust(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the test's authority the system's."""
+    context_with_authorities()  # what another test has read ahead
+    monkeypatch.setenv("SSL_CERT_FILE", pki.ca_file)
 
 
 @contextlib.asynccontextmanager
@@ -178,7 +185,7 @@ async def company_proxy(context: ssl.SSLContext, heads: list[RequestHead]) -> As
 
 
 async def test_a_proxy_over_tls_that_dies_is_no_orderly_end(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", pki.ca_file)
+    trust(pki, monkeypatch)
     with ConnectProxy(pki.server_context()) as inner:
         async with company_proxy(pki.server_context(), []) as (port, _):
             way = OutgoingProxy("https", HostPort("localhost", port))

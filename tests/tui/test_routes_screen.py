@@ -357,7 +357,7 @@ async def test_first_run_offers_only_what_makes_sense() -> None:
     async with drive(ScriptedEngine(), config_path="~/.config/tunnelui/config.toml") as driven:
         assert "No routes yet." in driven.text
         assert "Config: ~/.config/tunnelui/config.toml" in driven.text
-        assert driven.lines[-1].split() == ["a", "add", "?", "help", "^p", "commands", "q", "quit"]
+        assert driven.lines[-1].split() == ["a", "add", "R", "discover", "?", "help", "^p", "commands", "q", "quit"]
         assert "○ signed out │ 0 routes" in driven.lines[0]
         await driven.press("space", "enter", "d", "slash")
         assert driven.shows(RoutesScreen)
