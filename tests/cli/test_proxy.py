@@ -62,8 +62,11 @@ def test_socks_and_connect_lead_to_a_route_by_its_name(program: Program, proxy: 
         with ask(port, b"CONNECT db.example.com:5432 HTTP/1.1\r\nHost: db.example.com:5432\r\n\r\nahead") as sock:
             assert read_exactly(sock, 19) == b"HTTP/1.1 200 OK\r\n\r\n"
             assert read_exactly(sock, 5) == b"ahead"
-        assert [one.target for one in proxy.connects] == ["db.example.com:5432"] * 2
-        assert eventually(lambda: process.stdout.count('"kind":"closed"') == 2, 5)
+        with ask(port, b"CONNECT db.example.com:5432 HTTP/1.0\r\n\r\nfrom nc or socat") as sock:
+            assert read_exactly(sock, 19) == b"HTTP/1.1 200 OK\r\n\r\n"
+            assert read_exactly(sock, 16) == b"from nc or socat"
+        assert [one.target for one in proxy.connects] == ["db.example.com:5432"] * 3
+        assert eventually(lambda: process.stdout.count('"kind":"closed"') == 3, 5)
         events = [json.loads(line) for line in process.stdout.splitlines()]
         assert {event["route"] for event in events if event["kind"] == "open"} == {"db"}
 

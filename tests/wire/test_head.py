@@ -292,6 +292,30 @@ def test_requests_are_rejected_at_the_first_wrong_byte(data: bytes) -> None:
         parser.feed(data[-1:])
 
 
+@pytest.mark.parametrize("fields", [b"", b"Host: a.example:1\r\n", b"Proxy-Connection: keep-alive\r\n"])
+def test_an_old_connect_is_taken_where_that_is_asked_for(fields: bytes) -> None:
+    head = RequestParser(old_connect=True).feed(b"CONNECT A.example:1 HTTP/1.0\r\n" + fields + b"\r\n")
+    assert head is not None
+    assert head.authority == HostPort("a.example", 1)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"CONNECT a.example:1 HTTP/0.9\r\n\r\n",
+        b"CONNECT a.example:1 HTTP/1.1\r\n\r\n",
+        b"CONNECT a.example HTTP/1.0\r\n\r\n",
+        b"CONNECT a.example:1 HTTP/1.0\r\nHost: b.example:1\r\n\r\n",
+        b"CONNECT a.example:1 HTTP/1.0\r\nHost:\r\n\r\n",
+        b"CONNECT a.example:1 HTTP/1.0\r\nContent-Length: 1\r\n\r\n",
+    ],
+)
+def test_nothing_else_becomes_lenient_with_it(data: bytes) -> None:
+    with pytest.raises(HeadError):
+        RequestParser(old_connect=True).feed(data)
+
+
 def test_a_broken_parser_stays_broken() -> None:
     parser = RequestParser()
     with pytest.raises(HeadError):

@@ -181,7 +181,7 @@ async def _ask_socks(near: PlainEndpoint) -> _Asked:
 
 async def _ask_http(near: PlainEndpoint) -> _Asked:
     try:
-        head = await read_request_head(near, timeout=_PATIENCE)
+        head = await read_request_head(near, timeout=_PATIENCE, old_connect=True)
     except ProtocolError as error:
         await _say_last(near, _page(error.status_hint, f"{error}\n{_CONNECT_ONLY}"))
         raise

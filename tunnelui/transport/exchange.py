@@ -21,15 +21,16 @@ class _Parser(Protocol[_Head]):
     def remainder(self) -> bytes: ...
 
 
-async def read_request_head(endpoint: Endpoint, *, timeout: float) -> RequestHead:
+async def read_request_head(endpoint: Endpoint, *, timeout: float, old_connect: bool = False) -> RequestHead:
     """Read one request head. What came after it is given back to *endpoint*.
 
     :param timeout: seconds for the whole head, however slowly its bytes come.
+    :param old_connect: as for `RequestParser`.
     :raises HeadError: the bytes are no acceptable request.
     :raises PeerError: ``timeout``, ``closed`` (the stream ended in order before the head was complete), ``reset`` and
         the like.
     """
-    return await _read(endpoint, RequestParser(), timeout)
+    return await _read(endpoint, RequestParser(old_connect=old_connect), timeout)
 
 
 async def read_response_head(endpoint: Endpoint, *, timeout: float | None) -> ResponseHead:

@@ -246,7 +246,14 @@ class _Parser(ABC, Generic[_Head]):
 
 
 class RequestParser(_Parser[RequestHead]):
-    """Reads one request head."""
+    """Reads one request head.
+
+    :param old_connect: take a CONNECT of HTTP/1.0, too, as nc, socat and proxychains send it: without ``Host``.
+    """
+
+    def __init__(self, *, old_connect: bool = False) -> None:
+        super().__init__()
+        self._old_connect = old_connect
 
     def _scan_first(self, end: int) -> None:
         if self._in_name:
@@ -256,17 +263,20 @@ class RequestParser(_Parser[RequestHead]):
         match = _REQUEST_LINE.fullmatch(line)
         if match is None:
             raise HeadError("the first line is not METHOD TARGET VERSION with single spaces")
-        _, _, version = match.groups()
-        if version != b"HTTP/1.1":
+        method, _, version = match.groups()
+        old = self._old_connect and (method, version) == (b"CONNECT", b"HTTP/1.0")
+        if version != b"HTTP/1.1" and not old:
             known = _VERSION.fullmatch(version) is not None
             raise HeadError("the version is not HTTP/1.1", status_hint=505 if known else 400)
 
     def _finish(self, first: bytes, headers: Headers, raw: bytes) -> RequestHead:
-        method, target, _ = first.decode("ascii").split(" ")
+        method, target, version = first.decode("ascii").split(" ")
         for name in _SINGLE:
             if len(headers.get_all(name)) > 1:
                 raise HeadError(f"the field {name} stands more than once")
         host = headers.get("host")
+        if host is None and version == "HTTP/1.0":
+            host = target
         if host is None:
             raise HeadError("the field host is missing")
         _check_framing(headers)
