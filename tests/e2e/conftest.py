@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.harness import ALICE, BOB, Client, Server, route_to, run_server, sign_in
+from tests.e2e.harness import ALICE, BOB, DOMAIN, Client, Server, route_to, run_server, sign_in
 from tests.e2e.network import Running, run_scenes
 from tests.e2e.upstreams import answer_at_end, echo, upstream
 from tests.peers.databases import run_mariadb, run_postgres, run_redis
@@ -66,8 +66,8 @@ def redis(peers_folder: Path) -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def postgres(peers_folder: Path) -> Iterator[int]:
-    with run_postgres(peers_folder) as port:
+def postgres(peers_folder: Path, pki: Pki) -> Iterator[int]:
+    with run_postgres(peers_folder, pki.issue(f"*.{DOMAIN}")) as port:
         yield port
 
 

@@ -58,23 +58,6 @@ def echo(address: tuple[str, str]) -> socket.socket:
     return sock
 
 
-def test_redis_through_up(tmp_path: Path, pki: Pki, redis: int) -> None:
-    (redis_cli,) = require("redis-cli")
-    with serve(tmp_path, pki, "redis", 6379, redis) as client:
-        host, port = up(client, "redis")
-        done = subprocess.run([redis_cli, "-h", host, "-p", port, "ping"], capture_output=True, timeout=20, check=False)
-        assert done.stdout == b"PONG\n"
-        assert eventually(lambda: state(client, "redis")["bytes_in"] > 0, 5)
-
-
-def test_postgres_through_exec(tmp_path: Path, pki: Pki, postgres: int) -> None:
-    (psql,) = require("psql")
-    words = f'{psql} -X -h "$TUNNELUI_HOST" -p "$TUNNELUI_PORT" -U app -d postgres -Atc "select 6 * 7"'
-    with serve(tmp_path, pki, "db", 5432, postgres) as client:
-        done = client.run("exec", "db", "--", "sh", "-c", words)
-        assert (done.returncode, done.stdout) == (0, b"42\n"), done.stderr
-
-
 def test_mariadb_through_wait_and_up(tmp_path: Path, pki: Pki, mariadb: int) -> None:
     (mysql,) = require("mariadb")
     with serve(tmp_path, pki, "shop", 3306, mariadb) as client:

@@ -1,56 +1,31 @@
-"""git over ssh and over HTTP, by each of the ways that lead through tunnels."""
+"""git over ssh by ProxyCommand, and over HTTP. `test_matrix.py` has git over ssh by the other ways."""
 
 from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.harness import DOMAIN, Client, route_to, run_server, sign_in
-from tests.peers.parts import require
 from tests.peers.process import Process, eventually, free_port, is_open
+from tests.peers.repository import git, make_repository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.peers.shell import SSHServer
     from tests.support.pki import Pki
 
 HOST = f"shell.{DOMAIN}"
-ENV = {
-    **os.environ,
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_CONFIG_SYSTEM": "/dev/null",
-    "GIT_TERMINAL_PROMPT": "0",
-    **{f"GIT_{who}_{what}": f"alice@{DOMAIN}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
-}
-
-
-def git(*words: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    (program,) = require("git")
-    done = subprocess.run(
-        [program, *words], env={**ENV, **(env or {})}, cwd=cwd, capture_output=True, text=True, timeout=50, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A bare one with a commit that is not small."""
-    work, bare = tmp_path / "work", tmp_path / "orders.git"
-    git("init", "-q", "-b", "main", work)
-    (work / "data").write_bytes(os.urandom(3_000_000))
-    git("add", "data", cwd=work)
-    git("commit", "-q", "-m", "first", cwd=work)
-    git("clone", "-q", "--bare", work, bare)
-    git("update-server-info", cwd=bare)
-    return bare
+    return make_repository(tmp_path)
 
 
 @pytest.fixture
@@ -81,18 +56,6 @@ def test_clone_and_push_through_proxy_command(alice: Client, sshd: SSHServer, re
     git("commit", "-q", "-m", "second", cwd=clone)
     git("push", "-q", cwd=clone, env=environment)
     assert git("log", "--format=%s", "main", cwd=repository).split() == ["second", "first"]
-
-
-def test_clone_through_exec(alice: Client, sshd: SSHServer, repository: Path, tmp_path: Path) -> None:
-    clone = tmp_path / "clone"
-    script = (
-        f"export GIT_SSH_COMMAND={shlex.quote(shlex.join(['ssh', *sshd.options(HOST, tmp_path)]))}; "
-        f"git clone -q ssh://{sshd.user}@$TUNNELUI_HOST:$TUNNELUI_PORT{repository} {clone}"
-    )
-    require("git")
-    done = alice.run("exec", "shell", "--", "sh", "-c", script)
-    assert done.returncode == 0, done.stderr
-    assert (clone / "data").stat().st_size == 3_000_000
 
 
 def test_clone_through_the_proxy_by_the_real_name(alice: Client, repository: Path, tmp_path: Path) -> None:

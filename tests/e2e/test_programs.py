@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from tests.e2e.harness import DOMAIN, Client, route_to, run_server, sign_in
 from tests.peers.parts import require
-from tests.peers.process import Process, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,32 +78,11 @@ def test_ssh_and_scp_of_a_large_file_go_through_proxy_command(tmp_path: Path, pk
         assert sha256(original) == sha256(there) == sha256(back)
 
 
-def test_an_x_client_draws_its_window_far_away(tmp_path: Path, pki: Pki) -> None:
-    xdpyinfo, xwininfo = require("xdpyinfo", "xwininfo")
-    with run_x_server(tmp_path) as port, serve(tmp_path, pki, route_to("x", 6000, port)) as alice:
-        there = "127.0.0.1:$((TUNNELUI_PORT - 6000))"
-        command = f"{xdpyinfo} -display {there} && {xwininfo} -display {there} -root"
-        said = run(*alice.argv("exec", f"x.{DOMAIN}:6000", "--", "sh", "-c", command), env=alice.env)
-    assert "640x480 pixels" in said
-    assert "Width: 640" in said
-
-
 def test_one_process_carries_several_destinations(alice: Client) -> None:
     with alice.tcp(f"echo.{DOMAIN}:7", f"open.{DOMAIN}:7", listeners=2) as tunnel:
         assert len(set(tunnel.locals)) == 2
         targets = {event["data"]["target"] for event in tunnel.events if event["kind"] == "listening"}
         assert targets == {f"echo.{DOMAIN}:7", f"open.{DOMAIN}:7"}
-
-
-@contextmanager
-def run_x_server(folder: Path) -> Iterator[int]:
-    """An X server without a screen. It admits this machine alone."""
-    (xvfb,) = require("Xvfb")
-    port = free_port()
-    command = [xvfb, f":{port - 6000}", "-screen", "0", "640x480x8", "-listen", "tcp", "-nolisten", "unix"]
-    with Process("xvfb", command, folder) as server:
-        server.wait_port(port)
-        yield port
 
 
 def sha256(path: Path) -> str:

@@ -17,6 +17,8 @@ from tests.peers.process import Process, free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.pki import CertificateFiles
+
 __all__ = ["own_folder", "run_mariadb", "run_postgres", "run_redis"]
 
 
@@ -59,14 +61,23 @@ def run_redis(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def run_postgres(folder: Path) -> Iterator[int]:
-    """Run PostgreSQL and yield its port; the user ``app`` needs no password."""
+def run_postgres(folder: Path, files: CertificateFiles) -> Iterator[int]:
+    """Run PostgreSQL, which speaks TLS with the certificate *files* to whoever asks, and yield its port.
+
+    The user ``app`` needs no password.
+    """
     initdb, postgres = require("initdb", "postgres")
     user = system_user("postgres")
     port = free_port()
     with own_folder("pg", user) as data:
         _set_up([initdb, "-D", str(data), "-A", "trust", "-U", "app", "-N", "-E", "UTF8", "--locale=C"], user, data)
-        argv = [postgres, "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(data), "-F"]
+        argv = [postgres, "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(data), "-F", "-c", "ssl=on"]
+        for name, file in (("ssl_cert_file", files.cert_file), ("ssl_key_file", files.key_file)):
+            own = shutil.copyfile(file, data / name)
+            own.chmod(0o600)
+            if user is not None:
+                shutil.chown(own, user)
+            argv += ["-c", f"{name}={own}"]
         with Process("postgres", argv, folder, user=user, cwd=data, env={"LC_ALL": "C"}) as server:
             server.wait_for("database system is ready to accept connections", 30)
             try:
