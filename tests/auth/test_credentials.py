@@ -11,17 +11,13 @@ import pytest
 from tests.auth.jwt import jwt
 from tests.auth.login_server import Answer, LoginServer
 from tests.auth.person import opened, person
-from tunnelui.auth import (
-    Credentials,
-    MemoryStore,
-    ServiceAccount,
-    SignInOptions,
-    StoreError,
-    Token,
-    TokenKey,
-    TokenStore,
-)
+from tunnelui.auth.credentials import Credentials
 from tunnelui.auth.file_store import FileStore
+from tunnelui.auth.service_account import ServiceAccount
+from tunnelui.auth.sign_in import SignInOptions
+from tunnelui.auth.stores import MemoryStore
+from tunnelui.auth.token_store import StoreError, TokenKey, TokenStore
+from tunnelui.auth.tokens import Token
 from tunnelui.errors import AuthError, ConfigError, SignInFailed, SignInNeeded
 
 if TYPE_CHECKING:
@@ -97,7 +93,7 @@ class Setting:
             self.key,
             self.store,
             tasks=self.tasks,
-            options=self.options,
+            options=lambda: self.options,
             service_account=service_account,
             interactive=interactive,
             on_change=changed,

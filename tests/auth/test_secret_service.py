@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 PROGRAM = """
 import anyio, sys
-from tunnelui.auth import StoreError, Token, TokenKey, open_store
+from tunnelui.auth.stores import open_store
+from tunnelui.auth.token_store import StoreError, TokenKey
+from tunnelui.auth.tokens import Token
 from tunnelui.wire.destination import ProxyOrigin
 
 KEY = TokenKey("default", ProxyOrigin("https", "proxy.example.com", 443))

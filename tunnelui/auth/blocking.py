@@ -1,18 +1,17 @@
 """Calls that may never return.
 
-A keyring may wait for a dialog that nobody sees, a program may hang. anyio's worker threads are joined when the
-interpreter ends, so one hanging call would keep the process from exiting. These threads are daemons: left alone when
-their time is up, and dropped at exit.
+A keyring may wait for a dialog that nobody sees, a program may hang. Worker threads of asyncio and anyio are joined
+when the interpreter ends, so one hanging call would keep the process from exiting. These threads are daemons: left
+alone when their time is up, and dropped at exit.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
 from typing import TYPE_CHECKING, TypeVar
-
-import anyio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +29,8 @@ class BlockingCalls:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._lock = anyio.Lock()
-        self._ended: anyio.Event | None = None  # of the call that was started last
+        self._lock = asyncio.Lock()
+        self._ended: asyncio.Event | None = None  # of the call that was started last
         self._overdue = False  # its time was up before it ended
 
     async def run(self, function: Callable[[], T], *, timeout: float) -> T:
@@ -44,11 +43,10 @@ class BlockingCalls:
         """
         started = False
         try:
-            with anyio.fail_after(timeout):
-                async with self._lock:
-                    await self._wait_for_previous()
-                    started = True
-                    return await self._run(function)
+            async with asyncio.timeout(None if timeout == math.inf else timeout), self._lock:
+                await self._wait_for_previous()
+                started = True
+                return await self._run(function)
         except TimeoutError:
             if started and self._ended is not None and not self._ended.is_set():
                 self._overdue = True
@@ -62,7 +60,7 @@ class BlockingCalls:
         await self._ended.wait()  # its caller was cancelled; the call itself may be quick
 
     async def _run(self, function: Callable[[], T]) -> T:
-        ended = self._ended = anyio.Event()
+        ended = self._ended = asyncio.Event()
         self._overdue = False
         loop = asyncio.get_running_loop()
         results: list[T] = []

@@ -15,30 +15,26 @@ The rules:
 
 from __future__ import annotations
 
-import copy
+import asyncio
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import anyio
-
-from tunnelui.auth.sign_in import SignIn
 from tunnelui.auth.tokens import Token
 from tunnelui.auth.vault import Vault
-from tunnelui.errors import AuthError, SignInFailed, SignInNeeded, TunnelError
+from tunnelui.errors import AuthError, SignInNeeded, TunnelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
-    from anyio.abc import TaskGroup
+    from anyio import Event
 
+    from tunnelui.auth.flight import Flight
     from tunnelui.auth.service_account import ServiceAccount
     from tunnelui.auth.sign_in import SignInOptions
     from tunnelui.auth.token_store import TokenKey, TokenStore
 
-__all__ = ["CredentialStatus", "Credentials", "IdentityWord"]
-
-_CANCELLED: Final = "cancelled"
+__all__ = ["CredentialStatus", "Credentials", "IdentityWord", "Tasks"]
 
 IdentityWord = Literal["signed out", "signed in", "expired", "service account"]
 
@@ -72,25 +68,18 @@ class CredentialStatus:
     problem_at: float | None = None
 
 
-class _Flight:
-    """A sign-in under way, and how it ended."""
+class Tasks(Protocol):
+    """What runs in the background: an `anyio.abc.TaskGroup`, or less."""
 
-    def __init__(self, sign_in: SignIn | None, rejected: Token | None) -> None:
-        self.sign_in = sign_in  # None: only the store is asked
-        self.rejected = rejected
-        self.scope = anyio.CancelScope()
-        self.ended = anyio.Event()
-        self.landed = anyio.Event()  # its task is over: the browser has its last page
-        self.saved = anyio.Event()  # only after a token
-        self.token: Token | None = None
-        self.error: AuthError | None = None
-        self.routes: list[str] = []
+    def start_soon(self, function: Callable[..., Coroutine[Any, Any, Any]], /, *arguments: Any) -> object:
+        """Run *function*, as long as the tasks are not cancelled."""
 
 
 class Credentials:
     """One per profile and proxy.
 
     :param tasks: owns the sign-in and the saving of its token; cancelling it ends them.
+    :param options: is asked when a sign-in begins.
     :param interactive: whether `renew` may begin a sign-in; `begin` always may.
     :param on_change: called on the event loop whenever `status` may have changed. It must not raise.
     """
@@ -100,8 +89,8 @@ class Credentials:
         key: TokenKey,
         store: TokenStore,
         *,
-        tasks: TaskGroup,
-        options: SignInOptions,
+        tasks: Tasks,
+        options: Callable[[], SignInOptions],
         service_account: ServiceAccount | None = None,
         interactive: bool = True,
         on_change: Callable[[], None] = lambda: None,
@@ -115,9 +104,9 @@ class Credentials:
         self._on_change = on_change
         self._token: Token | None = None
         self._loaded = False
-        self._loading = anyio.Lock()
-        self._flight: _Flight | None = None
-        self._landing: _Flight | None = None
+        self._loading = asyncio.Lock()
+        self._flight: Flight | None = None
+        self._landing: Flight | None = None
         self._problem: TunnelError | None = None
         self._problem_at: float | None = None
 
@@ -171,7 +160,7 @@ class Credentials:
         finally:
             flight.routes.remove(route)
             self._on_change()
-        return _result(flight)
+        return flight.result()
 
     async def begin(self) -> None:
         """Begin a sign-in because the person asks for it, or do nothing when one is under way.
@@ -191,7 +180,7 @@ class Credentials:
         """
         flight = self._begin()
         await flight.ended.wait()
-        token = _result(flight)
+        token = flight.result()
         await flight.landed.wait()
         await flight.saved.wait()
         return token
@@ -274,7 +263,7 @@ class Credentials:
             return "signed out"
         return "expired" if self._token.is_expired(time.time()) else "signed in"
 
-    def _begin(self) -> _Flight:
+    def _begin(self) -> Flight:
         self._refuse_with_service_account()
         if self._flight is not None and self._flight.sign_in is None:
             self._cancel()  # it only asks the store; this one does more
@@ -282,7 +271,7 @@ class Credentials:
 
     def _cancel(self) -> None:
         if (flight := self._flight) is not None:
-            self._fail(flight, _cancelled())
+            self._fail(flight, flight.cancellation())
             flight.scope.cancel()
 
     async def _renew_service_account(self, account: ServiceAccount, rejected: Token | None) -> Token:
@@ -308,15 +297,19 @@ class Credentials:
                 hint=f"Leave {self._service_account.place} out to sign in as a person.",
             )
 
-    def _take_off(self, rejected: Token | None, *, sign_in: bool, asked: bool = False) -> _Flight:
-        attempt = SignIn(self.key.proxy, self._options, self._on_change) if sign_in else None
-        flight = self._flight = _Flight(attempt, rejected)
+    def _take_off(self, rejected: Token | None, *, sign_in: bool, asked: bool = False) -> Flight:
+        # Here, since most runs have a token.
+        from tunnelui.auth.flight import Flight
+        from tunnelui.auth.sign_in import SignIn
+
+        attempt = SignIn(self.key.proxy, self._options(), self._on_change) if sign_in else None
+        flight = self._flight = Flight(attempt, rejected)
         self._problem = self._problem_at = None
         self._tasks.start_soon(self._fly, flight, asked)
         self._on_change()
         return flight
 
-    async def _fly(self, flight: _Flight, asked: bool) -> None:
+    async def _fly(self, flight: Flight, asked: bool) -> None:
         try:
             with flight.scope:
                 if not asked and await self._found_in_store(flight):
@@ -328,10 +321,10 @@ class Credentials:
         except AuthError as error:
             self._fail(flight, error)
         finally:
-            self._fail(flight, _cancelled())  # no effect when it has ended
+            self._fail(flight, flight.cancellation())  # no effect when it has ended
             flight.landed.set()
 
-    async def _found_in_store(self, flight: _Flight) -> bool:
+    async def _found_in_store(self, flight: Flight) -> bool:
         """Take over what another process has saved; forget the token that the proxy refused."""
         token = await self._vault.replace_refused(flight.rejected)
         if token is None or token.is_expired(time.time()) or flight.ended.is_set():
@@ -341,7 +334,7 @@ class Credentials:
         flight.saved.set()
         return True
 
-    def _land(self, flight: _Flight, token: Token) -> None:
+    def _land(self, flight: Flight, token: Token) -> None:
         if not flight.ended.is_set():
             self._landing = flight
             self._accept(token)
@@ -349,13 +342,13 @@ class Credentials:
             # Those who wait go on at once; a slow keyring delays nobody.
             self._tasks.start_soon(self._save, token, flight.saved)
 
-    def _fail(self, flight: _Flight, error: AuthError) -> None:
+    def _fail(self, flight: Flight, error: AuthError) -> None:
         if not flight.ended.is_set():
             self._end(flight, error=error)
-            if error.code != _CANCELLED:
+            if not flight.was_cancelled:
                 self._note_problem(error)
 
-    def _end(self, flight: _Flight, *, token: Token | None = None, error: AuthError | None = None) -> None:
+    def _end(self, flight: Flight, *, token: Token | None = None, error: AuthError | None = None) -> None:
         flight.token, flight.error = token, error
         flight.ended.set()
         if self._flight is flight:
@@ -371,24 +364,13 @@ class Credentials:
         self._problem, self._problem_at = error, time.time()
         self._on_change()
 
-    async def _save(self, token: Token, saved: anyio.Event | None = None) -> None:
+    async def _save(self, token: Token, saved: Event | None = None) -> None:
         try:
             await self._vault.save(token, lambda: self._token == token)
         finally:
             if saved is not None:
                 saved.set()
             self._on_change()
-
-
-def _result(flight: _Flight) -> Token:
-    if flight.token is not None:
-        return flight.token
-    # A copy for each: one exception raised in many tasks would gather all their tracebacks.
-    raise copy.copy(flight.error) if flight.error is not None else _cancelled()
-
-
-def _cancelled() -> SignInFailed:
-    return SignInFailed("the sign-in was cancelled", code=_CANCELLED, hint="Connect again to start another one.")
 
 
 def _needed(key: TokenKey) -> SignInNeeded:

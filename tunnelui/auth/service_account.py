@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tunnelui.auth.blocking import BlockingCalls
 from tunnelui.auth.tokens import MAX_TOKEN, Token
 from tunnelui.errors import ConfigError, SignInFailed
 
@@ -64,6 +63,8 @@ class ServiceAccount:
         if self.file is None:
             text = self.value
         else:
+            from tunnelui.auth.blocking import BlockingCalls
+
             try:
                 text = await BlockingCalls("service account").run(self._read, timeout=_TIMEOUT)
             except TimeoutError:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final, TypeVar
-
-import anyio
 
 from tunnelui.errors import TunnelError
 from tunnelui.text import clean
@@ -27,7 +26,7 @@ class Vault:
     def __init__(self, key: TokenKey, store: TokenStore) -> None:
         self._key = key
         self._store = store
-        self._lock = anyio.Lock()
+        self._lock = asyncio.Lock()
         self.problem: TunnelError | None = None
 
     @property
@@ -61,7 +60,9 @@ class Vault:
         """
         try:
             await self._save(token, is_wanted)
-        except anyio.get_cancelled_exc_class():
+        except asyncio.CancelledError:
+            import anyio  # here: for nothing else, and a token is seldom saved
+
             with anyio.move_on_after(_LAST_WORDS, shield=True):
                 await self._save(token, is_wanted)
             raise

@@ -27,6 +27,7 @@ __all__ = [
     "check_tls_of",
     "chosen_proxy",
     "known_proxies",
+    "make_tls_of",
     "profile_from",
     "saved_routes",
     "service_account_from",
@@ -139,14 +140,18 @@ async def check_tls_files(contexts: Contexts, profile: Profile) -> None:
     try:
         await contexts.get(profile)
     except ConfigError as error:
-        # The layer below knows files, not flags.
-        in_data = bool(profile.ca_data) and error.place == "the CA data"
-        raise ConfigError(
-            error.message,
-            place="--ca-cert" if in_data else error.place,
-            code=error.code,
-            hint=_CA_DATA_HINT if in_data else error.hint or _TLS_FILES_HINT,
-        ) from None
+        raise _with_flags(error, profile) from None
+
+
+def _with_flags(error: ConfigError, profile: Profile) -> ConfigError:
+    """The layer below knows files, not flags."""
+    in_data = bool(profile.ca_data) and error.place == "the CA data"
+    return ConfigError(
+        error.message,
+        place="--ca-cert" if in_data else error.place,
+        code=error.code,
+        hint=_CA_DATA_HINT if in_data else error.hint or _TLS_FILES_HINT,
+    )
 
 
 def saved_routes() -> RouteFile:
@@ -216,3 +221,18 @@ async def check_tls_of(
     profile = profile_from(arguments, settings)
     if any(resolve_destination(route, profile).proxy.scheme == "https" for route in routes):
         await check_tls_files(contexts, profile)
+
+
+def make_tls_of(contexts: Contexts, arguments: argparse.Namespace, settings: Settings, route: Route) -> None:
+    """Make the TLS settings of *route* here and now, if its proxy has TLS: before an event loop runs, since files are
+    read.
+
+    :raises ConfigError: as `check_tls_files`.
+    """
+    profile = profile_from(arguments, settings)
+    if resolve_destination(route, profile).proxy.scheme != "https":
+        return
+    try:
+        contexts.make(profile)
+    except ConfigError as error:
+        raise _with_flags(error, profile) from None

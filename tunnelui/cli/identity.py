@@ -42,6 +42,6 @@ async def open_credentials(
         options = replace(options, open_browser=False)
     async with anyio.create_task_group() as tasks:
         yield Credentials(
-            TokenKey(profile.name, proxy), store, tasks=tasks, options=options, service_account=service_account
+            TokenKey(profile.name, proxy), store, tasks=tasks, options=lambda: options, service_account=service_account
         )
         tasks.cancel_scope.cancel()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import anyio
-
 from tunnelui.errors import LocalError, TunnelError
+from tunnelui.transport.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["GRACE", "SIGNALS", "Interrupted", "until_signal"]
+__all__ = ["GRACE", "SIGNALS", "Interrupted", "until_first_signal", "until_signal"]
 
 T = TypeVar("T")
 
@@ -34,6 +34,8 @@ async def until_signal(work: Callable[[], Awaitable[T]]) -> T:
 
     A `TunnelError` of *work* comes out as it is, never in a group.
     """
+    import anyio  # here: ssh waits for a command that does without
+
     result: list[T] = []
     failure: TunnelError | None = None
     caught: signal.Signals | None = None
@@ -56,3 +58,23 @@ async def until_signal(work: Callable[[], Awaitable[T]]) -> T:
     if result:
         return result[0]
     raise Interrupted(f"ended by {caught.name if caught else 'a signal'}")
+
+
+async def until_first_signal(work: Callable[[], Awaitable[T]]) -> T:
+    """`until_signal` on asyncio alone: *work* is cancelled once, and not again and again until it ends."""
+    loop = asyncio.get_running_loop()
+    caught: list[signal.Signals] = []
+    with Scope() as scope:
+
+        def catch(number: signal.Signals) -> None:
+            caught.append(number)
+            scope.cancel()
+
+        for number in SIGNALS:
+            loop.add_signal_handler(number, catch, number)
+        try:
+            return await work()
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+    raise Interrupted(f"ended by {caught[0].name}")

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
-
 from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import profile_from, settings_from
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags, read_listen, read_seconds
@@ -64,10 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
             )
         from tunnelui.cli.tcp_stdio import carry
 
-        return anyio.run(carry, arguments, settings, routes[0])
+        return carry(arguments, settings, routes[0])
     from tunnelui.cli.tcp_listen import listen
 
-    return anyio.run(listen, arguments, settings, routes)
+    return listen(arguments, settings, routes)
 
 
 def _routes(arguments: argparse.Namespace, settings: Settings) -> list[Route]:

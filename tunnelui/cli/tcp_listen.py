@@ -31,7 +31,11 @@ _LAST_WORDS: Final = 1.0
 """Seconds at the end for a reader of our output that does not read."""
 
 
-async def listen(arguments: argparse.Namespace, settings: Settings, routes: list[Route]) -> int:
+def listen(arguments: argparse.Namespace, settings: Settings, routes: list[Route]) -> int:
+    return anyio.run(_listen, arguments, settings, routes)
+
+
+async def _listen(arguments: argparse.Namespace, settings: Settings, routes: list[Route]) -> int:
     contexts = Contexts()
     await check_tls_of(contexts, arguments, settings, routes)
     store, _ = await open_store(configured=settings.token_store)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
 from tunnelui.auth.stores import open_store
-from tunnelui.cli.context import check_tls_of, service_account_from
+from tunnelui.cli.context import make_tls_of, service_account_from
 from tunnelui.cli.output import Exit, exit_for
-from tunnelui.cli.stopping import Interrupted, until_signal
+from tunnelui.cli.stopping import Interrupted, until_first_signal
 from tunnelui.cli.telling import announce, tell_stdio
 from tunnelui.engine.destinations import resolve_destination
 from tunnelui.engine.identities import Contexts
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
 __all__ = ["carry"]
 
 
-async def carry(arguments: argparse.Namespace, settings: Settings, route: Route) -> int:
+def carry(arguments: argparse.Namespace, settings: Settings, route: Route) -> int:
     told: set[str] = set()
 
     def tell(event: Event) -> None:
         told.add(event.kind)
         tell_stdio(event, as_json=arguments.json)
 
+    contexts = Contexts()
+
     async def work() -> int:
-        contexts = Contexts()
-        await check_tls_of(contexts, arguments, settings, [route])
         store, _ = await open_store(configured=settings.token_store)
         profile = settings.profile(route.profile)
         await run_stdio(
@@ -50,8 +51,9 @@ async def carry(arguments: argparse.Namespace, settings: Settings, route: Route)
         return Exit.DONE
 
     try:
+        make_tls_of(contexts, arguments, settings, route)
         # A tunnel that a signal cut has not done what it was asked for: exit code 1.
-        return await until_signal(work)
+        return asyncio.run(until_first_signal(work))
     except TunnelError as error:
         if not arguments.json:
             raise

@@ -7,7 +7,6 @@ import sys
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
-from tunnelui.auth.blocking import BlockingCalls
 from tunnelui.cli.output import json_line, print_line, print_note, takes_text, write_unbuffered
 from tunnelui.engine.model import to_json
 
@@ -30,6 +29,8 @@ async def tell_all(events: AsyncIterator[Event], *, as_json: bool) -> None:
     A reader that does not read (a full pipe, a terminal stopped with Ctrl-S) holds up the telling and nothing else: no
     tunnel waits for it, and the event loop does not either.
     """
+    from tunnelui.auth.blocking import BlockingCalls  # here: a tunnel over standard input and output needs none
+
     calls = BlockingCalls("output")
     async for event in events:
         for text, is_result in lines(event, as_json=as_json):

@@ -7,13 +7,12 @@ import re
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
-import anyio
-
 from tunnelui.engine.held import LOOK_INTERVAL, has_left
 from tunnelui.engine.model import ConnectionSnapshot, ConnectionState, StageTimings
 from tunnelui.engine.vigil import way_of
 from tunnelui.errors import LocalError, TunnelError
 from tunnelui.transport.relay import Relay, RelayCause
+from tunnelui.transport.scope import Scope
 
 if TYPE_CHECKING:
     import socket
@@ -69,14 +68,14 @@ class Connection:
         self.fault: Exception | None = None
         self.opened_at = time.time()
         self.closed_at: float | None = None
-        self._closed: anyio.Event | None = None
+        self._closed: asyncio.Event | None = None
         self._near = near
         self._owner = owner
         self._relay: Relay | None = None
         self._far: SocketEndpoint | None = None
         self.way: Way | None = None
         self._answered_at = 0.0
-        self._opening: anyio.CancelScope | None = None
+        self._opening: Scope | None = None
         self._look: asyncio.TimerHandle | None = None
 
     async def open(self, connector: Opener, *, linger: float, idle_timeout: float | None = None) -> None:
@@ -88,11 +87,10 @@ class Connection:
         """
         opened: Opened | None = None
         try:
-            with anyio.CancelScope() as self._opening:
-                if self.cause:  # cut before it began
-                    self._opening.cancel()
+            with Scope() as self._opening:
                 try:
-                    opened = await connector.open(self)
+                    if not self.cause:  # else it was cut before it began
+                        opened = await connector.open(self)
                 finally:
                     self._stop_looking()
             if opened is not None and self.cause:  # cut in the very moment
@@ -130,7 +128,7 @@ class Connection:
         """Return when it is over."""
         while self.closed_at is None:
             if self._closed is None:
-                self._closed = anyio.Event()
+                self._closed = asyncio.Event()
             await self._closed.wait()
 
     def cut(self, cause: str) -> None:

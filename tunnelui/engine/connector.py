@@ -34,8 +34,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-import anyio
-
 from tunnelui.engine.answers import Meaning, half_close, meaning, refusal, request_id
 from tunnelui.engine.backoff import CONNECT_RETRIES, RetryRule
 from tunnelui.engine.model import StageTimings
@@ -43,6 +41,7 @@ from tunnelui.engine.reach import DEADLINES, Deadlines, reach
 from tunnelui.errors import PeerError, ProtocolError, ProxyError, SignInFailed
 from tunnelui.transport.dial import system_resolver
 from tunnelui.transport.exchange import read_response_head
+from tunnelui.transport.scope import Scope
 from tunnelui.transport.socket_options import unacknowledged
 from tunnelui.wire.head import connect_request
 
@@ -162,7 +161,7 @@ class Connector:
                 if delay is None:
                     raise
                 observer.on_retry(error, delay)
-                await anyio.sleep(delay)
+                await asyncio.sleep(delay)
                 continue
             if isinstance(result, Opened):
                 if self._warm is not None:
@@ -229,7 +228,7 @@ class Connector:
             if unacknowledged(far.sock):
                 silence.cancel()
 
-        silence = anyio.CancelScope()
+        silence = Scope()
         timer = asyncio.get_running_loop().call_later(_SILENCE, look)
         try:
             with silence:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
-
-from tunnelui.auth.credentials import Credentials, CredentialStatus
+from tunnelui.auth.credentials import Credentials
 from tunnelui.auth.service_account import ServiceAccount
-from tunnelui.auth.sign_in import SignInOptions
 from tunnelui.auth.token_store import TokenKey
 from tunnelui.config.certificate_password import certificate_password
 from tunnelui.engine.model import Event, IdentitySnapshot, IdentityStatus, Problem, ProfileSnapshot, SignInSnapshot
@@ -20,8 +18,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
 
-    from anyio.abc import TaskGroup
-
+    from tunnelui.auth.credentials import CredentialStatus, Tasks
+    from tunnelui.auth.sign_in import SignInOptions
     from tunnelui.auth.token_store import TokenStore
     from tunnelui.config.profile import Profile
     from tunnelui.wire.destination import ProxyOrigin
@@ -58,7 +56,7 @@ class Contexts:
     async def get(self, profile: Profile) -> ssl.SSLContext:
         """`make`, without blocking the event loop."""
         made = self._made.get(profile)
-        return made if made is not None else await anyio.to_thread.run_sync(self.make, profile)
+        return made if made is not None else await asyncio.to_thread(self.make, profile)
 
 
 def profile_snapshot(profile: Profile) -> ProfileSnapshot:
@@ -93,6 +91,8 @@ def sign_in_options(
     profile: Profile, contexts: Contexts, announce: Callable[[str], None] | None = None
 ) -> SignInOptions:
     """Return how sign-ins of *profile* are made."""
+    from tunnelui.auth.sign_in import SignInOptions  # here, since most runs have a token
+
     return SignInOptions(
         browser_cmd=profile.browser_cmd or None,
         open_browser=profile.open_browser,
@@ -109,7 +109,7 @@ class Identities:
         self,
         store: TokenStore,
         contexts: Contexts,
-        group: TaskGroup,
+        tasks: Tasks,
         *,
         publish: Callable[[Event], None],
         changed: Callable[[], None],
@@ -125,7 +125,7 @@ class Identities:
         """
         self._store = store
         self._contexts = contexts
-        self._group = group
+        self._tasks = tasks
         self._publish = publish
         self._changed = changed
         self._signed_in = signed_in
@@ -144,8 +144,8 @@ class Identities:
             self._credentials[key] = Credentials(
                 key,
                 self._store,
-                tasks=self._group,
-                options=sign_in_options(profile, self._contexts, self._announce),
+                tasks=self._tasks,
+                options=lambda: sign_in_options(profile, self._contexts, self._announce),
                 service_account=self._service_account(profile),
                 interactive=self._interactive,
                 on_change=lambda: self._on_change(key),

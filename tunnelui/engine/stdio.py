@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from typing import TYPE_CHECKING, Any, Final
-
-import anyio
 
 from tunnelui.engine.backoff import CONNECT_RETRIES, RetryRule
 from tunnelui.engine.connection import Connection
@@ -20,7 +19,7 @@ from tunnelui.transport.dial import system_resolver
 from tunnelui.transport.stdio import StdioEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from tunnelui.auth.service_account import ServiceAccount
     from tunnelui.auth.token_store import TokenStore
@@ -63,11 +62,12 @@ async def run_stdio(
     """
     near = endpoint or StdioEndpoint()
     contexts = contexts or Contexts()
-    async with anyio.create_task_group() as group:
+    async with asyncio.TaskGroup() as group:
+        background = _Background(group)
         identities = Identities(
             store,
             contexts,
-            group,
+            background,
             publish=publish,
             changed=lambda: None,
             signed_in=lambda key: None,
@@ -87,7 +87,7 @@ async def run_stdio(
         # A sign-in that nobody waits for any more ends here; a token that has come is saved first, and the browser that
         # brought it gets its page.
         await identities.get(profile, destination.proxy).settle()
-        group.cancel_scope.cancel()
+        background.cancel()
     return _outcome(connection)
 
 
@@ -123,6 +123,23 @@ def _outcome(connection: Connection) -> ConnectionSnapshot:
     if connection.result is None:
         raise LocalError("the tunnel was cut before it was open", code="cut")
     return connection.snapshot()
+
+
+class _Background:
+    """What signs in and saves the token beside the tunnel. Without anyio, which this run may not need at all."""
+
+    def __init__(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def start_soon(self, function: Callable[..., Coroutine[Any, Any, Any]], /, *arguments: Any) -> None:
+        task = self._group.create_task(function(*arguments))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
 
 class _Owner:

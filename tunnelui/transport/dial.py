@@ -7,6 +7,7 @@ soon as that fails, and the first connection wins.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import functools
 import ipaddress
@@ -16,9 +17,6 @@ import time
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Final
-
-import anyio
-import anyio.lowlevel
 
 from tunnelui.errors import LocalError, PeerError, ProxyError
 from tunnelui.text import clean
@@ -110,13 +108,14 @@ async def dial_unix(path: str, *, timeout: float, error: type[PeerError] = Proxy
     try:
         sock = _open(socket.AF_UNIX)
         try:
-            with anyio.move_on_after(timeout):
-                while True:
-                    number = sock.connect_ex(path)  # raises for a path that is too long
-                    if number != errno.EAGAIN:
-                        break
-                    # The backlog is full. Unlike with EINPROGRESS, nothing is under way: ask again.
-                    await anyio.sleep(_UNIX_RETRY)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    while True:
+                        number = sock.connect_ex(path)  # raises for a path that is too long
+                        if number != errno.EAGAIN:
+                            break
+                        # The backlog is full. Unlike with EINPROGRESS, nothing is under way: ask again.
+                        await asyncio.sleep(_UNIX_RETRY)
             if number:
                 raise _Silence(timeout) if number == errno.EAGAIN else OSError(number, os.strerror(number))
         except BaseException:
@@ -148,17 +147,19 @@ class _Race:
         if len(candidates) == 1:
             return await self._dial_only(candidates[0], timeout, address, error)
         try:
-            with anyio.move_on_after(timeout) as deadline:
-                await self._race(candidates)
-            # Whoever cancels us at the very moment of success gets the cancellation, not a socket that nobody closes.
-            await anyio.lowlevel.checkpoint_if_cancelled()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout) as deadline:
+                    await self._race(candidates)
+            # Whoever cancels us at the very moment of success gets the cancellation, not a socket that nobody closes:
+            # a scope of anyio leaves alone who has something to wake up for, and comes again in this pass.
+            await asyncio.sleep(0)
         except BaseException:
             if self.winner:
                 self.winner[0].close()
             raise
         if self.winner:
             return self.winner
-        if deadline.cancelled_caught:
+        if deadline.expired():
             self.failures.append(_Silence(timeout))
         raise _map(self.failures, str(address), error, self.tried) from None
 
@@ -171,7 +172,7 @@ class _Race:
             try:
                 await _connect(sock, info, timeout)
                 # As in `run`: a cancellation in the moment of success is the caller's, and the socket nobody's.
-                await anyio.lowlevel.checkpoint_if_cancelled()
+                await asyncio.sleep(0)
             except BaseException:
                 sock.close()
                 raise
@@ -180,22 +181,25 @@ class _Race:
         return sock, info
 
     async def _race(self, candidates: Sequence[AddrInfo]) -> None:
-        async with anyio.create_task_group() as group:
-
-            async def run(info: AddrInfo, failed: anyio.Event) -> None:
-                if await self._attempt(info):
-                    group.cancel_scope.cancel()
-                else:
-                    failed.set()
-
+        won: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        attempts: list[asyncio.Task[None]] = []
+        try:
             for info in candidates:
-                failed = anyio.Event()
-                group.start_soon(run, info, failed)
-                with anyio.move_on_after(ATTEMPT_DELAY):
-                    await failed.wait()
+                attempts.append(asyncio.create_task(self._attempt(info, won)))
+                await asyncio.wait((won, attempts[-1]), timeout=ATTEMPT_DELAY, return_when=asyncio.FIRST_COMPLETED)
+                if won.done():
+                    return
+            all_over = asyncio.gather(*attempts)
+            await asyncio.wait((won, all_over), return_when=asyncio.FIRST_COMPLETED)
+            if not won.done():
+                all_over.result()  # nothing, or a fault of ours
+        finally:
+            for attempt in attempts:
+                attempt.cancel()
+            await asyncio.gather(*attempts, return_exceptions=True)
 
-    async def _attempt(self, info: AddrInfo) -> bool:
-        """Connect; false when it failed. A second winner is closed."""
+    async def _attempt(self, info: AddrInfo, won: asyncio.Future[None]) -> None:
+        """Connect. A second winner is closed."""
         try:
             sock = _open(info.family)
             try:
@@ -205,12 +209,12 @@ class _Race:
                 raise
         except OSError as reason:
             self.failures.append(reason)
-            return False
+            return
         if self.winner:
             sock.close()
         else:
             self.winner = sock, info
-        return True
+            won.set_result(None)
 
 
 async def _connect(sock: socket.socket, info: AddrInfo, timeout: float) -> None:
@@ -252,15 +256,13 @@ async def look_up(
         return [literal]
     found: Sequence[AddrInfo] = ()
     detail = "it has no address"
-    with anyio.move_on_after(timeout) as deadline:
-        try:
+    try:
+        async with asyncio.timeout(timeout) as deadline:
             found = await resolve(address.host, address.port)
-        except OSError as reason:
-            detail = clean(reason.strerror or str(reason))
+    except OSError as reason:
+        detail = f"no answer within {timeout:g} s" if deadline.expired() else clean(reason.strerror or str(reason))
     if found:
         return found
-    if deadline.cancelled_caught:
-        detail = f"no answer within {timeout:g} s"
     raise error("dns", address=str(address), stage="dns", detail=detail) from None
 
 
