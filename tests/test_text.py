@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunnelui.text import clean
+from tunnelui.text import clean, without_query
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,21 @@ def test_no_control_character_survives_and_the_length_holds(text: str | bytes, l
     for character in cleaned.replace("\u200d", ""):
         assert unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
     assert clean(cleaned, limit) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("url", "short"),
+    [
+        ("", ""),
+        ("https://idp.example.com", "https://idp.example.com"),
+        ("https://idp.example.com/sign_in", "https://idp.example.com/sign_in"),
+        ("https://idp.example.com/sign_in?state=S3CRET&x=1#y", "https://idp.example.com/sign_in?…"),
+        ("https://idp.example.com#access_token=S3CRET", "https://idp.example.com?…"),
+        ("https://idp.example.com?next=https://a/S3CRET", "https://idp.example.com?…"),
+        ("https://alice:S3CRET@idp.example.com/@home", "https://idp.example.com/@home"),
+        ("alice:S3CRET@idp.example.com/a://b", "idp.example.com/a://b"),
+        ("?S3CRET", "?…"),
+    ],
+)
+def test_an_address_in_a_log_has_no_query_and_no_password(url: str, short: str) -> None:
+    assert without_query(url) == short

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["clean"]
+__all__ = ["clean", "without_query"]
 
 _REPLACEMENT = "\ufffd"
 # Cc: C0, DEL, C1. Cf: bidi marks, zero-width, tags. Cs: lone surrogates. Co, Cn: no agreed picture. Zl, Zp: breaks.
@@ -28,6 +28,18 @@ def clean(text: str | bytes, limit: int = 200) -> str:
     cut = len(text) > limit
     out = "".join(_clean_character(character) for character in text[:limit])
     return out[: limit - 1] + "…" if cut else out
+
+
+def without_query(url: str) -> str:
+    """Return *url* as a log may have it: scheme, host and path.
+
+    What follows may hold a secret (``state``, a code, a token); ``?…`` stands for it. A user name and a password
+    go, too. The text is not cleaned.
+    """
+    end = min((place for sign in "?#" if (place := url.find(sign)) >= 0), default=len(url))
+    begin = start + 3 if 0 <= (start := url.find("://", 0, end)) < url.find("/") else 0
+    host, slash, path = url[begin:end].partition("/")
+    return f"{url[:begin]}{host.rpartition('@')[2]}{slash}{path}{'?…' if end < len(url) else ''}"
 
 
 def _clean_character(character: str) -> str:

@@ -71,6 +71,25 @@ def test_a_tunnel_outlives_the_command_that_opened_it(up: Program) -> None:
     assert b"not up" in up.run("down", "db").stderr
 
 
+def test_the_log_has_no_more_of_a_sign_ins_address_than_host_and_path(up: Program, proxy: ConnectProxy) -> None:
+    proxy.tokens = set()
+    local = json.loads(up.run("up", "db", "--json").stdout)["local"]
+    host, _, port = local.rpartition(":")
+    with (
+        up.spawn("logs", "--follow", "--json") as following,
+        up.spawn("logs", "--follow") as reading,
+        socket.create_connection((host, int(port)), timeout=10),
+    ):
+        assert eventually(lambda: '"sign_in"' in following.stdout and "sign in at" in reading.stdout, 10)
+        told = [following.stdout, reading.stdout]
+    told += [up.run("logs", *flags).stdout.decode() for flags in ([], ["--json"])]
+    for text in told:
+        assert f"sign in at {proxy.origin}" in text
+        assert "redirect=" not in text
+    asked = [event for event in map(json.loads, told[-1].splitlines()) if event["kind"] == "sign_in"]
+    assert [event["data"]["url"].endswith("?…") for event in asked] == [True]
+
+
 def test_tags_and_all_choose_routes(up: Program) -> None:
     assert up.run("up", "#lab").returncode == 0
     assert {name: one["state"] for name, one in up.status().items()} == {"db": "off", "web": "ready"}

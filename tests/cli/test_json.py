@@ -119,7 +119,8 @@ def test_a_sign_in(program: Program, proxy: ConnectProxy, way: str) -> None:
         with program.spawn("login", "--json", "--no-browser", proxy.origin) as process:
             assert eventually(lambda: process.stdout.endswith("\n"), 10)
             (asked,) = objects(process.stdout)
-            assert login_url_in(asked["message"]) == asked["data"]["url"]
+            assert login_url_in(asked["data"]["url"]) == asked["data"]["url"]
+            assert asked["message"] == f"sign in at {asked['data']['url'].partition('?')[0]}?…"
             assert asked["data"]["deadline_at"] > asked["at"]
             assert proxy.sign_in(ALICE) == 200
             assert process.wait(10) == 0

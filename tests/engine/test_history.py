@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tunnelui.engine.history import History
+from tunnelui.engine.history import History, as_logged
 from tunnelui.engine.model import Event
 
 
@@ -22,3 +22,23 @@ def test_bad_news_is_bounded_too() -> None:
     for number in range(9):
         history.add(Event("failed", float(number), str(number), "error"))
     assert [event.message for event in history.of("")] == ["6", "7", "8"]
+
+
+def test_the_address_of_a_sign_in_is_kept_without_its_query() -> None:
+    url, data = "https://idp.example.com/sign_in?state=S3CRET", {"profile": "corp", "waiting": ["db"]}
+    event = Event("sign_in", 1.0, f"sign in at {url}", data={**data, "url": url})
+    history = History()
+    history.add(event)
+    (kept,) = history
+    assert kept.message == "sign in at https://idp.example.com/sign_in?…"
+    assert kept.data == {**data, "url": "https://idp.example.com/sign_in?…"}
+    assert event.data["url"] == url
+
+
+def test_other_events_are_kept_as_they_are() -> None:
+    for event in (
+        Event("note", 1.0, "x", data={"url": "https://a/?b"}),
+        Event("sign_in", 1.0, "x"),
+        Event("open", 1.0, "x"),
+    ):
+        assert as_logged(event) is event

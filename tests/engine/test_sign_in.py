@@ -66,7 +66,10 @@ async def test_connection_that_causes_the_sign_in_is_served_by_it(bench: Bench, 
     assert (identity.status, identity.name, identity.sign_in) == (IdentityStatus.SIGNED_IN, "alice@example.com", None)
     assert await bench.store.load(bench.key) == Token(jwt(email="alice@example.com"))
     (told,) = bench.of("sign_in")
-    assert told.data["url"].startswith(bench.proxy.origin)
+    assert told.data["url"].startswith(bench.proxy.origin) and "?" in told.data["url"]
+    assert told.message == f"sign in at {told.data['url'].partition('?')[0]}?…"
+    (kept,) = [event for event in await bench.engine.history() if event.kind == "sign_in"]
+    assert kept.data["url"] == f"{told.data['url'].partition('?')[0]}?…"
     assert bench.of("signed_in")[0].data["name"] == "alice@example.com"
     assert bench.kinds("sign_in", "signed_in", "open") == ["sign_in", "signed_in", "open"]
 

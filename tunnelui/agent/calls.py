@@ -16,7 +16,7 @@ from tunnelui.engine.hub import EventHub
 from tunnelui.engine.model import Event, State
 from tunnelui.engine.stdio import carry
 from tunnelui.errors import ConfigError, ProtocolError, TunnelError
-from tunnelui.text import clean
+from tunnelui.text import clean, without_query
 from tunnelui.transport.stdio import StdioEndpoint
 from tunnelui.version import VERSION
 
@@ -158,8 +158,8 @@ class Calls:
         news = self._engine.events()
         for identity in self._engine.snapshot().identities:
             if (identity.profile, identity.proxy) == (profile, proxy) and identity.sign_in and identity.sign_in.url:
-                data = {"url": identity.sign_in.url}
-                hub.publish(Event("sign_in", time.time(), f"sign in at {identity.sign_in.url}", data=data))
+                url = identity.sign_in.url
+                hub.publish(Event("sign_in", time.time(), f"sign in at {without_query(url)}", data={"url": url}))
         async for event in news:
             if event.kind in _OF_IDENTITIES and (event.data.get("profile"), event.data.get("proxy")) == (
                 profile,

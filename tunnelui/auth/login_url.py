@@ -111,7 +111,7 @@ def check_login_url(text: str, proxy: ProxyOrigin) -> str:
     :raises SignInFailed: it is no absolute ``https`` address (``http`` only for the loopback or behind an ``http``
         proxy), has a user name, a backslash, or a character outside printable ASCII.
     """
-    shown = f"“{clean(text, 80)}”"
+    shown = f"“{clean(text.partition('?')[0], 80)}”"
     if not text:
         raise _bad_answer(proxy, "its answer to the sign-in request is empty")
     if len(text) > _LONGEST_URL or not all("!" <= character <= "~" for character in text) or "\\" in text:

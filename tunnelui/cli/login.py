@@ -22,6 +22,7 @@ from tunnelui.cli.times import until
 from tunnelui.engine.identities import Contexts
 from tunnelui.engine.model import Event, to_json
 from tunnelui.errors import AuthError, ConfigError, LocalError, SignInFailed
+from tunnelui.text import without_query
 
 if TYPE_CHECKING:
     import argparse
@@ -116,7 +117,8 @@ def _print_event(kind: str, message: str, profile: Profile, proxy: ProxyOrigin, 
 def _announce(profile: Profile, proxy: ProxyOrigin, url: str, *, as_json: bool) -> None:
     if as_json:
         deadline = time.time() + profile.sign_in_timeout
-        _print_event("sign_in", f"sign in at {url}", profile, proxy, url=url, waiting=[], deadline_at=deadline)
+        facts = {"url": url, "waiting": [], "deadline_at": deadline}
+        _print_event("sign_in", f"sign in at {without_query(url)}", profile, proxy, **facts)
         return
     print_note(f"Open this address in a browser to sign in:\n\n  {url}\n")
     if _is_remote():

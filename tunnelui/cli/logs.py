@@ -13,6 +13,7 @@ from tunnelui.cli.options import add_json_flag
 from tunnelui.cli.output import Exit, json_line, print_line
 from tunnelui.cli.selection import find_route
 from tunnelui.cli.stopping import Interrupted, until_signal
+from tunnelui.engine.history import as_logged
 from tunnelui.engine.model import Event, to_json
 from tunnelui.text import clean
 
@@ -63,6 +64,7 @@ def _key(event: Event) -> tuple[object, ...]:
 
 
 def _print(event: Event, arguments: argparse.Namespace) -> None:
+    event = as_logged(event)  # what comes while we follow is whole
     if arguments.json:
         print_line(json_line(to_json(event)))
         return

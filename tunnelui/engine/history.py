@@ -5,19 +5,32 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
+from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
+
+from tunnelui.text import without_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tunnelui.engine.model import Event
 
-__all__ = ["History"]
+__all__ = ["History", "as_logged"]
 
 _KEPT: Final = 5000
 _KEPT_TROUBLE: Final = 1000
 _TROUBLE: Final = frozenset({"warning", "error"})
+
+
+def as_logged(event: Event) -> Event:
+    """Return *event* as a log may have it: without what the address of a sign-in carries beside host and path."""
+    url = event.data.get("url") if event.kind == "sign_in" else None
+    if not isinstance(url, str):
+        return event
+    short = without_query(url)
+    message = event.message.replace(url, short) if url else event.message
+    return replace(event, message=message, data={**event.data, "url": short})
 
 
 class History:
@@ -33,9 +46,9 @@ class History:
         self._trouble: deque[tuple[int, Event]] = deque(maxlen=kept_trouble)
 
     def add(self, event: Event) -> None:
-        """Remember *event*; one of its kind is forgotten where there are too many."""
+        """Remember *event* `as_logged`; one of its kind is forgotten where there are too many."""
         kept = self._trouble if event.level in _TROUBLE else self._harmless
-        kept.append((next(self._numbers), event))
+        kept.append((next(self._numbers), as_logged(event)))
 
     def __len__(self) -> int:
         return len(self._harmless) + len(self._trouble)

@@ -12,6 +12,7 @@ from tunnelui.auth.service_account import ServiceAccount
 from tunnelui.auth.token_store import TokenKey
 from tunnelui.config.certificate_password import certificate_password
 from tunnelui.engine.model import Event, IdentitySnapshot, IdentityStatus, Problem, ProfileSnapshot, SignInSnapshot
+from tunnelui.text import without_query
 from tunnelui.transport.contexts import client_context
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ class Identities:
         self._changed()
         if now.url and now.url != before.url:
             data = {"url": now.url, "waiting": list(now.waiting), "deadline_at": now.deadline_at}
-            self._tell("sign_in", f"sign in at {now.url}", key, data)
+            self._tell("sign_in", f"sign in at {without_query(now.url)}", key, data)
         if before.signing_in and not now.signing_in and now.problem is None and now.status == "signed in":
             self._since[key] = time.time(), "paste" if key in self._pasting else "browser"
             self._tell_signed_in(key, now)
