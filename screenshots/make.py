@@ -10,28 +10,35 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import re
 import shutil
 import sys
 import tempfile
 import threading
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
+from textual.widgets import Input
 
 from screenshots.normal import normal
+from screenshots.scenes import EXPORT, FILE, LIVE
 from tunnelui.auth.stores import MemoryStore
 from tunnelui.cli.demo_backend import Demo, run_backend
 from tunnelui.cli.demo_browser import browse
+from tunnelui.config.settings import Settings
 from tunnelui.engine.local import LocalEngine
 from tunnelui.tui.app import TunnelApp
+from tunnelui.tui.glyphs import ASCII, UNICODE
+from tunnelui.tui.surroundings import Surroundings
+from tunnelui.tui.theme import THEMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from textual.pilot import Pilot
 
@@ -41,38 +48,13 @@ FOLDER = Path(__file__).resolve().parent
 SIZES = ((80, 24), (120, 36))
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """A picture: the keys that lead to it from the routes screen, and those that lead back."""
-
-    name: str
-    keys: tuple[str, ...] = ()
-    back: tuple[str, ...] = ()
-    wait: float = 0.0
-    """Seconds until there is something to see."""
-
-
-_NEXT, _BEFORE = "right_square_bracket", "left_square_bracket"
-SCENES = (
-    Scene("routes"),
-    Scene("detail", ("enter",), ("escape",)),
-    Scene("timeline", ("enter", _NEXT), ("escape",)),
-    Scene("connect-as", ("enter", _BEFORE), ("escape",)),
-    Scene("config", ("enter", _BEFORE, _BEFORE), ("escape",)),
-    Scene("close-connection", ("enter", "x"), ("escape", "escape")),
-    Scene("copy-as", ("Y",), ("escape",)),
-    Scene("test", ("T",), ("escape",)),
-    Scene("diagnose", ("D",), ("escape",), wait=2.0),
-    Scene("profiles", ("P",), ("escape",)),
-    Scene("denied", ("g",), ("j", "j")),
-    Scene("filter", ("slash", *"!:off"), ("escape",)),
-    Scene("edit", ("e",), ("escape",)),
-    Scene("log", ("L",), ("escape",)),
-    Scene("log-find", ("L", "w", "slash", *"echo", "enter"), ("escape", "escape")),
-    Scene("discover", ("R",), ("escape", "escape"), wait=3.0),
-    Scene("tags", ("t",), ("escape",)),
-    Scene("help", ("question_mark",), ("escape",)),
-    Scene("delete", ("d",), ("escape",)),
+_SURROUNDINGS = Surroundings(
+    Settings(),
+    Path("~/.config/tunnelui/config.toml"),
+    "~/.config/tunnelui/routes.toml",
+    "~/.local/state/tunnelui",
+    "~/.local/state/tunnelui/tunnelui.log",
+    "the agent, which goes on when the screen ends",
 )
 _WANTED = frozenset(sys.argv[1:])
 WARM_UP = 30
@@ -82,19 +64,42 @@ WARM_UP = 30
 async def main() -> None:
     """Draw all of them, or the scenes that the command line names: ``python -m screenshots.make help log``."""
     async with run_backend() as demo:
+        with _home():
+            await _draw_all(demo)
+
+
+@contextlib.contextmanager
+def _home() -> Iterator[None]:
+    """A home folder of its own, so that no file of the person's is in a picture."""
+    before = os.environ.get("HOME")
+    with tempfile.TemporaryDirectory(prefix="tunnelui-home-") as folder:
+        os.environ["HOME"] = folder
+        export = Path(FILE).expanduser()
+        export.parent.mkdir()
+        export.write_text(EXPORT, encoding="utf-8")
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["HOME"]
+            else:
+                os.environ["HOME"] = before
+
+
+async def _draw_all(demo: Demo) -> None:
+    for size in SIZES:
         if not _WANTED or "first-run" in _WANTED:
-            await _first_run(demo)
+            await _first_run(demo, size)
         if not _WANTED or "sign-in" in _WANTED:
-            await _sign_in(demo)
-        for size in SIZES:
-            await _live(demo, size)
+            await _sign_in(demo, size)
+        await _live(demo, size)
 
 
 async def _live(demo: Demo, size: tuple[int, int]) -> None:
     """Every scene with routes that are up, denied, down and off, and bytes that move."""
     async with _engine(demo, demo.routes, browser=True) as engine:
-        app = TunnelApp(engine, log_path="~/.local/state/tunnelui/tunnelui.log")
-        async with app.run_test(size=size) as pilot, AsyncExitStack() as stack:
+        app = TunnelApp(engine, log_path="~/.local/state/tunnelui/tunnelui.log", surroundings=_SURROUNDINGS)
+        async with app.run_test(size=size, notifications=True) as pilot, AsyncExitStack() as stack:
             for route in demo.routes:
                 await engine.start(route.name)
             await engine.stop("web")
@@ -113,29 +118,31 @@ async def _live(demo: Demo, size: tuple[int, int]) -> None:
                     async with await _connect(engine, name) as stream:
                         with anyio.move_on_after(1), contextlib.suppress(anyio.BrokenResourceError, anyio.EndOfStream):
                             await stream.receive()
-                for scene in (one for one in SCENES if not _WANTED or one.name in _WANTED):
+                for scene in (one for one in LIVE if not _WANTED or one.name in _WANTED):
+                    app.theme = THEMES[scene.theme].name
+                    app.use_glyphs(ASCII if scene.is_ascii else UNICODE)
                     await pilot.press(*scene.keys)
                     await pilot.pause(scene.wait)
-                    await _draw(app, pilot, scene.name, size)
+                    await _draw(app, pilot, scene.name, size, with_notes=scene.with_notes)
                     await pilot.press(*scene.back)
                 tasks.cancel_scope.cancel()
 
 
-async def _first_run(demo: Demo) -> None:
+async def _first_run(demo: Demo, size: tuple[int, int]) -> None:
     async with _engine(demo, (), browser=False) as engine:
         app = TunnelApp(engine, config_path="~/.config/tunnelui")
-        async with app.run_test(size=SIZES[0]) as pilot:
-            await _draw(app, pilot, "first-run", SIZES[0])
+        async with app.run_test(size=size) as pilot:
+            await _draw(app, pilot, "first-run", size)
 
 
-async def _sign_in(demo: Demo) -> None:
+async def _sign_in(demo: Demo, size: tuple[int, int]) -> None:
     async with _engine(demo, demo.routes, browser=False) as engine:
         await engine.start("echo")
         app = TunnelApp(engine)
-        async with await _connect(engine, "echo"), app.run_test(size=SIZES[0]) as pilot:
+        async with await _connect(engine, "echo"), app.run_test(size=size) as pilot:
             await pilot.press("j", "j", "i")
             await pilot.pause(1)
-            await _draw(app, pilot, "sign-in", SIZES[0])
+            await _draw(app, pilot, "sign-in", size)
 
 
 def _engine(demo: Demo, routes: tuple[Route, ...], *, browser: bool) -> LocalEngine:
@@ -175,9 +182,14 @@ async def _talk(stream: anyio.abc.SocketStream, rate: int) -> None:
         await anyio.sleep(0.2)
 
 
-async def _draw(app: TunnelApp, pilot: Pilot[None], name: str, size: tuple[int, int]) -> None:
+async def _draw(
+    app: TunnelApp, pilot: Pilot[None], name: str, size: tuple[int, int], *, with_notes: bool = False
+) -> None:
+    for field in app.screen.query(Input):
+        field.cursor_blink = False
     await pilot.pause(1.2)
-    app.clear_notifications()
+    if not with_notes:
+        app.clear_notifications()
     await pilot.pause(0.3)
     svg = FOLDER / f"{name}-{size[0]}x{size[1]}.svg"
     # Ligatures would draw 0x and -> as one sign, which no terminal does.

@@ -12,6 +12,11 @@ __all__ = ["normal"]
 
 _TEXT: Final = re.compile(r"(<text [^>]*>)([^<]*)(</text>)")
 _CLOCK: Final = re.compile(r"\b(\d\d):(\d\d):(\d\d)(\.\d{3})?\b")
+_MINUTE: Final = re.compile(r"(?<![\d:.])(\d\d):(\d\d)(?!:?\d)(?=(&#160;| )\()?")
+"""A time of day without seconds, or one that something stands over; with a time left behind it, it is still to come."""
+_LEFT: Final = re.compile(r"\b13h\d\dm\b")
+"""What is left of the demo's sessions, which last 14 hours."""
+_DAY: Final = re.compile(r"\b20\d{6}-\d{6}\b")
 _PORT: Final = re.compile(r"(?<=[\d\]*; ]:)(\d{4,5})\b(?!:)")
 _REQUEST: Final = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b")
 _NONCE: Final = re.compile(
@@ -19,6 +24,8 @@ _NONCE: Final = re.compile(
 )
 _FOLDER: Final = re.compile(r"tunnelui-demo-\w{8}")
 _PASSWORD: Final = re.compile(r"\b[a-z]+-[a-z]+-\d{2}\b")
+_FIXED: Final = frozenset({"1080"})
+"""Ports that are the same at every run."""
 _NOON: Final = 12 * 3600 + 41 * 60 + 7
 _PATTERN: Final = "3f1c9d207be14c55a8e6"
 
@@ -29,12 +36,15 @@ def normal(svg: str) -> str:
     whole = "\n".join(texts)
     clocks = sorted({_seconds(match) for match in _CLOCK.finditer(whole)})
     newest = clocks[-1] if clocks else 0
-    ports = list(dict.fromkeys(_PORT.findall(whole)))
+    ports = [port for port in dict.fromkeys(_PORT.findall(whole)) if port not in _FIXED]
     port_of = {port: _port(port, place) for place, port in enumerate(ports)}
 
     def text(match: re.Match[str]) -> str:
         words = match[2]
         words = _CLOCK.sub(lambda found: _clock(found, newest), words)
+        words = _MINUTE.sub(lambda found: "12:41" if found[3] is None else "02:40", words)
+        words = _LEFT.sub("13h59m", words)
+        words = _DAY.sub("20261126-124107", words)
         words = _REQUEST.sub(lambda found: _hex(found[0]), words)
         words = _PASSWORD.sub(lambda found: "amber-falcon-29" if len(found[0]) == 15 else found[0], words)
         for port, other in port_of.items():

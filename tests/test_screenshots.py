@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
+import screenshots.scenes
 from screenshots.cast import HEIGHT, shorten
 from screenshots.moving import moving_svg
 from screenshots.normal import normal
+from screenshots.scenes import LIVE
 
 
 def _svg(*words: str) -> str:
@@ -23,6 +26,28 @@ def test_two_runs_give_one_picture() -> None:
     )
     assert normal(first) == normal(second)
     assert "12:41:04" in normal(first) and "43817" not in normal(first) and "6d9dace0" not in normal(first)
+
+
+def test_times_without_seconds_and_those_that_a_dialog_cuts_are_the_same_too() -> None:
+    first = "since 01:32, 0 open", "expires 14:26 (13h59m)", "13h58m left", "01:32:", "~/tunnelui-20261126-013214.log"
+    second = "since 23:59, 0 open", "expires 09:01 (13h52m)", "13h51m left", "23:58:", "~/tunnelui-20270101-235959.log"
+    one = normal(_svg(*first))
+    assert one == normal(_svg(*second))
+    assert "since 12:41, 0 open" in one and "expires 02:40 (13h59m)" in one and "12:41:<" in one
+
+
+def test_the_port_of_proxy_mode_stays() -> None:
+    assert normal(_svg("127.0.0.1:1080")) == _svg("127.0.0.1:1080")
+
+
+def test_every_picture_has_a_name_of_its_own_and_every_one_that_is_kept_is_drawn() -> None:
+    names = [scene.name for scene in LIVE]
+    assert len(set(names)) == len(names)
+    folder = Path(screenshots.scenes.__file__).parent
+    kept = {path.stem.rpartition("-")[0] for path in folder.glob("*-*x*.svg")}
+    assert kept == {*names, "first-run", "sign-in"}
+    guide = (folder.parent / "docs" / "tui.md").read_text(encoding="utf-8")
+    assert {name for name in kept if f"../screenshots/{name}-" not in guide} == set()
 
 
 def test_nothing_moves_and_words_stay() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
+from screenshots.scenes import EXPORT, FILE
 from tests.support.every_screen import screen_kinds, step
 from tests.support.screens import LARGE, SMALL, Driven, drive, screen_lines
 from tests.support.scripted_engine import ScriptedEngine
@@ -67,6 +68,7 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "discover-signed-out": ("sign-in", ["R"]),
     "theme": ("states", ["command Theme"]),
     "import": ("empty", ["I"]),
+    "import-lines": ("states", ["I", *FILE, "enter"]),
     "settings": ("states", ["comma"]),
     "proxy-mode": ("states", ["V"]),
     "fault": ("fault", []),
@@ -89,6 +91,15 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "help-log": ("states", ["L", "question_mark"]),
     "soon": ("soon", []),
 }
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Has a file to import."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = Path(FILE).expanduser()
+    file.parent.mkdir()
+    file.write_text(EXPORT, encoding="utf-8")
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ def setting_rows(
         ("Routes", surroundings.routes_file, ""),
         ("State", surroundings.state_folder, ""),
         ("Log", surroundings.log_file, ""),
-        ("Tunnels run in", surroundings.runs_in, ""),
+        ("Runs in", surroundings.runs_in, ""),
     ]
     return (*rows, *(SettingRow(label, value, source) for label, value, source in files if value))
 

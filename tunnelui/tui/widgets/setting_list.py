@@ -53,6 +53,8 @@ class SettingList(RowList):
         return line(" ", bar, " ", (label, style), (text[: max(0, rest)], "$ink"))
 
     def _cells(self, label: str, value: str, source: str, width: int) -> str:
-        room = max(8, width - 4 - _LABEL - _SOURCE - 2)
         ellipsis = self.glyphs.ellipsis
+        if not source:  # its room is the value's
+            return f"{fit(label, _LABEL)}{fit(value, max(8, width - 4 - _LABEL), ellipsis, middle=True)}"
+        room = max(8, width - 4 - _LABEL - _SOURCE - 2)
         return f"{fit(label, _LABEL)}{fit(value, room, ellipsis, middle=True)}  {fit(source, _SOURCE, ellipsis)}"
