@@ -178,6 +178,22 @@ def test_help_filter_add_edit_delete_and_undo(screen_client: Client, size: tuple
         eventually(lambda: terminal.is_over)
 
 
+def test_keys_that_arrive_together_go_where_the_first_of_them_leads(screen_client: Client) -> None:
+    with screen(screen_client, (80, 24)) as terminal:
+        terminal.wait_for("echo +off")
+        terminal.type("/ech")
+        terminal.wait_for("/  ech ")
+        terminal.wait_gone("billing +off")
+        terminal.keys("C-u", "b", "i", "Enter", "Enter")
+        terminal.wait_for(r"\A . billing ")
+        terminal.type("l/nothing")
+        terminal.wait_for("/  nothing")
+        terminal.keys("Enter")
+        terminal.wait_for(r"/nothing not here")
+        terminal.keys("q")
+        eventually(lambda: terminal.is_over)
+
+
 def test_the_mouse_selects_a_row(screen_client: Client) -> None:
     with screen(screen_client, (80, 24)) as terminal:
         terminal.wait_for("echo +off")

@@ -8,9 +8,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
-from textual.app import App
-
 from tunnelui.tui.guard import Guarded
+from tunnelui.tui.key_turns import KeysInTurn
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -159,7 +158,7 @@ class SessionOptions(Protocol):
         ...
 
 
-class Host(Guarded, App[None]):
+class Host(Guarded, KeysInTurn[None]):
     """The application as screens see it.
 
     :ivar events: the newest events, oldest first.

@@ -1,0 +1,134 @@
+"""Keys one after the other: each goes to what has the focus once the one before has done its work.
+
+Textual hands a key to the widget that has the focus when the key arrives. Keys that arrive together (typed ahead over a
+slow line, pasted without brackets, sent by a program) would so all go to the same widget, though the first of them
+opens a bar or a dialog that the others are meant for.
+"""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from textual.app import App
+from textual.events import Event, Key, Paste
+from textual.message import Message
+from textual.widgets import Input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.dom import DOMNode
+    from textual.timer import Timer
+
+__all__ = ["KeysInTurn"]
+
+_ROUNDS: Final = 2
+"""How often a marker goes the way of the key before its turn is over: what a handler has put off (the focus, say) is
+done one round later."""
+_MOST_ROUNDS: Final = 8
+_LONGEST: Final = 1.0
+"""Seconds after which a turn that doesn't end holds nobody up any more."""
+
+Result = TypeVar("Result")
+
+
+class KeysInTurn(App[Result], Generic[Result]):
+    """Mixed into the application: keys and pasted text wait while the one before is under way.
+
+    A key bubbles from the widget with the focus up to the application, where its binding is run; a widget may stop it
+    on the way. So a marker is sent after it, which nobody stops: when it arrives, the key is done. A key that is held
+    down, and what is typed into a field, goes along without waiting: the screen need not be drawn for each.
+    """
+
+    class Done(Message):
+        """Everything that was posted to this widget earlier has been handled, here and in all above."""
+
+        def __init__(self, turn: int) -> None:
+            super().__init__()
+            self.turn = turn
+
+    _turn = 0
+    """The number of the turn under way, counted from 1; the last one's, negative, between two turns."""
+    _rounds = 0
+    _goal: DOMNode | None = None
+    _begun: tuple[Event | None, DOMNode | None] = (None, None)
+    """What the last turn began with, and what had the focus then."""
+    _overdue: Timer | None = None
+    _held: tuple[Event, ...] = ()
+    """Keys that wait, oldest first."""
+
+    @property
+    def keys_wait(self) -> bool:
+        """Whether a key is under way."""
+        return self._turn > 0
+
+    async def on_event(self, event: Event) -> None:
+        if not isinstance(event, (Key, Paste)) or event.is_forwarded:
+            await super().on_event(event)
+        elif self.keys_wait:
+            self._held += (event,)
+            if self._overdue is None:
+                self._overdue = self.set_timer(_LONGEST, self._let_all_go)
+        else:
+            await self._begin([event])
+
+    async def _begin(self, together: Sequence[Event]) -> None:
+        self._turn = abs(self._turn) + 1
+        self._rounds = 0
+        goal = self.focused or self.screen
+        self._begun = together[0], goal
+        try:
+            for event in together:
+                await super().on_event(event)
+        finally:
+            self._send_marker(goal)
+
+    def _send_marker(self, goal: DOMNode) -> None:
+        self._rounds += 1
+        self._goal = goal
+        if not goal.post_message(self.Done(self._turn)):  # it is being removed
+            self.post_message(self.Done(self._turn))
+
+    async def on_keys_in_turn_done(self, message: Done) -> None:
+        message.stop()
+        if message.turn != self._turn:
+            return
+        goal = self.focused or self.screen
+        waits = any(one.message_queue_size for one in goal.ancestors_with_self)
+        unsettled = waits or self._rounds < _ROUNDS or goal is not self._goal
+        if unsettled and self._rounds < _MOST_ROUNDS:
+            self._send_marker(goal)
+        else:
+            await self._end()
+
+    async def _end(self) -> None:
+        self._turn = -abs(self._turn)
+        if self._overdue is not None:
+            self._overdue.stop()
+            self._overdue = None
+        if self._held:
+            count = max(1, sum(1 for _ in takewhile(self._goes_along, self._held)))
+            together, self._held = self._held[:count], self._held[count:]
+            if self._held:
+                self._overdue = self.set_timer(_LONGEST, self._let_all_go)
+            await self._begin(together)
+
+    def _goes_along(self, event: Event) -> bool:
+        """Whether *event* can't lead elsewhere than the one before: text into a field, or the same key as before that
+        left the focus where it was."""
+        if not isinstance(event, Key):
+            return False
+        goal = self.focused or self.screen
+        if isinstance(goal, Input):
+            return event.is_printable
+        before, begun = self._begun
+        return isinstance(before, Key) and before.key == event.key and begun is goal
+
+    async def _let_all_go(self) -> None:
+        """Give every key that waits to what has the focus now."""
+        self._turn = -abs(self._turn)
+        self._overdue = None
+        held, self._held = self._held, ()
+        for event in held:
+            await super().on_event(event)
