@@ -35,6 +35,19 @@ def test_a_counter_that_starts_afresh_gives_no_negative_rate() -> None:
     assert series.rate == 100.0
 
 
+@pytest.mark.parametrize("pause", [0.49, 0.5, 0.7])
+def test_one_short_burst_stays_in_the_history(pause: float) -> None:
+    """Also where less than a second has passed when it is over: curl is done between two readings."""
+    rates, tunnels = Rates(), many(2)
+    rates.feed(0.0, EngineSnapshot(tunnels=tunnels))
+    tunnels = (replace(tunnels[0], bytes_in=690), tunnels[1])
+    for step in range(1, 6):
+        rates.feed(step * pause, EngineSnapshot(tunnels=tunnels))
+    down, _ = rates.of(tunnels[0].route.name)
+    assert max(down.history) > 0
+    assert sum(down.history) == pytest.approx(690, rel=0.6)
+
+
 def test_two_readings_at_one_moment_change_nothing() -> None:
     series = Series()
     series.feed(0.0, 0)

@@ -9,6 +9,7 @@ from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, many
 from tunnelui.tui.glyphs import ASCII, UNICODE
 from tunnelui.tui.graphs import bars
+from tunnelui.tui.widgets.route_list import RouteList
 
 
 async def _traffic(driven: Driven, *moved: int, name: str = "orders-db") -> None:
@@ -83,3 +84,25 @@ def test_bars_show_anything_above_nothing_and_never_leave_their_width() -> None:
     assert bars([5.0], 3, 0.0, UNICODE) == "▁▁▁"
     assert bars([0, 1, 1000], 5, 1000, ASCII).isascii()
     assert len(set(bars([0, 1, 500, 1000], 4, 1000, ASCII))) >= 3
+
+
+@pytest.mark.parametrize("size", [(130, 40), (150, 50), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_in_a_large_terminal_the_pane_has_the_whole_minute(size: tuple[int, int]) -> None:
+    async with drive(size=size) as driven:
+        driven.app.screen.query_one(RouteList).select("orders-db")
+        await _traffic(driven, *[819_200] * 12)
+        pane = [line.rpartition("│")[2] for line in driven.lines[2:30]]
+        (place,) = [number for number, line in enumerate(pane) if line.startswith("  In ")]
+        assert "peak 800 KB/s" in pane[place]
+        graph = pane[place + 1].strip()
+        assert graph.count("█") == 12
+        assert len(graph) >= min(60, size[0] * 2 // 5 - 4)
+        assert pane[place + 2].startswith("  Out ")
+
+
+async def test_a_tall_terminal_has_a_tall_log() -> None:
+    async with drive(size=(120, 36)) as driven:
+        assert driven.app.screen.query_one("#log").size.height == 5
+        await driven.pilot.resize_terminal(120, 60)
+        await driven.settle()
+        assert driven.app.screen.query_one("#log").size.height == 12

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from tunnelui.engine.model import IdentityStatus
 from tunnelui.tui.format import bytes_long, clock, duration, milliseconds, rate_long
 from tunnelui.tui.graphs import bars
+from tunnelui.tui.rates import HISTORY
 from tunnelui.tui.rows import local_of, target_of
 from tunnelui.tui.steps import on_screen
 from tunnelui.tui.words import cut, cut_middle, fit, line, pad, safe, wrap
@@ -25,6 +26,7 @@ __all__ = [
     "NARROW",
     "fact_lines",
     "graph",
+    "graphs_apart",
     "identity_words",
     "problem_lines",
     "session_words",
@@ -34,6 +36,8 @@ __all__ = [
 ]
 
 _LABEL = 13
+_SPARE = 14
+"""Rows beyond those of the facts and a few connections, from which on wide panes give the graphs rows of their own."""
 NARROW: Final = 60
 """Below this width, in cells, labels are short and graphs stand on lines of their own."""
 
@@ -102,27 +106,37 @@ def problem_lines(problem: Problem, identity: IdentitySnapshot | None, width: in
     return rows
 
 
+def graphs_apart(width: int, spare: int) -> bool:
+    """Whether both graphs get lines of their own in *width* cells, where *spare* rows have no better use."""
+    return spare >= 2 if width < NARROW else spare >= _SPARE and _beside(width) < HISTORY * 2 / 3
+
+
+def _beside(width: int) -> int:
+    """How many cells a graph has on the line of its numbers."""
+    return min(int(HISTORY), width - _LABEL - 49)
+
+
 def traffic_lines(
-    tunnel: TunnelSnapshot, series: tuple[Series, Series], width: int, glyphs: Glyphs, *, roomy: bool = False
+    tunnel: TunnelSnapshot, series: tuple[Series, Series], width: int, glyphs: Glyphs, *, apart: bool = False
 ) -> list[Content]:
     """In and out: the total, the rate, the last minute as a graph that carries its peak.
 
-    Both graphs have one scale. In a narrow pane a graph has a line of its own, if the pane is *roomy*.
+    Both graphs have one scale. *apart* gives each a line of its own; else there is none in a narrow pane.
     """
     narrow = width < NARROW
-    label = 9 if narrow else _LABEL
     shared = max([0.0, *series[0].history, *series[1].history])
-    room = min(60, width - 4) if narrow else min(60, width - label - 49)
+    room = min(int(HISTORY), width - 4) if apart else 0 if narrow else _beside(width)
     rows = []
     for name, total, one in (("In", tunnel.bytes_in, series[0]), ("Out", tunnel.bytes_out, series[1])):
-        parts: list[str | tuple[str, str]] = ["  ", (pad(name, label), "$muted"), fit(bytes_long(total), 8)]
+        label = pad(name, 9 if narrow else _LABEL)
+        parts: list[str | tuple[str, str]] = ["  ", (label, "$muted"), fit(bytes_long(total), 8)]
         parts.append((fit(rate_long(one.rate), 10, right=True), "$live" if one.rate else "$muted"))
         picture = (graph(one, max(8, room), shared, glyphs), "$ready" if any(one.history) else "$faint")
-        if not narrow and room >= 8:
+        if room >= 8 and not apart:
             parts += ["  ", picture]
         parts.append((f"  peak {rate_long(one.peak)}" if one.peak else "", "$muted"))
         rows.append(line(*parts))
-        if narrow and roomy:
+        if apart:
             rows.append(line("  ", picture))
     return rows
 

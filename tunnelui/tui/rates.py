@@ -59,8 +59,9 @@ class Series:
 
     @property
     def quiet(self) -> bool:
-        """Whether there is nothing to see: no rate, and an empty or flat history."""
-        return not self.rate and not any(self.history)
+        """Whether there is nothing to see, nor bytes that the history is still to have: no rate, and a flat history."""
+        kept = self._last is None or self._second is None or self._last[1] == self._second[1]
+        return kept and not self.rate and not any(self.history)
 
 
 class Rates:

@@ -41,6 +41,8 @@ __all__ = ["RoutesScreen"]
 
 _WIDE, _TALL = 100, 30
 """From this many cells on the panes stand beside the list."""
+_VERY_TALL = 45
+"""From this many rows on the log has more of them."""
 
 _NEED_A_ROUTE = frozenset(
     {
@@ -209,6 +211,7 @@ class RoutesScreen(ListActions):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= _WIDE and event.size.height >= _TALL, "-panes")
+        self.set_class(event.size.height >= _VERY_TALL, "-very-tall")
         if self._zoomed and not self.has_panes:
             self._zoom("")
         self._show_totals()

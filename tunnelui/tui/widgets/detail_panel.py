@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.containers import Vertical
 from textual.message import Message
 
-from tunnelui.tui.facts import NARROW, fact_lines, problem_lines, stage_lines, traffic_lines
+from tunnelui.tui.facts import NARROW, fact_lines, graphs_apart, problem_lines, stage_lines, traffic_lines
 from tunnelui.tui.format import age
 from tunnelui.tui.glyphs import COLOURS
 from tunnelui.tui.rows import state_words
@@ -109,12 +109,12 @@ class DetailPanel(Vertical):
         room = self.size.height - _LEAST_ROWS
         problem = _problem(view, tunnel, width, room)
         room -= len(problem) + 1 if problem else 0
-        graphs = width < NARROW and room >= 2
+        graphs = graphs_apart(width, room)
         room -= 2 if graphs else 0
         stages = room >= _STAGE_ROWS
         room -= _STAGE_ROWS if stages else 0
         self._title.show(title_line(tunnel, view.now, width, self.glyphs, self._lead))
-        traffic = traffic_lines(tunnel, view.rates.of(tunnel.route.name), width, self.glyphs, roomy=graphs)
+        traffic = traffic_lines(tunnel, view.rates.of(tunnel.route.name), width, self.glyphs, apart=graphs)
         facts = fact_lines(tunnel, view.identity(tunnel), view.now, width, self.glyphs)
         gap = [line("")] if room >= 1 else []
         self._facts.show(*facts, *gap, *traffic)
