@@ -224,6 +224,20 @@ def test_keys_of_an_export_are_written_when_somebody_asks(program: Program, tmp_
     assert b"no TLS settings" in program.run("routes", "import", "-", "--keys-to", str(folder), input=text).stderr
 
 
+def test_a_connection_that_leads_nowhere_is_named_and_the_others_are_saved(program: Program) -> None:
+    records = [
+        {"conn": {"name": name, "remoteAddr": address}} for name, address in (("a", "a.example.com"), ("b", "b:1"))
+    ]
+    text = json.dumps({"@type": "type.googleapis.com/pomerium.cli.Records", "records": records}).encode()
+    done = program.run("routes", "import", "-", input=text)
+    assert (done.returncode, done.stdout) == (0, b"Saved b: b:1\n")
+    assert done.stderr.decode().startswith("a: left out: ")
+    alone = json.dumps({"records": records[:1]}).encode()
+    refused = program.run("routes", "import", "-", input=alone)
+    assert refused.returncode == 2
+    assert "record 1, conn.remoteAddr" in refused.stderr.decode()
+
+
 def test_an_export_of_one_tag(program: Program) -> None:
     program.run("routes", "add", "db", "db.example.com:5432", "--tag", "prod")
     program.run("routes", "add", "web", "web.example.com:443")

@@ -15,6 +15,7 @@ from tunnelui.config.desktop_json import DesktopTls, read_desktop_json, write_de
 from tunnelui.config.route import Route
 from tunnelui.config.route_rules import check_route
 from tunnelui.errors import ConfigError
+from tunnelui.wire.destination import parse_destination
 
 TYPE = "type.googleapis.com/pomerium.cli.Records"
 EXPORT = """{
@@ -114,6 +115,9 @@ def test_names_and_tags_become_such_as_can_be_kept() -> None:
     assert [route.name for route in routes[:3]] == ["a-b", "a-b-2", "h2.example.com:1"]
     assert len({route.name for route in routes}) == len(routes) == 9
     assert routes[-1].tags == ("a",)
+    many = read_desktop_json(export({"tags": [f"t{n}" for n in range(20)], "conn": {"remoteAddr": "z:1"}}))
+    assert len(many.routes[0].tags) == 16
+    assert [note.partition(": ")[2] for note in many.notes] == ["only its first 16 tags are kept"]
     for route in routes:
         check_route(route)
 
@@ -187,11 +191,49 @@ def test_null_is_as_good_as_absent(value: Any) -> None:
         read_desktop_json(export({"conn": None}))
 
 
-@pytest.mark.parametrize(("number", "carried"), [(0, 1), (1, 1), (2, 0)])
-def test_a_protocol_may_be_a_number(number: int, carried: int) -> None:
-    assert len(read_desktop_json(one(protocol=number)).routes) == carried
-    with pytest.raises(ConfigError):
-        read_desktop_json(one(protocol=7))
+@pytest.mark.parametrize(
+    ("record", "note"),
+    [
+        ({"tags": ["spare"]}, "record 2: left out: a connection needs remoteAddr (record 2, conn.remoteAddr)"),
+        ({"conn": {"name": "y", "remoteAddr": ""}}, "y: left out: a connection needs remoteAddr"),
+        ({"conn": {"name": "y", "remoteAddr": "db.example.com"}}, "y: left out: "),
+        ({"conn": {"name": "y", "remoteAddr": "udp+https://dns.example.com:53"}}, "y: left out: “udp+https://”"),
+        ({"conn": {"name": "y", "remoteAddr": "y.example.com:1", "pomeriumUrl": "proxy.example.com"}}, "y: left out: "),
+    ],
+)
+def test_one_record_that_leads_nowhere_holds_up_no_other(record: dict[str, Any], note: str) -> None:
+    """That program saves whatever is typed."""
+    found = read_desktop_json(export({"conn": {"remoteAddr": "a.example.com:1"}}, record))
+    assert [route.destination for route in found.routes] == ["a.example.com:1"]
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith(note)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "left_out"),
+    [
+        (0, ""),
+        (1, ""),
+        ("TCP", ""),
+        ("UNKNOWN", ""),
+        ("", ""),
+        (2, "UDP"),
+        ("UDP", "UDP"),
+        (7, "protocol 7"),
+        ("SSH", "SSH"),
+    ],
+)
+def test_a_protocol_may_be_a_number_or_one_of_a_newer_version(protocol: int | str, left_out: str) -> None:
+    found = read_desktop_json(one(protocol=protocol))
+    assert len(found.routes) == (not left_out)
+    assert found.notes == ((f"x: left out: {left_out} is not carried",) if left_out else ())
+
+
+@pytest.mark.parametrize("protocol", [True, False, 1.5, [], {}])
+def test_other_values_are_no_protocol(protocol: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_desktop_json(one(protocol=protocol), "f")
+    assert caught.value.place == "f, record 1, conn.protocol"
 
 
 @pytest.mark.parametrize(
@@ -210,15 +252,26 @@ def test_the_same_way_in_another_spelling_is_no_second_route(other: str) -> None
     assert len(read_desktop_json(export({"conn": {"remoteAddr": other}}, elsewhere)).routes) == 2
 
 
-@pytest.mark.parametrize("key", [{"caCert": "???"}, {"clientCert": {"key": "a"}}, {"clientCert": []}])
+@pytest.mark.parametrize("text", ["+/+/", "-_-_", "+/+/+w==", "-_-_-w==", "-_-_-w", "+/+/+w"])
+def test_bytes_may_be_in_either_alphabet_without_padding(text: str) -> None:
+    (tls,) = read_desktop_json(one(caCert=text), with_tls=True).tls
+    assert tls.ca.startswith(b"\xfb\xff\xbf")
+
+
+@pytest.mark.parametrize("key", [{"caCert": "???"}, {"caCert": "a"}, {"clientCert": {"key": "a"}}, {"clientCert": []}])
 def test_keys_that_are_none_are_refused_with_their_place(key: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="record 1, conn"):
         read_desktop_json(one(**key), with_tls=True)
 
 
-def test_unknown_keys_are_named() -> None:
-    found = read_desktop_json(one(colour="red"))
-    assert found.notes == ("record 1, conn: “colour” is not known and was left out",)
+def test_unknown_keys_are_named_once() -> None:
+    records = [{"conn": {"remoteAddr": f"h{n}.example.com:1", "colour": "red"}, "mood": n} for n in range(5)]
+    found = read_desktop_json(export(*records))
+    assert len(found.routes) == 5
+    assert found.notes == (
+        "record 1, record 2, record 3 and 2 more: “mood” is not known and was left out",
+        "record 1, record 2, record 3 and 2 more: “conn.colour” is not known and was left out",
+    )
 
 
 @given(
@@ -236,4 +289,5 @@ def test_unknown_keys_are_named() -> None:
     )
 )
 def test_what_was_written_reads_the_same(routes: list[Route]) -> None:
-    assert read_desktop_json(write_desktop_json(routes, proxy_of=lambda route: "")).routes == tuple(routes)
+    text = write_desktop_json(routes, way_of=lambda route: parse_destination(route.destination))
+    assert read_desktop_json(text).routes == tuple(routes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tunnelui.cli.context import saved_routes
@@ -13,8 +12,6 @@ from tunnelui.cli.selection import select
 from tunnelui.config.desktop_json import write_desktop_json
 from tunnelui.config.exchange import MAX_SIZE, decode_routes, merge, read_routes, read_text
 from tunnelui.config.paths import config_file
-from tunnelui.config.profile import Profile
-from tunnelui.config.route import DEFAULT_PROFILE
 from tunnelui.config.route_rules import check_route
 from tunnelui.config.routes import render_routes
 from tunnelui.config.settings import load_settings
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     import argparse
 
     from tunnelui.config.route import Route
+    from tunnelui.wire.destination import Destination
 
 __all__ = ["export_routes", "import_routes"]
 
@@ -36,12 +34,10 @@ def export_routes(arguments: argparse.Namespace) -> None:
         return
     settings = load_settings(config_file())
 
-    def proxy_of(route: Route) -> str:
-        destination = resolve_destination(route, settings.profile(route.profile))
-        follows = resolve_destination(replace(route, proxy_url="", profile=DEFAULT_PROFILE), Profile())
-        return "" if destination.proxy == follows.proxy else str(destination.proxy)
+    def way_of(route: Route) -> Destination:
+        return resolve_destination(route, settings.profile(route.profile))
 
-    print_line(write_desktop_json(routes, proxy_of=proxy_of).rstrip("\n"))
+    print_line(write_desktop_json(routes, way_of=way_of).rstrip("\n"))
 
 
 def import_routes(arguments: argparse.Namespace) -> None:
