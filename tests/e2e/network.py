@@ -193,6 +193,53 @@ def packets_dropped(network: Network) -> None:
     assert "answered nothing" in network.ask("logs")
 
 
+def packets_dropped_without_a_listener(network: Network) -> None:
+    """ssh's standard input and output, alone and by the agent, and a program behind `tunnelui proxy`."""
+    destination = f"tcp+https://{NAME}:{PORT}/echo.corp.example.com:7"
+    alone = Client(network.folder / "alone")
+    alone.env |= {"TUNNELUI_ALTERNATE_CA_PATH": network.pki.ca_file}
+    with contextlib.ExitStack() as stack:
+        streams = [
+            stack.enter_context(
+                subprocess.Popen(
+                    client.argv("tcp", destination, "--listen", "-"),
+                    env=client.env,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
+            )
+            for client in (alone, network.client)
+        ]
+        proxy = stack.enter_context(network.client.spawn("proxy", "--listen", "127.0.0.1:0", name="proxy"))
+        port = int(proxy.wait_for(r"127\.0\.0\.1:(\d+)")[1])
+        behind = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+        behind.sendall(b"CONNECT echo.corp.example.com:7 HTTP/1.1\r\nHost: echo.corp.example.com:7\r\n\r\n")
+        assert behind.recv(1000).startswith(b"HTTP/1.1 200")
+        for stream in streams:
+            assert stream.stdin is not None
+            assert stream.stdout is not None
+            stream.stdin.write(b"hello")
+            stream.stdin.flush()
+            assert stream.stdout.read(5) == b"hello"
+        behind.sendall(b"hello")
+        assert behind.recv(5) == b"hello"
+        run(*network.there, "ip", "route", "add", "blackhole", f"{OURS}/32")
+        began = time.monotonic()
+        for stream in streams:
+            assert stream.stdin is not None
+            stream.stdin.write(b"is anybody there")
+            stream.stdin.flush()
+        behind.sendall(b"is anybody there")
+        say(f"behind the proxy, noticed after {network.is_reset_within(behind, 45):.1f} s")
+        for who, stream in zip(("alone", "by the agent"), streams, strict=True):
+            assert stream.wait(max(1.0, 45 - (time.monotonic() - began))) != 0
+            assert stream.stderr is not None
+            said = stream.stderr.read().decode()
+            say(f"{who}, ended after {time.monotonic() - began:.1f} s: {said.strip()}")
+            assert "answered nothing" in said, who
+
+
 def short_hole(network: Network) -> None:
     """A few seconds without packets cost no connection."""
     with network.open() as live:
@@ -259,7 +306,14 @@ def run_scenes(folder: Path) -> Iterator[Running]:
 
 SCENES: dict[str, Callable[[Network], None]] = {
     scene.__name__: scene
-    for scene in (address_removed, packets_dropped, short_hole, proxy_restarted_elsewhere, lid_closed)
+    for scene in (
+        address_removed,
+        packets_dropped,
+        packets_dropped_without_a_listener,
+        short_hole,
+        proxy_restarted_elsewhere,
+        lid_closed,
+    )
 }
 
 

@@ -146,7 +146,14 @@ class Calls:
             route = _route(given if isinstance(given, dict) else {})
             connector = self._engine.connector(route)
             tasks.start_soon(self._tell_sign_ins, route.profile, str(connector.destination.proxy), hub)
-            await carry(connector, near, publish=hub.publish, linger=self._engine.linger, number=self._engine.next_id())
+            await carry(
+                connector,
+                near,
+                publish=hub.publish,
+                vigil=self._engine.vigil,
+                linger=self._engine.linger,
+                number=self._engine.next_id(),
+            )
         except TunnelError as error:
             return {"id": message.get("id"), "failed": encode_error(error)}
         finally:

@@ -77,6 +77,8 @@ def words_for(event: Event) -> str:
         return event.message
     if event.kind == "state" and event.data.get("state") in _TROUBLES:
         return f"{event.route}: {event.message}"
+    if event.kind == "closed" and event.data.get("lost"):
+        return f"{event.route or 'tunnelui'}: {event.data.get('cause', '')}"
     return ""
 
 

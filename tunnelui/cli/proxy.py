@@ -87,6 +87,7 @@ async def _serve(arguments: argparse.Namespace, settings: Settings, address: TCP
                 covering(lambda: [one.route for one in engine.snapshot().tunnels], settings.profile, engine.connector),
                 publish=hub.publish,
                 next_id=engine.next_id,
+                vigil=engine.vigil,
                 resolve=system_resolver,
                 direct=arguments.direct,
             )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import socket
 
     from tunnelui.engine.connector import Observer, Opened
-    from tunnelui.engine.vigil import Way
+    from tunnelui.engine.vigil import Vigil, Way
     from tunnelui.errors import PeerError
     from tunnelui.transport.endpoint import Endpoint, SocketEndpoint
     from tunnelui.transport.relay import RelayResult
@@ -55,7 +55,7 @@ class Connection:
     the waiting of this connection and of no other.
     """
 
-    def __init__(self, id: int, near: Endpoint, peer: str, owner: Owner) -> None:
+    def __init__(self, id: int, near: Endpoint, peer: str, owner: Owner, vigil: Vigil) -> None:
         self.id = id
         self.peer = peer
         self.state = ConnectionState.CONNECTING
@@ -63,6 +63,7 @@ class Connection:
         self.tls = ""
         self.request_id: str | None = None
         self.cause = ""
+        self.lost = False
         self.result: RelayResult | None = None
         self.error: TunnelError | None = None
         self.fault: Exception | None = None
@@ -71,6 +72,7 @@ class Connection:
         self._closed: asyncio.Event | None = None
         self._near = near
         self._owner = owner
+        self._vigil = vigil
         self._relay: Relay | None = None
         self._far: SocketEndpoint | None = None
         self.way: Way | None = None
@@ -141,6 +143,11 @@ class Connection:
         if self._relay is not None:
             self._relay.abort()
 
+    def lose(self, cause: str) -> None:
+        """`cut` it, since the network has lost the far side: nobody wanted that."""
+        self.lost = self.closed_at is None
+        self.cut(cause)
+
     @property
     def far_socket(self) -> socket.socket | None:
         """The socket to the proxy while the connection is open."""
@@ -202,6 +209,7 @@ class Connection:
             self._near, opened.far, half_close_far=opened.half_close, linger=linger, idle_timeout=idle_timeout
         )
         self._far, self.way = opened.far, way_of(opened.far.sock)
+        self._vigil.watch(self)
         self._move(ConnectionState.OPEN)
         self._relay.start(self._on_end)
 
@@ -215,6 +223,7 @@ class Connection:
         self._over()
 
     def _over(self) -> None:
+        self._vigil.forget(self)
         self._far = self.way = None
         self._near.abort()  # nothing is left to abort after a relay; before one, the local program sees a reset
         self.closed_at = time.time()

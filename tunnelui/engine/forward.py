@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from tunnelui.engine.connection import Opener
     from tunnelui.engine.connector import Observer
+    from tunnelui.engine.vigil import Vigil
     from tunnelui.transport.dial import Resolver
     from tunnelui.wire.address import HostPort
 
@@ -64,6 +65,7 @@ class ForwardProxy:
         *,
         publish: Callable[[Event], None],
         next_id: Callable[[], int],
+        vigil: Vigil,
         resolve: Resolver,
         direct: bool = False,
         linger: float = 30.0,
@@ -75,6 +77,7 @@ class ForwardProxy:
         self._find = find
         self._publish = publish
         self._next_id = next_id
+        self._vigil = vigil
         self._resolve = resolve
         self._direct = direct
         self._linger = linger
@@ -93,7 +96,15 @@ class ForwardProxy:
             found = self._find(asked.authority)
             route = found[0] if found else str(asked.authority)
             way = found[1] if found else self._other(asked.authority)
-            await carry(_Answering(way, asked), near, publish=publish, linger=self._linger, number=number, peer=peer)
+            await carry(
+                _Answering(way, asked),
+                near,
+                publish=publish,
+                vigil=self._vigil,
+                linger=self._linger,
+                number=number,
+                peer=peer,
+            )
         except TunnelError as error:
             if isinstance(error, NotCovered | ProtocolError):
                 publish(_failed(error))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tunnelui.config.profile import Profile
     from tunnelui.config.route import Route
     from tunnelui.engine.connection import Opener
+    from tunnelui.engine.vigil import Vigil
     from tunnelui.wire.address import HostPort
 
 __all__ = ["Forwarding", "covering", "is_loopback"]
@@ -44,6 +45,7 @@ class Host(Protocol):
     group: TaskGroup
     linger: float
     max_connections: int
+    vigil: Vigil
 
     def connector(self, route: Route) -> Opener:
         """:raises tunnelui.errors.ConfigError: the route can't be used as it stands."""
@@ -157,6 +159,7 @@ class Forwarding:
             self._find,
             publish=self._host.publish,
             next_id=self._host.next_id,
+            vigil=self._host.vigil,
             resolve=system_resolver,
             linger=self._host.linger,
         )

@@ -99,6 +99,7 @@ class LocalEngine:
         """
         self.max_connections = max_connections
         self.linger = linger
+        self.vigil = Vigil(self._on_wake)
         self.group: TaskGroup
         self._settings = settings
         self._store = store
@@ -157,9 +158,7 @@ class LocalEngine:
             interactive=self._interactive,
             announce=self._announce,
         )
-        self.group.start_soon(
-            Vigil(lambda: [one for tunnel in self._tunnels.values() for one in tunnel.connections], self._on_wake).run
-        )
+        self.group.start_soon(self.vigil.run)
         self._tunnels = {route.name: self._make(route) for route in routes}
         if self._autostart:
             for tunnel in self._tunnels.values():

@@ -21,8 +21,8 @@ _STAGES: Final = tuple(field.name for field in fields(StageTimings))
 def connection_facts(connection: Connection, error: TunnelError | None = None) -> dict[str, Any]:
     """Return ``peer``, ``timings`` (seconds for each stage reached), and what else is known by now.
 
-    ``bytes_in``, ``bytes_out``, ``duration`` and ``cause`` once it was open and ended; ``code``, ``message``, ``hint``,
-    ``stage`` and ``status`` with an error.
+    ``bytes_in``, ``bytes_out``, ``duration``, ``cause`` and ``lost`` (the network lost it) once it was open and ended;
+    ``code``, ``message``, ``hint``, ``stage`` and ``status`` with an error.
     """
     stages = connection.stages
     timings = {stage: round(seconds, 6) for stage in _STAGES if (seconds := getattr(stages, stage)) is not None}
@@ -35,6 +35,7 @@ def connection_facts(connection: Connection, error: TunnelError | None = None) -
             "bytes_out": connection.bytes_out,
             "duration": round(connection.closed_at - connection.opened_at, 6),
             "cause": connection.cause,
+            "lost": connection.lost,
         }
     if error is not None:
         facts |= error_facts(error)

@@ -13,7 +13,8 @@ from tunnelui.engine.connector import Connector
 from tunnelui.engine.identities import Contexts, Identities, service_account_of
 from tunnelui.engine.model import ConnectionState, Event
 from tunnelui.engine.reach import DEADLINES, Deadlines
-from tunnelui.engine.report import connection_facts, ended_message, opened_message
+from tunnelui.engine.report import connection_facts, ended_message, opened_message, woke
+from tunnelui.engine.vigil import Vigil
 from tunnelui.errors import LocalError, TunnelError
 from tunnelui.transport.dial import system_resolver
 from tunnelui.transport.stdio import StdioEndpoint
@@ -83,7 +84,9 @@ async def run_stdio(
             retries=retries,
             resolve=resolve,
         )
-        connection = await _serve(connector, near, publish, linger, os.getpid())
+        vigil = Vigil(lambda lost: publish(woke(lost)))
+        background.start_soon(vigil.run)
+        connection = await _serve(connector, near, publish, vigil, linger, os.getpid())
         # A sign-in that nobody waits for any more ends here; a token that has come is saved first, and the browser that
         # brought it gets its page.
         await identities.get(profile, destination.proxy).settle()
@@ -96,22 +99,30 @@ async def carry(
     near: Endpoint,
     *,
     publish: Callable[[Event], None],
+    vigil: Vigil,
     linger: float = 30.0,
     number: int = 0,
     peer: str = _PEER,
 ) -> ConnectionSnapshot:
     """`run_stdio` with a connector that is there already. *near* is closed in the end.
 
+    :param vigil: looks after the connection while it is open.
     :param number: names the connection in events, and *peer* the local side.
     :raises TunnelError: there was no tunnel, or it broke. Cancelling cuts it.
     """
-    return _outcome(await _serve(connector, near, publish, linger, number, peer))
+    return _outcome(await _serve(connector, near, publish, vigil, linger, number, peer))
 
 
 async def _serve(
-    connector: Opener, near: Endpoint, publish: Callable[[Event], None], linger: float, number: int, peer: str = _PEER
+    connector: Opener,
+    near: Endpoint,
+    publish: Callable[[Event], None],
+    vigil: Vigil,
+    linger: float,
+    number: int,
+    peer: str = _PEER,
 ) -> Connection:
-    connection = Connection(number, near, peer, _Owner(publish))
+    connection = Connection(number, near, peer, _Owner(publish), vigil)
     await connection.serve(connector, linger=linger)
     return connection
 
@@ -122,6 +133,8 @@ def _outcome(connection: Connection) -> ConnectionSnapshot:
         raise error
     if connection.result is None:
         raise LocalError("the tunnel was cut before it was open", code="cut")
+    if connection.lost:
+        raise LocalError(connection.cause, code="lost", hint="Connect again.")
     return connection.snapshot()
 
 
@@ -152,7 +165,7 @@ class _Owner:
         if connection.state is ConnectionState.OPEN:
             self._tell("open", opened_message(connection), connection_facts(connection))
         elif connection.state is ConnectionState.CLOSED and connection.result is not None:
-            level = "info" if connection.result.error is None else "warning"
+            level = "info" if connection.result.error is None and not connection.lost else "warning"
             self._tell("closed", ended_message(connection), connection_facts(connection), level)
 
     def retrying(self, connection: Connection, error: PeerError, delay: float) -> None:

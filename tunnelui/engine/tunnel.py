@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tunnelui.config.route import Route
     from tunnelui.engine.connector import Connector
+    from tunnelui.engine.vigil import Vigil
     from tunnelui.wire.destination import Destination, ProxyOrigin
 
 __all__ = ["Host", "Tunnel"]
@@ -41,6 +42,7 @@ class Host(Protocol):
     group: TaskGroup
     linger: float
     max_connections: int
+    vigil: Vigil
 
     def connector(self, route: Route) -> Connector:
         """:raises tunnelui.errors.ConfigError: the route can't be used as it stands."""
@@ -258,7 +260,7 @@ class Tunnel:
             near.abort()
             self.on_warning(f"turned away {peer}: {len(self._connections)} connections are open already")
             return
-        connection = Connection(self._host.next_id(), near, peer, self)
+        connection = Connection(self._host.next_id(), near, peer, self, self._host.vigil)
         self._connections[connection.id] = connection
         self._emit("accepted", f"accepted {peer}".rstrip(), connection, data={"peer": peer})
         self._host.group.start_soon(self._open, connection, self._connector)
@@ -305,7 +307,7 @@ class Tunnel:
             if connection.fault is not None:
                 self._at_fault(connection, connection.fault)
             elif connection.error is None:
-                orderly = connection.result is None or connection.result.error is None
+                orderly = not connection.lost and (connection.result is None or connection.result.error is None)
                 self._emit(
                     "closed",
                     ended_message(connection),

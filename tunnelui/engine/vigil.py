@@ -6,6 +6,8 @@ TCP by itself notices that after a minute or, with data under way, after many. S
   far side is still there, and warm connections are given up.
 * A connection whose own address this machine has lost is cut: nothing can reach it any more.
 * A connection whose far side has answered nothing for 20 seconds, though data were sent to it again and again, is cut.
+  Every connection is looked at once in 20 seconds, and from then on every time while data are being sent again: silence
+  that began after a look can't have lasted 20 seconds before the next one.
 * When the way to a proxy leads over another address than before, its connections are asked as after a jump.
 
 A local program then sees a reset within seconds, and its next connection works. Listeners never close.
@@ -19,9 +21,8 @@ import errno
 import socket
 import sys
 import time
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
-
-import anyio
 
 from tunnelui.transport.socket_options import hurry, relax, silent_for
 
@@ -37,7 +38,7 @@ _RELAX: Final = 20.0
 _SILENCE: Final = 20.0
 """Longer than a hole in the air of a moving train, mostly; data that come after that are lost."""
 _LATELY: Final = 3 * _SILENCE
-"""Where nothing has moved for longer, nothing is under way: an idle connection is not asked about."""
+"""Where nothing has moved for longer, nothing is under way: the system is not asked about an idle connection."""
 _NOT_OURS: Final = (errno.EADDRNOTAVAIL,)
 
 
@@ -63,8 +64,8 @@ class Watched(Protocol):
     def moved_at(self) -> float:
         """When a byte moved last, on the event loop's clock."""
 
-    def cut(self, cause: str) -> None:
-        """End it."""
+    def lose(self, cause: str) -> None:
+        """End it: the network has lost the far side."""
 
 
 def awake_clock() -> float:
@@ -84,52 +85,76 @@ def way_of(sock: socket.socket) -> Way | None:
 
 
 class Vigil:
-    """Looks after what *connections* gives.
+    """Looks after the connections that it was told of, as long as `run` does. An idle one costs next to nothing.
 
     :param on_wake: is called after a jump, with how many seconds were lost.
     """
 
     def __init__(
-        self,
-        connections: Callable[[], Iterable[Watched]],
-        on_wake: Callable[[float], None],
-        *,
-        clock: Callable[[], float] = awake_clock,
-        tick: float = _TICK,
+        self, on_wake: Callable[[float], None], *, clock: Callable[[], float] = awake_clock, tick: float = _TICK
     ) -> None:
-        self._connections = connections
         self._on_wake = on_wake
         self._clock = clock
         self._tick = tick
+        # When each is looked at next, on the event loop's clock, and so in this order.
+        self._looks: dict[Watched, float] = {}
+        self._suspects: set[Watched] = set()
+        self._by_way: dict[Way, set[Watched]] = {}
         self._left: set[Way] = set()
+
+    def watch(self, one: Watched) -> None:
+        """Look after *one*, which has just been opened, until `forget`."""
+        self._looks[one] = asyncio.get_running_loop().time() + _SILENCE
+        if one.way is not None:
+            self._by_way.setdefault(one.way, set()).add(one)
+
+    def forget(self, one: Watched) -> None:
+        """It is over; its `way` is still known. Nothing happens to one that is not watched."""
+        self._looks.pop(one, None)
+        self._suspects.discard(one)
+        if one.way is not None and (others := self._by_way.get(one.way)) is not None:
+            others.discard(one)
+            if not others:
+                del self._by_way[one.way]
 
     async def run(self) -> None:
         """Watch until cancelled."""
         last = self._clock()
         while True:
-            await anyio.sleep(self._tick)
+            await asyncio.sleep(self._tick)
             now = self._clock()
             lost, last = now - last - self._tick, now
             if lost > _JUMP:
                 self._on_wake(lost)
-                self._ask(self._connections())
-            self._look()
+                self._ask(self._looks)
+            self._look_at_ways()
+            self._look_for_silence(asyncio.get_running_loop().time())
 
-    def _look(self) -> None:
-        watched = tuple(self._connections())
-        ways = {way for one in watched if (way := one.way) is not None}
-        gone = {way.own for way in ways if not _is_ours(way.own)}
-        left = {way for way in ways if way.own not in gone and _source_to(way.far) not in (way.own, "")}
-        new = left - self._left
-        lately = asyncio.get_running_loop().time() - _LATELY
-        for one in watched:
-            if one.moved_at > lately and (sock := one.far_socket) is not None and silent_for(sock) > _SILENCE:
-                one.cut(f"the proxy's machine has answered nothing for {_SILENCE:g} s: the network has lost it")
-            elif gone and one.way is not None and one.way.own in gone:
-                one.cut(f"this machine has lost its address {one.way.own}: the network has changed")
-        if new:
-            self._ask(one for one in watched if one.way in new)
-        self._left = left
+    def _look_at_ways(self) -> None:
+        gone = {way.own for way in self._by_way if not _is_ours(way.own)}
+        left = {way for way in self._by_way if way.own not in gone and _source_to(way.far) not in (way.own, "")}
+        new, self._left = left - self._left, left
+        for way in tuple(self._by_way):
+            if way.own in gone:
+                for one in tuple(self._by_way[way]):
+                    one.lose(f"this machine has lost its address {way.own}: the network has changed")
+            elif way in new:
+                self._ask(self._by_way[way])
+
+    def _look_for_silence(self, now: float) -> None:
+        due = tuple(takewhile(lambda one: self._looks[one] <= now, self._looks))
+        for one in due:
+            del self._looks[one]
+            self._looks[one] = now + _SILENCE  # to the end of the line
+        lately = [one for one in due if one.moved_at > now - _LATELY]
+        for one in self._suspects.union(lately):
+            silent = silent_for(sock) if (sock := one.far_socket) is not None else 0.0
+            if silent > _SILENCE:
+                one.lose(f"the proxy's machine has answered nothing for {_SILENCE:g} s: the network has lost it")
+            elif silent > 0:
+                self._suspects.add(one)
+            else:
+                self._suspects.discard(one)
 
     def _ask(self, connections: Iterable[Watched]) -> None:
         """Let the system find out at once whether the far sides are there."""

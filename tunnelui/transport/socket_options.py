@@ -63,8 +63,8 @@ def relax(sock: socket.socket) -> None:
 def silent_for(sock: socket.socket) -> float:
     """Return for how many seconds the peer's system has answered nothing, though data were sent to it again and again.
 
-    0 where it answers, where nothing is under way, and where this system does not tell. A peer that is alive and reads
-    nothing has a system that answers.
+    More than 0 as soon as data were sent again; 0 where it answers, where nothing is under way, and where this system
+    does not tell. A peer that is alive and reads nothing has a system that answers.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, ValueError, struct.error):  # closed meanwhile, or no TCP
@@ -73,7 +73,7 @@ def silent_for(sock: socket.socket) -> float:
             if retransmits:
                 # Each time the system waits twice as long as before: what it waits now is what it has waited so far.
                 waited = timeout / 1_000_000 * (1 - 0.5**retransmits)
-                return float(min(waited, last_data / 1000, last_answer / 1000))
+                return float(max(0.001, min(waited, last_data / 1000, last_answer / 1000)))
     return 0.0
 
 

@@ -136,7 +136,8 @@ class LiveTunnels:
         while True:
             await anyio.sleep(_EXPIRY_INTERVAL)
             now = self._clock()
-            for tunnels in list(self._by_session.values()):
-                for tunnel in list(tunnels):
+            for session_id, tunnels in list(self._by_session.items()):
+                # Public ones never expire, and there may be thousands.
+                for tunnel in list(tunnels) if session_id is not None else ():
                     if tunnel.expires_at is not None and tunnel.expires_at <= now:
                         tunnel.cut("session_expired")

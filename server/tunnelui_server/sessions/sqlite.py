@@ -196,8 +196,10 @@ class SQLiteStore:
     async def watch(self) -> AsyncIterator[None]:
         seen: int | None = None
         while True:
-            version = await self._read(self._data_version)
-            if version != seen:
+            version = self._notice_changes()
+            if version is None:
+                await self._read(self._data_version)
+            if version is None or version != seen:
                 seen = version
                 yield
             await anyio.sleep(self._poll_interval)
