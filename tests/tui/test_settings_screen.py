@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.screens import LARGE, SMALL, Driven, drive
-from tests.support.tunnel_scenes import HOSTILE
+from tests.support.scripted_engine import ScriptedEngine
+from tests.support.tunnel_scenes import HOSTILE, IDENTITY, many
 from tunnelui.config.config_edit import TEMPLATE
 from tunnelui.config.profile import Profile
 from tunnelui.config.settings import Settings, load_settings
 from tunnelui.tui import options
-from tunnelui.tui.glyphs import UNICODE
+from tunnelui.tui.glyphs import ASCII, UNICODE
 from tunnelui.tui.screens.help import HelpScreen
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.screens.settings import SettingsScreen
@@ -113,6 +114,19 @@ async def test_theme_and_signs_change_at_once_until_the_end(tmp_path: Path) -> N
         assert driven.text.isascii()
         await driven.press("comma", "j", "space", "escape")
         assert "│" in driven.text
+
+
+async def test_the_scroll_bar_goes_with_the_signs() -> None:
+    async with drive(ScriptedEngine(many(100), [IDENTITY])) as driven:
+        assert driven.lines[3].endswith(" ")
+        driven.app.use_glyphs(ASCII)
+        await driven.settle()
+        assert driven.lines[3].endswith("#")
+        assert driven.app.has_class("-ascii")
+        driven.app.use_glyphs(UNICODE)
+        await driven.settle()
+        assert driven.lines[3].endswith(" ")
+        assert not driven.app.has_class("-ascii")
 
 
 async def test_what_is_set_elsewhere_says_so_and_can_be_copied(tmp_path: Path) -> None:

@@ -7,31 +7,30 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import anyio.to_thread
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.screen import ModalScreen
-from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.widgets import Input
 
 from tunnelui.engine.history import History
 from tunnelui.errors import TunnelError
-from tunnelui.tui.bindings import APP, GROUPS, TABLE
+from tunnelui.tui.bindings import APP, TABLE
 from tunnelui.tui.clipboard import copy_natively
 from tunnelui.tui.faults import Faults
 from tunnelui.tui.feed import Feed, sign_in_news, trouble_news
 from tunnelui.tui.glyphs import ASCII, choose_glyphs
+from tunnelui.tui.happenings import Happenings
 from tunnelui.tui.host import Host
+from tunnelui.tui.leaving import Leaving
+from tunnelui.tui.looks import begin_with, draw_with
 from tunnelui.tui.memory import Memory
 from tunnelui.tui.options import Options
-from tunnelui.tui.palette import RouteCommands
-from tunnelui.tui.plain_bar import PlainBar
+from tunnelui.tui.palette import RouteCommands, commands_of
 from tunnelui.tui.reminders import reminders
 from tunnelui.tui.screens.base import LAYOUT, TunnelScreen
 from tunnelui.tui.screens.routes import RoutesScreen
@@ -45,13 +44,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
     from typing import Any
 
+    from textual.app import SystemCommand
     from textual.binding import BindingType
     from textual.screen import Screen
-    from textual.timer import Timer
 
     from tunnelui.config.route import Route
     from tunnelui.engine.interface import Engine
-    from tunnelui.engine.model import Event
     from tunnelui.tui.feed import Severity
     from tunnelui.tui.glyphs import Glyphs
     from tunnelui.tui.guard import Fault
@@ -62,10 +60,6 @@ __all__ = ["TunnelApp"]
 
 _REFRESH = 0.5
 """Seconds between two looks at the engine."""
-_INTERRUPT_WINDOW = 2.0
-_GATHER = 0.1
-"""Seconds in which events are gathered before the screens hear of them, however many there are."""
-_MOST_GATHERED = 5000
 _PLAIN_KEYS = {"↑": "up", "↓": "down", "←": "left", "→": "right"}
 """How keys are called where their signs can't be drawn."""
 
@@ -111,25 +105,20 @@ class TunnelApp(Host):
         self.engine = engine
         self.config_path = config_path
         self.log_path = log_path
-        self.glyphs = choose_glyphs(ascii_only)
         self.events = History()
-        self._fresh: deque[Event] = deque(maxlen=_MOST_GATHERED)
-        self._gathering: Timer | None = None
-        self._outlives = outlives
         self.memory = memory
         self._feed = Feed(engine, now=now, monotonic=monotonic)
-        self._monotonic = monotonic
         self._reminded: set[tuple[str, str, float]] = set()
         self.verbs = Verbs(self)
         self.options = Options(self, surroundings or Surroundings())
         self._faults = Faults(self)
-        self._interrupted_at = -_INTERRUPT_WINDOW
+        self._happenings = Happenings(self)
+        self._leaving = Leaving(self, outlives=outlives, monotonic=monotonic)
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = self._first_theme = THEMES[theme_name].name
         self.stylesheet.set_variables(self.get_css_variables())
-        ScrollBar.renderer = PlainBar if self.glyphs is ASCII or self.no_color else ScrollBarRender
-        self.set_class(self.glyphs is ASCII, "-ascii")
+        begin_with(self, choose_glyphs(ascii_only))
         if keymap:
             self.set_keymap(dict(keymap))
 
@@ -150,7 +139,7 @@ class TunnelApp(Host):
         self.call_after_refresh(self._read_layout)
         self.poll()
         self.set_interval(_REFRESH, self.poll)
-        self.run_worker(self._read_events(), exit_on_error=False, name="events")
+        self.run_worker(self._happenings.follow(), exit_on_error=False, name="events")
 
     def _read_layout(self) -> None:
         """Read the layout of the other screens. Textual would read everything again when one of them is shown."""
@@ -166,7 +155,7 @@ class TunnelApp(Host):
 
     def poll(self) -> None:
         """Look at the engine, and tell the screens if there is something new."""
-        self._tell()
+        self._happenings.tell()
         before, trouble = self.view.snapshot, self.view.trouble
         if not self._feed.poll():
             return
@@ -210,43 +199,6 @@ class TunnelApp(Host):
         """Textual would end here with a traceback; that is left for what can't be shown any more."""
         if not self._faults.tell(error):
             super()._handle_exception(error)
-
-    async def _read_events(self) -> None:
-        try:
-            news = self.engine.events()  # before the history, so that nothing falls between
-            told = await self._history()
-            known = set(map(_key, told))
-            self._fresh.extend(told)
-            self._tell()
-            async for event in news:
-                if known and _key(event) in known:
-                    continue
-                self._fresh.append(event)
-                if self._gathering is None:
-                    self._gathering = self.set_timer(_GATHER, self._tell)
-        except Exception as error:  # the log stops, the tunnels do not
-            self.say(f"The log stopped: {reason(error)}", "error")
-
-    async def _history(self) -> tuple[Event, ...]:
-        try:
-            return await self.engine.history()
-        except TunnelError:  # there is no agent just now: its history begins with the next one
-            return ()
-
-    def _tell(self) -> None:
-        """Tell the screens what happened since the last time."""
-        if self._gathering is not None:
-            self._gathering.stop()
-            self._gathering = None
-        if not self._fresh:
-            return
-        events = tuple(self._fresh)
-        self._fresh.clear()
-        for event in events:
-            self.events.add(event)
-        for screen in self.screen_stack:
-            if isinstance(screen, TunnelScreen) and screen.is_mounted:
-                screen.show_events(events)
 
     def carry_out(self, request: Coroutine[Any, Any, None], done: str = "") -> None:
         """Run a *request* to the engine in the background; say *done* when it is carried out, or why it was not."""
@@ -307,16 +259,7 @@ class TunnelApp(Host):
 
     def use_glyphs(self, glyphs: Glyphs) -> None:
         """Draw with *glyphs* from now on."""
-        self.glyphs = glyphs
-        for screen in self.screen_stack:
-            for widget in (screen, *screen.query("*")):
-                for name in ("glyphs", "_glyphs"):
-                    if name in vars(widget):
-                        setattr(widget, name, glyphs)
-            screen.refresh(layout=True)
-            for widget in screen.query("*"):
-                widget.refresh()
-        self.show_again()
+        draw_with(self, glyphs)
 
     # Keys of the application.
 
@@ -343,44 +286,14 @@ class TunnelApp(Host):
             self.push_screen(HelpScreen(title, entries_of(self.screen)))
 
     def action_ask_quit(self) -> None:
-        live = sum(tunnel.live for tunnel in self.view.snapshot.tunnels) + self.view.snapshot.proxy_mode.live
-        if not live or self._outlives:
-            self.exit()
-            return
-
-        from tunnelui.tui.screens.question import Question
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.exit()
-
-        text = "An open connection is cut." if live == 1 else f"{live} open connections are cut."
-        self.push_screen(Question("Quit tunnelui?", text, yes="Quit", no="Stay"), answered)
+        self._leaving.ask()
 
     def action_help_quit(self) -> None:
         """Ctrl+C: a second one within two seconds quits."""
-        at = self._monotonic()
-        if at - self._interrupted_at <= _INTERRUPT_WINDOW:
-            self.exit()
-            return
-        self._interrupted_at = at
-        self.say(f"{self.key_name('app.interrupt')} once more quits. {self.key_name('app.quit_now')} quits at once.")
+        self._leaving.interrupt()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """What the palette offers: every key of the screen, and the other theme."""
-        seen = set()
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            group, point, _ = (binding.id or "").partition(".")
-            if point and group not in ("move", "filter", "choice") and binding.id not in seen:
-                seen.add(binding.id)
-                words = binding.tooltip or binding.description
-                yield SystemCommand(
-                    words[:1].upper() + words[1:],
-                    f"{GROUPS.get(group, group).capitalize()}, key {self.get_key_display(binding)}",
-                    partial(self.run_action, binding.action, active.node),
-                )
-        yield SystemCommand("Theme", f"Choose one and see it at once: {', '.join(THEMES)}", self.action_choose_theme)
+        return commands_of(self, screen)
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):
@@ -394,7 +307,3 @@ class TunnelApp(Host):
                 self.remember(replace(self.memory.now, theme=name))
 
         self.push_screen(ThemeChoice(), chosen)
-
-
-def _key(event: Event) -> tuple[object, ...]:
-    return event.at, event.kind, event.route, event.connection
