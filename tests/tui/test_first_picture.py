@@ -17,9 +17,9 @@ from tunnelui.tui.app import TunnelApp
 from tunnelui.tui.screens.base import LAYOUT
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.theme import LIGHT
-from tunnelui.tui.widgets.filter_bar import FilterBar
 from tunnelui.tui.widgets.late_bar import LateBar
 from tunnelui.tui.widgets.tag_bar import TagBar
+from tunnelui.tui.widgets.word_bar import WordBar
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def test_a_screen_that_comes_before_the_layout_was_read_has_it(monkeypatch
 async def test_bars_can_be_used_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LateBar, "on_mount", lambda self: None)
     async with drive() as driven:
-        bar = driven.app.screen.query_one(FilterBar)
+        bar = driven.app.screen.query_one(WordBar)
         assert not bar.children
         await driven.press("slash", "d", "b")
         assert bar.query_one(Input).value == "db"

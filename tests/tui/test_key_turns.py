@@ -17,9 +17,8 @@ from tunnelui.tui.screens.log import LogScreen
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.route_form import RouteForm
 from tunnelui.tui.screens.routes import RoutesScreen
-from tunnelui.tui.widgets.filter_bar import FilterBar
-from tunnelui.tui.widgets.find_bar import FindBar
 from tunnelui.tui.widgets.route_list import RouteList
+from tunnelui.tui.widgets.word_bar import WordBar
 
 _NAMES = {
     "/": "slash",
@@ -47,7 +46,7 @@ async def burst(driven: Driven, text: str) -> None:
 async def test_a_filter_typed_at_once_is_the_filter(size: tuple[int, int]) -> None:
     async with drive(size=size) as driven:
         await burst(driven, "/kafka")
-        assert driven.app.screen.query_one(FilterBar).query_one(Input).value == "kafka"
+        assert driven.app.screen.query_one(WordBar).query_one(Input).value == "kafka"
         assert driven.engine.requests == [], "no letter was taken for a command"
         assert "kafka-1" in driven.text
         assert "orders-db" not in "\n".join(driven.lines[:14])
@@ -63,14 +62,14 @@ async def test_a_filter_its_end_and_a_command_typed_at_once() -> None:
 async def test_a_second_filter_typed_at_once_is_not_the_first_one_with_more() -> None:
     async with drive() as driven:
         await burst(driven, "/kafka\x1b/ssh")
-        assert driven.app.screen.query_one(FilterBar).query_one(Input).value == "ssh"
+        assert driven.app.screen.query_one(WordBar).query_one(Input).value == "ssh"
 
 
 async def test_what_is_looked_for_in_the_log_is_typed_at_once() -> None:
     async with drive() as driven:
         await burst(driven, "L/tunnel")
         assert driven.shows(LogScreen)
-        assert driven.app.screen.query_one(FindBar).query_one(Input).value == "tunnel"
+        assert driven.app.screen.query_one(WordBar).query_one(Input).value == "tunnel"
 
 
 async def test_a_form_opened_and_filled_at_once() -> None:
@@ -120,7 +119,7 @@ async def test_text_pasted_behind_a_key_goes_where_the_key_leads() -> None:
         driven.app.post_message(Key("slash", "/"))
         driven.app.post_message(Paste("kafka"))
         await burst(driven, "-")
-        assert driven.app.screen.query_one(FilterBar).query_one(Input).value == "kafka-"
+        assert driven.app.screen.query_one(WordBar).query_one(Input).value == "kafka-"
 
 
 async def test_hundreds_of_keys_at_once_all_count() -> None:

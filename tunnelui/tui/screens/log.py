@@ -12,10 +12,10 @@ from tunnelui.tui.log_lines import LEVELS, message_of, plain_line
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.save_as import SaveAs
 from tunnelui.tui.widgets.event_log import EventLog
-from tunnelui.tui.widgets.find_bar import FindBar
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.rules import Rule
+from tunnelui.tui.widgets.word_bar import WordBar
 from tunnelui.tui.words import cut_middle, line, safe, wrap
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class LogScreen(TunnelScreen[None]):
         yield Rule(glyphs, id="message-rule")
         yield LineView(id="message")
         yield Rule(glyphs)
-        yield FindBar(id="find")
+        yield WordBar(id="find")
         yield KeyFooter(id="footer")
 
     def on_mount(self) -> None:
@@ -154,15 +154,15 @@ class LogScreen(TunnelScreen[None]):
 
     def action_find(self) -> None:
         self.set_class(True, "-finding")
-        self.query_one(FindBar).open()
+        self.query_one(WordBar).open()
 
-    def on_find_bar_changed(self, event: FindBar.Changed) -> None:
+    def on_word_bar_changed(self, event: WordBar.Changed) -> None:
         self._needle = event.text
         self.log_lines.look_for(event.text)
         self.log_lines.find(0)
         self._show_top()
 
-    def on_find_bar_closed(self) -> None:
+    def on_word_bar_closed(self) -> None:
         self.set_class(False, "-finding")
         self.log_lines.focus()
 
@@ -215,7 +215,7 @@ class LogScreen(TunnelScreen[None]):
     def action_back(self) -> None:
         """Look for nothing, then unmark, then leave."""
         if self._needle:
-            self.query_one(FindBar).clear()
+            self.query_one(WordBar).clear()
         elif self.log_lines.marked:
             self.log_lines.clear_marks()
             self._show_top()

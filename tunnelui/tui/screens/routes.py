@@ -14,7 +14,6 @@ from tunnelui.tui.filtering import RouteFilter
 from tunnelui.tui.screens.list_actions import ListActions
 from tunnelui.tui.widgets.detail_panel import DetailPanel
 from tunnelui.tui.widgets.event_log import EventLog
-from tunnelui.tui.widgets.filter_bar import FilterBar
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.notes import NoteBand
 from tunnelui.tui.widgets.route_list import RouteList
@@ -23,6 +22,7 @@ from tunnelui.tui.widgets.status_bar import StatusBar
 from tunnelui.tui.widgets.strip import TroubleStrip
 from tunnelui.tui.widgets.tag_bar import TagBar
 from tunnelui.tui.widgets.welcome import Welcome
+from tunnelui.tui.widgets.word_bar import FILTER_WORDS, WordBar
 from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class RoutesScreen(ListActions):
         yield Rule(glyphs, id="strip-rule")
         yield TroubleStrip(glyphs, app.key_name, id="strip")
         yield Rule(glyphs)
-        yield FilterBar(id="filter")
+        yield WordBar(*FILTER_WORDS, id="filter")
         yield TagBar(id="tag-bar")
         yield KeyFooter(id="footer")
 
@@ -239,12 +239,12 @@ class RoutesScreen(ListActions):
         self._pane_width = event.width
         self._show_rules()
 
-    def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
+    def on_word_bar_changed(self, event: WordBar.Changed) -> None:
         self._filter = replace(self._filter, text=event.text)
         self._sought = event.text if self._filter else self._sought
         self.show_view(self.tunnels.view)
 
-    def on_filter_bar_closed(self) -> None:
+    def on_word_bar_closed(self) -> None:
         self.set_class(False, "-filtering")
         self.routes.focus()
 
@@ -261,7 +261,7 @@ class RoutesScreen(ListActions):
 
     def action_filter(self) -> None:
         self.set_class(True, "-filtering")
-        self.query_one(FilterBar).open()
+        self.query_one(WordBar).open()
 
     def action_back(self) -> None:
         if self._zoomed:
@@ -272,7 +272,7 @@ class RoutesScreen(ListActions):
             self.routes.clear_marks()
             self.show_selected()
         elif self._filter:
-            self.query_one(FilterBar).clear()
+            self.query_one(WordBar).clear()
         else:
             self.query_one(NoteBand).send_away()
 
@@ -322,14 +322,14 @@ class RoutesScreen(ListActions):
         """Put the cursor on the route *name*, though a filter may hide it."""
         if not self.routes.has(name):
             self._filter = RouteFilter()
-            self.query_one(FilterBar).clear()
+            self.query_one(WordBar).clear()
             self.show_view(self.tunnels.view)
         self.select(name)
         self.routes.focus()
 
     def filter_by(self, text: str) -> None:
         """Show the routes alone that fit *text*, as if it had been typed into the filter."""
-        self.query_one(FilterBar).put(text)
+        self.query_one(WordBar).put(text)
         self.routes.focus()
 
     def select(self, name: str) -> None:

@@ -1,8 +1,8 @@
-"""The line in which a filter is typed; it stands in for the footer."""
+"""The line in which a filter is typed, or a text to find; it stands in for the footer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding
 from textual.message import Message
@@ -19,28 +19,43 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.widget import Widget
 
-__all__ = ["FilterBar"]
+__all__ = ["FILTER_WORDS", "WordBar"]
+
+FILTER_WORDS: Final = (
+    (" plain: substring  ", "$muted"),
+    ("#", "$brand"),
+    ("tag  ", "$muted"),
+    (":", "$brand"),
+    ("state  ", "$muted"),
+    ("!", "$brand"),
+    ("not ", "$muted"),
+)
+"""What a filter understands, each part with its colour."""
+_KEYS: Final = (("  enter ", "bold $brand"), ("keep  ", "$muted"), ("esc ", "bold $brand"), ("clear ", "$muted"))
 
 
-class _FilterInput(Field):
+class _Words(Field):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "clear_filter", "clear", show=False, id="filter.clear"),
+        Binding("escape", "clear_words", "clear", show=False, id="filter.clear"),
         Binding("down", "keep", "keep", show=False, id="filter.keep"),
     ]
 
-    def action_clear_filter(self) -> None:
+    def action_clear_words(self) -> None:
         self.value = ""
-        self.post_message(FilterBar.Closed())
+        self.post_message(WordBar.Closed())
 
     def action_keep(self) -> None:
-        self.post_message(FilterBar.Closed())
+        self.post_message(WordBar.Closed())
 
 
-class FilterBar(LateBar):
-    """Filters while it is typed in; enter keeps what is there, escape clears it."""
+class WordBar(LateBar):
+    """Tells what is in it while it is typed in; enter keeps what is there, escape clears it.
+
+    :param hint: what may be typed, each part with its colour.
+    """
 
     class Changed(Message):
-        """The filter reads differently now."""
+        """The words are others now."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
@@ -49,28 +64,19 @@ class FilterBar(LateBar):
     class Closed(Message):
         """Typing is over."""
 
+    def __init__(self, *hint: tuple[str, str], id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._hint = hint
+
     def parts(self) -> Iterator[Widget]:
-        sign = LineView(classes="sign")
+        sign, hint = LineView(classes="sign"), LineView(classes="hint")
         sign.show(line(" ", ("/", "bold $brand"), " "))
-        help_line = LineView(classes="hint")
-        help_line.show(
-            line(
-                (" plain: substring  ", "$muted"),
-                ("#", "$brand"),
-                ("tag  ", "$muted"),
-                (":", "$brand"),
-                ("state  ", "$muted"),
-                ("!", "$brand"),
-                ("not   ", "$muted"),
-                ("enter ", "bold $brand"),
-                ("keep  ", "$muted"),
-                ("esc ", "bold $brand"),
-                ("clear", "$muted"),
-            )
-        )
+        words = line(*self._hint, *_KEYS)
+        hint.styles.width = words.cell_length
+        hint.show(words)
         yield sign
-        yield _FilterInput(compact=True, max_length=200)
-        yield help_line
+        yield _Words(compact=True, max_length=200)
+        yield hint
 
     @property
     def _input(self) -> Input:
@@ -81,11 +87,11 @@ class FilterBar(LateBar):
         self._input.focus()
 
     def put(self, text: str) -> None:
-        """Filter by *text*, as if it had been typed."""
+        """Have *text*, as if it had been typed."""
         self._input.value = text
 
     def clear(self) -> None:
-        """Let everything through again."""
+        """Have nothing."""
         self._input.value = ""
 
     def on_input_changed(self, event: Input.Changed) -> None:
