@@ -29,6 +29,35 @@ def test_without_it_the_system_decides(name: str, tmp_path: Path, monkeypatch: p
     assert FOLDERS[name]() == getattr(platformdirs, f"user_{name.lower()}_path")("tunnelui", appauthor=False)
 
 
+@pytest.mark.parametrize("name", ["CONFIG", "STATE", "CACHE"])
+@pytest.mark.parametrize("home", ["/homes/alice", "/homes/alice/", "alice", "", None])
+@pytest.mark.parametrize("given", ["/elsewhere", "/elsewhere/", "elsewhere", "", None])
+def test_it_is_what_platformdirs_says(
+    name: str, given: str | None, home: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(f"TUNNELUI_{name}_DIR")
+    for variable, value in ((f"XDG_{name}_HOME", given), ("HOME", home)):
+        if value is None:
+            monkeypatch.delenv(variable, raising=False)
+        else:
+            monkeypatch.setenv(variable, value)
+    assert FOLDERS[name]() == getattr(platformdirs, f"user_{name.lower()}_path")("tunnelui", appauthor=False)
+
+
+@pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o1700])
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_runtime_folder_is_taken_as_platformdirs_does(
+    mode: int, linked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TUNNELUI_RUNTIME_DIR")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder").chmod(mode)
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / ("link" if linked else "folder")))
+    assert paths.runtime_dir() == platformdirs.user_runtime_path("tunnelui", appauthor=False)
+
+
 @pytest.mark.parametrize("value", [None, "", "/no/such/folder"])
 def test_without_a_runtime_folder_of_the_system_ours_is_private(
     value: str | None, monkeypatch: pytest.MonkeyPatch

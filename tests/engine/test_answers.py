@@ -4,8 +4,9 @@ import pytest
 
 from tunnelui.engine.answers import Meaning, half_close, meaning, reason, refusal, request_id
 from tunnelui.errors import AccessDenied, ProxyError, UpstreamError
+from tunnelui.wire.asking import ResponseHead
 from tunnelui.wire.destination import parse_destination
-from tunnelui.wire.head import Headers, ResponseHead
+from tunnelui.wire.head import Headers
 
 TO = parse_destination("tcp+https://proxy.example.com:8443/db.example.com:5432")
 

@@ -20,11 +20,12 @@ from tunnelui.transport.dial import DialTimeouts, dial
 from tunnelui.transport.endpoint import PlainEndpoint
 from tunnelui.transport.exchange import read_request_head, read_response_head
 from tunnelui.transport.listen import accept_loop, close_listeners, open_listener
-from tunnelui.transport.outgoing import OutgoingError, OutgoingProxy, dial_out, outgoing_proxy
+from tunnelui.transport.outgoing import OutgoingError, dial_out
 from tunnelui.transport.relay import Relay
 from tunnelui.transport.tls import start_tls
+from tunnelui.transport.way_out import OutgoingProxy, outgoing_proxy
 from tunnelui.wire.address import HostPort, TCPListen
-from tunnelui.wire.head import RequestHead, connect_request
+from tunnelui.wire.asking import connect_request
 
 if TYPE_CHECKING:
     import ssl
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.pki import Pki
+    from tunnelui.wire.answering import RequestHead
 
 HOST = "proxy.corp.example.com"
 TIMEOUTS = DialTimeouts(dns=2, tcp=2)

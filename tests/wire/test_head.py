@@ -10,19 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tunnelui.wire.address import HostPort
-from tunnelui.wire.head import (
-    MAX_FIELDS,
-    MAX_HEAD,
-    MAX_START_LINE,
-    HeadError,
-    Headers,
-    RequestHead,
-    RequestParser,
-    ResponseHead,
-    ResponseParser,
-    connect_request,
-    render_response,
-)
+from tunnelui.wire.answering import RequestHead, RequestParser, render_response
+from tunnelui.wire.asking import ResponseHead, ResponseParser, connect_request
+from tunnelui.wire.head import MAX_FIELDS, MAX_HEAD, MAX_START_LINE, HeadError, Headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.agent.runtime import open_folder
@@ -20,6 +20,8 @@ from tunnelui.text import clean
 
 if sys.platform != "win32":
     import fcntl
+
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +33,7 @@ _FOLDER: Final = "programs"
 _LARGEST: Final = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProgramTunnel:
     """*local* is the address that listens, *target* what it leads to, in words."""
 
@@ -40,7 +42,7 @@ class ProgramTunnel:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunningProgram:
     """*program* is the command of ours, *runs* the name of the program that ``exec`` has started."""
 

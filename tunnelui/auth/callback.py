@@ -18,14 +18,15 @@ from tunnelui.auth.tokens import Token, token_in_query
 from tunnelui.errors import LocalError, SignInFailed
 from tunnelui.transport.listen import accept_loop, close_listeners, open_listener
 from tunnelui.wire.address import TCPListen
-from tunnelui.wire.head import HeadError, RequestParser, render_response
+from tunnelui.wire.answering import RequestParser, render_response
+from tunnelui.wire.head import HeadError
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
     from types import TracebackType
 
-    from tunnelui.wire.head import RequestHead
+    from tunnelui.wire.answering import RequestHead
 
 __all__ = ["CallbackServer"]
 

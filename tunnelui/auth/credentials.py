@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tunnelui.auth.tokens import Token
 from tunnelui.auth.vault import Vault
 from tunnelui.errors import AuthError, SignInNeeded, TunnelError
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -39,7 +39,7 @@ __all__ = ["CredentialStatus", "Credentials", "IdentityWord", "Tasks"]
 IdentityWord = Literal["signed out", "signed in", "expired", "service account"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CredentialStatus:
     """A picture for people. Times are Unix seconds.
 

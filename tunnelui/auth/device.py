@@ -6,7 +6,7 @@ import json
 import math
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -15,6 +15,7 @@ from tunnelui.auth.login_url import check_login_url
 from tunnelui.auth.requests import ask
 from tunnelui.auth.tokens import Token
 from tunnelui.errors import ProxyError, SignInFailed
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     import ssl
@@ -32,7 +33,7 @@ _LONGEST: Final = 1800.0
 _AGAIN: Final = "Run it again for another code."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceCode:
     """What the proxy gave.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.auth.tokens import MAX_TOKEN, Token
 from tunnelui.errors import ConfigError, SignInFailed
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,7 @@ __all__ = ["ServiceAccount"]
 _TIMEOUT: Final = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServiceAccount:
     """Either *value* or *file* is set. A file is read again when its token is refused: such files are rotated.
 

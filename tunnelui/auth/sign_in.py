@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
 # The parts of a sign-in are imported when one begins: most runs have a token and need none of them.
 from tunnelui.errors import AuthError, SignInFailed, TunnelError
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     import ssl
@@ -25,7 +26,7 @@ __all__ = ["SignIn", "SignInOptions", "SignInState"]
 _PAGE_TIME: Final = 2.0  # seconds that the browser has to fetch its last page
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignInOptions:
     """How sign-ins are made.
 
@@ -43,7 +44,7 @@ class SignInOptions:
     announce: Callable[[str], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignInState:
     """What a person sees of it. Times are Unix seconds; *url* is empty until the proxy has given it."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tunnelui.errors import LocalError
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     from tunnelui.auth.tokens import Token
@@ -22,7 +22,7 @@ class StoreError(LocalError):
     default_code = "token_store"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TokenKey:
     """What a token belongs to. Two profiles at one proxy have a token each."""
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -16,6 +15,7 @@ from tunnelui.config.profile import Profile
 from tunnelui.config.route import Route
 from tunnelui.config.settings import Settings
 from tunnelui.errors import LocalError
+from tunnelui.frozen import frozen
 from tunnelui.text import clean
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _STOP_SECONDS: Final = 20
 _PROFILE: Final = "demo"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Demo:
     """What the bundled server said of itself: where it is, who may sign in, which routes it has."""
 

@@ -9,7 +9,6 @@ to `tunnelui.cli.tcp_stdio`, before a byte was read.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import stat
@@ -64,9 +63,7 @@ def agent_for(arguments: Sequence[str]) -> Callable[[], int] | None:
     given = simple_request(arguments)
     if given is None:
         return None
-    from tunnelui.agent.protocol import PROTOCOL
     from tunnelui.agent.runtime import check_peer, config_digest, open_folder, socket_path
-    from tunnelui.agent.variables import environment_digest
 
     try:
         folder = open_folder(create=False)
@@ -80,6 +77,9 @@ def agent_for(arguments: Sequence[str]) -> Callable[[], int] | None:
         lines.sock.settimeout(_PATIENCE)
         lines.sock.connect(path)
         check_peer(lines.sock)
+        from tunnelui.agent.protocol import PROTOCOL
+        from tunnelui.agent.variables import environment_digest
+
         lines.sock.sendall(b'{"hello":{}}\n')
         hello = (lines.read() or {}).get("hello") or {}
         if (hello.get("protocol"), hello.get("environment"), hello.get("config")) == (
@@ -114,6 +114,8 @@ class _Lines:
             if not data:
                 return None
             self._rest += data
+        import json  # here, and in `agent_for` what speaks to an agent: mostly there is none
+
         line, _, self._rest = self._rest.partition(b"\n")
         value = json.loads(line)
         return value if isinstance(value, dict) else {}

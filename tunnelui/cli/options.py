@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from tunnelui.cli.output import Exit, print_line, print_note
 from tunnelui.errors import ConfigError
+from tunnelui.frozen import frozen
 from tunnelui.text import clean
 from tunnelui.version import VERSION
 from tunnelui.wire.address import parse_listen
@@ -38,7 +38,7 @@ _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 _OFF: Final = "=false"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Flag:
     """How a flag is read once it is known whether the command line or the environment gives it."""
 

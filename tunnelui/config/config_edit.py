@@ -6,12 +6,12 @@ import os
 import shlex
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.atomic_file import make_private_folder, replace_file
 from tunnelui.errors import LocalError
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ TEMPLATE: Final = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Draft:
     """What the editor opens for *target*: that file, or a template elsewhere while there is none. All calls block."""
 

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.config.route import Route
 from tunnelui.config.route_rules import check_route, free_name, usable_name, way_of
 from tunnelui.errors import ConfigError
+from tunnelui.frozen import frozen
 from tunnelui.text import clean
 from tunnelui.wire.destination import DestinationError, parse_proxy_url
 
@@ -71,7 +72,7 @@ _PROTOCOLS: Final = {0: "UNKNOWN", 1: "TCP", 2: "UDP"}
 _HINT: Final = "Export the connections again in Pomerium Desktop, or mend the file."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DesktopImport:
     """*notes* are lines for people on what was left out or changed."""
 
@@ -80,7 +81,7 @@ class DesktopImport:
     tls: tuple[DesktopTls, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DesktopTls:
     """The TLS settings of the route *name*, in PEM."""
 

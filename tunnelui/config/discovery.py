@@ -6,12 +6,13 @@ its name, tags, port or note. Of those nothing is touched: only where the route 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.config.route import Route
 from tunnelui.config.route_rules import check_route, free_name, usable_name, way_of
 from tunnelui.errors import ConfigError
+from tunnelui.frozen import frozen
 from tunnelui.text import clean
 from tunnelui.wire.destination import DestinationError, parse_destination
 
@@ -27,7 +28,7 @@ _MOST: Final = 10_000
 _LONGEST_NAME: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offer:
     """The TCP routes that a proxy offers somebody, and lines for people on what else it has."""
 
@@ -35,7 +36,7 @@ class Offer:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Discovery:
     """What taking the proxy's list over would do.
 

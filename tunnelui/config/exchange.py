@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +10,7 @@ from tunnelui.config.desktop_json import DesktopImport, read_desktop_json
 from tunnelui.config.route_rules import free_name, way_of
 from tunnelui.config.routes import parse_routes
 from tunnelui.errors import ConfigError
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ __all__ = ["MAX_SIZE", "Merge", "decode_routes", "merge", "read_route_file", "re
 MAX_SIZE: Final = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Merge:
     """What an import does. *notes* are lines for people on what was left out or changed."""
 

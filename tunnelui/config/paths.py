@@ -1,16 +1,16 @@
 """Where things are on disk.
 
-`platformdirs` decides; ``TUNNELUI_CONFIG_DIR``, ``TUNNELUI_STATE_DIR``, ``TUNNELUI_CACHE_DIR`` and
+`platformdirs` decides (what it says on Linux is said here, too: loading it takes as long as twenty modules of ours, and
+ssh waits); ``TUNNELUI_CONFIG_DIR``, ``TUNNELUI_STATE_DIR``, ``TUNNELUI_CACHE_DIR`` and
 ``TUNNELUI_RUNTIME_DIR`` override. Nothing is created here.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
-
-import platformdirs
 
 __all__ = [
     "cache_dir",
@@ -24,11 +24,12 @@ __all__ = [
 ]
 
 _APP = "tunnelui"
+_OF_THEIR_OWN = ("darwin", "win32", "android", "ios")
 
 
 def config_dir() -> Path:
     """The folder of `config_file` and `routes_file`."""
-    return _override("CONFIG") or platformdirs.user_config_path(_APP, appauthor=False)
+    return _override("CONFIG") or _of_the_system("CONFIG", ".config")
 
 
 def config_file() -> Path:
@@ -43,7 +44,7 @@ def routes_file() -> Path:
 
 def state_dir() -> Path:
     """Logs, last ports, tokens of the ``file`` store."""
-    return _override("STATE") or platformdirs.user_state_path(_APP, appauthor=False)
+    return _override("STATE") or _of_the_system("STATE", ".local/state")
 
 
 def log_file() -> Path:
@@ -58,7 +59,7 @@ def tokens_dir() -> Path:
 
 def cache_dir() -> Path:
     """What may be thrown away."""
-    return _override("CACHE") or platformdirs.user_cache_path(_APP, appauthor=False)
+    return _override("CACHE") or _of_the_system("CACHE", ".cache")
 
 
 def runtime_dir() -> Path:
@@ -71,9 +72,34 @@ def runtime_dir() -> Path:
         given = os.environ.get("XDG_RUNTIME_DIR", "")
         if not (given and os.access(given, os.W_OK)):
             return state_dir() / "run"
-    return platformdirs.user_runtime_path(_APP, appauthor=False)
+        if sys.platform not in _OF_THEIR_OWN and Path(given).is_absolute() and _is_private(given):
+            return Path(given, _APP)
+    return _by_platformdirs("RUNTIME")
 
 
 def _override(name: str) -> Path | None:
     value = os.environ.get(f"TUNNELUI_{name}_DIR")
     return Path(value).expanduser().absolute() if value else None
+
+
+def _of_the_system(name: str, below_home: str) -> Path:
+    """The folder by the XDG Base Directory Specification, or by the system's own rules."""
+    if sys.platform not in _OF_THEIR_OWN:
+        given, home = os.environ.get(f"XDG_{name}_HOME", ""), os.environ.get("HOME", "")
+        if Path(given).is_absolute():
+            return Path(given, _APP)
+        if Path(home).is_absolute():
+            return Path(home, below_home, _APP)
+    return _by_platformdirs(name)
+
+
+def _by_platformdirs(name: str) -> Path:
+    import platformdirs
+
+    found: Path = getattr(platformdirs, f"user_{name.lower()}_path")(_APP, appauthor=False)
+    return found
+
+
+def _is_private(folder: str) -> bool:
+    info = os.lstat(folder)
+    return stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid() and stat.S_IMODE(info.st_mode) == stat.S_IRWXU

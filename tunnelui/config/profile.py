@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tunnelui.config.route import DEFAULT_PROFILE
+from tunnelui.frozen import frozen
 
 __all__ = ["Profile"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Profile:
     """One ``[profiles.NAME]`` table of ``config.toml``; commands lay their flags over it with `dataclasses.replace`.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tunnelui.frozen import frozen
 
 __all__ = ["DEFAULT_PROFILE", "Route"]
 
 DEFAULT_PROFILE = "default"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """What the user saved. Every field is text that was valid when it was saved; parsing happens where it is used.
 

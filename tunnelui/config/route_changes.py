@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunnelui.config.route_rules import check_route
 from tunnelui.errors import ConfigError
+from tunnelui.frozen import frozen
 from tunnelui.text import clean
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["RouteChange", "changed_routes", "split_changes", "taken_back"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RouteChange:
     """A route before and after. Without *old* it is new; without *new* it is removed."""
 

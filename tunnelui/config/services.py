@@ -5,8 +5,9 @@ The numbers are those of the IANA service registry, or of the program's own docu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Service", "service_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Service:
     """One kind of service.
 

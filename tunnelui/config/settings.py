@@ -22,7 +22,7 @@ import base64
 import binascii
 import math
 import stat
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +32,7 @@ from tunnelui.config.route import DEFAULT_PROFILE
 from tunnelui.config.route_rules import check_name
 from tunnelui.config.toml_text import KeyPath, Problems, TomlFile, nearest, read_toml
 from tunnelui.errors import ConfigError
+from tunnelui.frozen import frozen
 from tunnelui.text import clean
 from tunnelui.wire.address import AddressError, parse_host
 from tunnelui.wire.destination import DestinationError, parse_proxy_url
@@ -55,7 +56,7 @@ _PKCS12: Final = (".p12", ".pfx")
 _LONGEST_SIGN_IN: Final = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """What ``config.toml`` says; without a file, the defaults.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.errors import ConfigError
+from tunnelui.frozen import frozen
 from tunnelui.text import clean
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["Problems", "TomlFile", "nearest", "read_toml"]
 
 _MAX_SIZE: Final = 1024 * 1024
-_POSITION: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-_HEADER: Final = re.compile(r"\s*\[(\[)?(.+?)\]\]?\s*(?:#.*)?$")
-_KEY: Final = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'|\s*\.\s*)+?)\s*=""")
-_PART: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+# Not compiled before there is a file.
+_POSITION: Final = r" \(at (?:line (\d+), column \d+|end of document)\)$"
+_HEADER: Final = r"\s*\[(\[)?(.+?)\]\]?\s*(?:#.*)?$"
+_KEY: Final = r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'|\s*\.\s*)+?)\s*="""
+_PART: Final = r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'"""
 _TYPE_NAMES: Final = {
     str: "text in quotes",
     bool: "true or false",
@@ -36,7 +38,7 @@ _TYPE_NAMES: Final = {
 KeyPath = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TomlFile:
     """A file that parsed. *values* is what `tomllib` gives."""
 
@@ -137,7 +139,7 @@ def parse_toml(path: Path, data: bytes) -> TomlFile:
         return TomlFile(path, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         message = str(error)
-        position = _POSITION.search(message)
+        position = re.search(_POSITION, message)
         line = text.count("\n") + 1
         if position is not None:
             message = message[: position.start()]
@@ -157,7 +159,7 @@ def _key_lines(text: str) -> dict[KeyPath, int]:
             if line.count(quotes) % 2:
                 quotes = ""
             continue
-        header = _HEADER.match(line)
+        header = re.match(_HEADER, line)
         if header:
             table = _parts(header[2])
             if header[1]:
@@ -165,7 +167,7 @@ def _key_lines(text: str) -> dict[KeyPath, int]:
             table = _with_indices(table, counts)
             lines.setdefault(table, number)
             continue
-        key = _KEY.match(line)
+        key = re.match(_KEY, line)
         if key:
             lines.setdefault(table + _parts(key[1]), number)
         quotes = next((mark for mark in ('"""', "'''") if line.count(mark) % 2), "")
@@ -183,4 +185,4 @@ def _with_indices(table: KeyPath, counts: dict[KeyPath, int]) -> KeyPath:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    return tuple(part.strip("\"'") for part in _PART.findall(text))
+    return tuple(part.strip("\"'") for part in re.findall(_PART, text))

@@ -15,7 +15,6 @@ RFC 9110 section 9.3.6 would have it so: no proxy of this kind answers with one,
 
 from __future__ import annotations
 
-import json
 import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -24,8 +23,8 @@ from tunnelui.errors import AccessDenied, ProxyError, TunnelError, UpstreamError
 from tunnelui.text import clean
 
 if TYPE_CHECKING:
+    from tunnelui.wire.asking import ResponseHead
     from tunnelui.wire.destination import Destination
-    from tunnelui.wire.head import ResponseHead
 
 __all__ = ["Meaning", "half_close", "meaning", "reason", "refusal", "request_id"]
 
@@ -146,6 +145,8 @@ def _hint(status: int, destination: Destination) -> str:
 
 
 def _from_json(body: bytes) -> str:
+    import json  # here: most answers have no body
+
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

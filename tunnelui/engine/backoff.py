@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
+import os
 from typing import TYPE_CHECKING, Final
+
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["CONNECT_RETRIES", "NO_RETRIES", "PORT_BACKOFF", "Backoff", "RetryRule"]
 
-_random: Final = random.SystemRandom().random
+_BITS: Final = 53  # of a float's fraction
 
 
-@dataclass(frozen=True, slots=True)
+def _random() -> float:
+    """Return a number in [0, 1). The module ``random`` is large, and seldom is anything tried again."""
+    return (int.from_bytes(os.urandom(7)) >> 3) / (1 << _BITS)
+
+
+@frozen
 class Backoff:
     """Delays in seconds: *first*, then times *factor* up to *ceiling*, each spread by ± *jitter* of itself.
 
@@ -33,7 +39,7 @@ class Backoff:
         return base * (1.0 + self.jitter * (2.0 * random() - 1.0))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RetryRule:
     """When one held connection is tried again: at most *retries* times, none later than *window* seconds after its
     first try began. So a refused dial is tried four times in under four seconds, and a dial that already took ten

@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tunnelui.engine.answers import Meaning, half_close, meaning, refusal, request_id
@@ -39,11 +38,12 @@ from tunnelui.engine.backoff import CONNECT_RETRIES, RetryRule
 from tunnelui.engine.model import StageTimings
 from tunnelui.engine.reach import DEADLINES, Deadlines, reach
 from tunnelui.errors import PeerError, ProtocolError, ProxyError, SignInFailed
+from tunnelui.frozen import frozen
 from tunnelui.transport.dial import system_resolver
 from tunnelui.transport.exchange import read_response_head
 from tunnelui.transport.scope import Scope
 from tunnelui.transport.socket_options import unacknowledged
-from tunnelui.wire.head import connect_request
+from tunnelui.wire.asking import connect_request
 
 if TYPE_CHECKING:
     import ssl
@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from tunnelui.engine.warm import WarmPool
     from tunnelui.transport.dial import Resolver
     from tunnelui.transport.endpoint import SocketEndpoint
+    from tunnelui.wire.asking import ResponseHead
     from tunnelui.wire.destination import Destination
-    from tunnelui.wire.head import ResponseHead
 
 __all__ = ["DEADLINES", "Connector", "Deadlines", "Identity", "Observer", "Opened", "is_transient"]
 
@@ -94,7 +94,7 @@ class Observer(Protocol):
         """A try failed; the next begins in *delay* seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """A tunnel as the proxy opened it, at *at* (monotonic). *half_close*: whether an end may be passed on alone."""
 
@@ -103,7 +103,7 @@ class Opened:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Rejected:
     status: int
 

@@ -20,9 +20,9 @@ from tunnelui.errors import AuthError, PeerError, ProxyError, SignInNeeded, Tunn
 from tunnelui.text import clean
 from tunnelui.transport.certificate import certificate_names, certificate_validity
 from tunnelui.transport.dial import look_up
-from tunnelui.transport.outgoing import outgoing_proxy
 from tunnelui.transport.resolver import system_resolver
 from tunnelui.transport.tls import TLSEndpoint
+from tunnelui.transport.way_out import outgoing_proxy
 
 if TYPE_CHECKING:
     import socket

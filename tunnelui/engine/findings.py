@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Final
+
+from tunnelui.frozen import frozen
 
 __all__ = ["STAGES", "Finding", "Outcome"]
 
@@ -18,7 +20,7 @@ class Outcome(StrEnum):
     SKIP = "skip"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """What one stage came to.
 

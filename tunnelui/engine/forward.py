@@ -21,7 +21,7 @@ from tunnelui.errors import AccessDenied, AuthError, LocalError, PeerError, Prot
 from tunnelui.transport.dial import dial
 from tunnelui.transport.endpoint import PlainEndpoint
 from tunnelui.transport.exchange import read_request_head
-from tunnelui.wire.head import render_response
+from tunnelui.wire.answering import render_response
 from tunnelui.wire.socks import NO_AUTHENTICATION, SocksError, SocksGreeting, SocksParser, SocksReply
 from tunnelui.wire.socks import render_method as socks_method
 from tunnelui.wire.socks import render_reply as socks_reply

@@ -7,9 +7,11 @@ Times named ``*_at`` are Unix seconds (wall clock, for people to read); duration
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     from tunnelui.config.route import Route
@@ -56,7 +58,7 @@ class ConnectionState(StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageTimings:
     """How long each stage took, in seconds; ``None`` where it was not reached or not needed."""
 
@@ -83,7 +85,7 @@ class StageTimings:
         return (self.dns or 0.0) + (self.tcp or 0.0) + (self.tls or 0.0) + self.connect
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """A `tunnelui.errors.TunnelError` as a value."""
 
@@ -99,7 +101,7 @@ class Problem:
         return cls(error.code, str(error), error.hint, time.time(), error.request_id)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConnectionSnapshot:
     """One accepted local socket. ``cause`` says why it closed, in words; ``peer`` is the local program's address."""
 
@@ -116,7 +118,7 @@ class ConnectionSnapshot:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TunnelSnapshot:
     """A route and what became of it.
 
@@ -153,7 +155,7 @@ class IdentityStatus(StrEnum):
     SERVICE_ACCOUNT = "service account"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignInSnapshot:
     """A sign-in under way. ``waiting`` are the names of the routes whose connections wait for it.
 
@@ -168,7 +170,7 @@ class SignInSnapshot:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IdentitySnapshot:
     """One profile at one proxy. ``name`` is an e-mail address or a subject, as far as the token tells.
 
@@ -187,7 +189,7 @@ class IdentitySnapshot:
     signed_in_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProfileSnapshot:
     """A profile that routes may name. ``proxy_url`` is empty where the destination alone decides.
 
@@ -207,7 +209,7 @@ class ProfileSnapshot:
     opens_browser: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProxyModeSnapshot:
     """Proxy mode: one local port, SOCKS5 and HTTP CONNECT, that leads to every route by its real name.
 
@@ -224,7 +226,7 @@ class ProxyModeSnapshot:
     problem: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EngineSnapshot:
     """Everything at one moment. ``version`` grows with every change, byte counters included."""
 
@@ -239,7 +241,7 @@ class EngineSnapshot:
         return next((tunnel for tunnel in self.tunnels if tunnel.route.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """Something that happened, for logs and ``--json``.
 

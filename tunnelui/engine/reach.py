@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tunnelui.engine.model import StageTimings
 from tunnelui.errors import ProxyError
+from tunnelui.frozen import frozen
 from tunnelui.transport.dial import DialTimeouts, dial
 from tunnelui.transport.endpoint import PlainEndpoint
-from tunnelui.transport.outgoing import dial_out, outgoing_proxy
 from tunnelui.transport.resumption import name_expected
 from tunnelui.transport.tls import start_tls
+from tunnelui.transport.way_out import outgoing_proxy
 
 if TYPE_CHECKING:
     import socket
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["DEADLINES", "Deadlines", "Stages", "add_tls", "dial_proxy", "reach"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deadlines:
     """Seconds for each stage; *connect* leaves the proxy time to reach a slow service, *body* is for a refusal's."""
 
@@ -79,6 +80,8 @@ async def dial_proxy(proxy: ProxyOrigin, stages: Stages, *, deadlines: Deadlines
     if way is None:
         dialed = await dial(proxy.address, timeouts=timeouts, error=ProxyError, resolve=resolve)
     else:
+        from tunnelui.transport.outgoing import dial_out  # here, since most networks need none
+
         dialed = await dial_out(proxy.address, way, timeouts=timeouts, resolve=resolve)
     stages.timings = StageTimings(stages.timings.queue, dialed.dns, dialed.tcp)
     return dialed.sock

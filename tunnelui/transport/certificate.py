@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -73,6 +72,8 @@ def matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _time(tag: int, value: bytes) -> float:
+    from datetime import UTC, datetime  # here: seldom wanted, and a start waits for no import that it does not need
+
     text = value.decode("ascii")
     if tag == _UTC_TIME:  # two digits: 1950 to 2049
         text = ("19" if text[:2] >= "50" else "20") + text

@@ -13,7 +13,6 @@ from tunnelui.errors import ConfigError
 from tunnelui.text import clean
 from tunnelui.transport.authorities import context_with_authorities
 from tunnelui.transport.certificate import certificate_names, first_certificate, matches
-from tunnelui.transport.pkcs12 import is_pkcs12, load_pkcs12
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,11 +61,8 @@ def client_context(
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if client_cert and not client_key and is_pkcs12(client_cert):
-        load_pkcs12(context, client_cert, client_password)
-    elif client_cert:
-        key_file = client_key or client_cert
-        _load_chain(context, client_cert, key_file, "the client certificate", "the client key", client_password)
+    if client_cert:
+        _load_client_certificate(context, client_cert, client_key, client_password)
     elif client_key:
         raise ConfigError(
             "a client key is given without its certificate",
@@ -161,6 +157,15 @@ def _load_chain(
             hint="It must be in PEM form, and a key must not be encrypted.",
         ) from error
     return der
+
+
+def _load_client_certificate(context: ssl.SSLContext, cert: str, key: str | None, password: str | None) -> None:
+    from tunnelui.transport.pkcs12 import is_pkcs12, load_pkcs12  # here, since most profiles have no certificate
+
+    if not key and is_pkcs12(cert):
+        load_pkcs12(context, cert, password)
+    else:
+        _load_chain(context, cert, key or cert, "the client certificate", "the client key", password)
 
 
 def _is_certificate(path: str) -> bool:

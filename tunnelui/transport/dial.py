@@ -19,6 +19,7 @@ from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.errors import LocalError, PeerError, ProxyError
+from tunnelui.frozen import frozen
 from tunnelui.text import clean
 from tunnelui.transport.resolver import AddrInfo, Resolver, system_resolver
 from tunnelui.transport.socket_options import prepare
@@ -41,7 +42,7 @@ _UNDER_WAY: Final = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
 _LOCAL_ERRNOS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DialTimeouts:
     """Seconds for each stage: *dns* for the lookup, *tcp* for all attempts to connect together."""
 
@@ -49,7 +50,10 @@ class DialTimeouts:
     tcp: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+_TIMEOUTS: Final = DialTimeouts()
+
+
+@frozen
 class Dialed:
     """A connection. *sock* is the caller's to close; *dns* and *tcp* are seconds, *dns* 0.0 for an IP literal."""
 
@@ -62,7 +66,7 @@ class Dialed:
 async def dial(
     address: HostPort,
     *,
-    timeouts: DialTimeouts = DialTimeouts(),
+    timeouts: DialTimeouts = _TIMEOUTS,
     error: type[PeerError] = ProxyError,
     resolve: Resolver = system_resolver,
     allow: Callable[[IPAddress], bool] | None = None,

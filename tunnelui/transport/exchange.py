@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from tunnelui.wire.head import MAX_HEAD, RequestHead, RequestParser, ResponseHead, ResponseParser
+from tunnelui.wire.asking import ResponseParser
+from tunnelui.wire.head import MAX_HEAD
 
 if TYPE_CHECKING:
     from tunnelui.transport.endpoint import Endpoint
+    from tunnelui.wire.answering import RequestHead
+    from tunnelui.wire.asking import ResponseHead
 
 __all__ = ["read_request_head", "read_response_head"]
 
@@ -30,6 +33,8 @@ async def read_request_head(endpoint: Endpoint, *, timeout: float, old_connect: 
     :raises PeerError: ``timeout``, ``closed`` (the stream ended in order before the head was complete), ``reset`` and
         the like.
     """
+    from tunnelui.wire.answering import RequestParser  # here: a client needs none, and ssh waits for its start
+
     return await _read(endpoint, RequestParser(old_connect=old_connect), timeout)
 
 

@@ -1,25 +1,15 @@
-"""The way out of a network that has no other: a company's HTTP or SOCKS proxy, as the environment names it.
-
-The rules are those that httpx has for a sign-in, so that both go the same way: ``HTTPS_PROXY`` (for an ``http`` origin
-``HTTP_PROXY``), else ``ALL_PROXY``, small letters first; ``NO_PROXY`` lists hosts, domains (``.corp.example.com``) or
-``*``. The loopback is always reached directly.
-"""
+"""The way out of a network that has no other, a company's HTTP or SOCKS proxy; see `tunnelui.transport.way_out`."""
 
 from __future__ import annotations
 
 import base64
-import ipaddress
-import os
 import socket
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
 
 import anyio
 import anyio.to_thread
 
-from tunnelui.errors import ConfigError, ProtocolError, ProxyError
-from tunnelui.text import clean
+from tunnelui.errors import ProtocolError, ProxyError
 from tunnelui.transport.contexts import client_context
 from tunnelui.transport.dial import Dialed, DialTimeouts, dial
 from tunnelui.transport.endpoint import PlainEndpoint
@@ -27,18 +17,16 @@ from tunnelui.transport.exchange import read_response_head
 from tunnelui.transport.relay import Relay
 from tunnelui.transport.resolver import system_resolver
 from tunnelui.transport.tls import start_tls
-from tunnelui.wire.address import AddressError, HostPort, parse_host
-from tunnelui.wire.head import connect_request
+from tunnelui.wire.asking import connect_request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tunnelui.transport.dial import Resolver
     from tunnelui.transport.endpoint import SocketEndpoint
+    from tunnelui.transport.way_out import OutgoingProxy
+    from tunnelui.wire.address import HostPort
 
-__all__ = ["OutgoingError", "OutgoingProxy", "dial_out", "outgoing_proxy"]
+__all__ = ["OutgoingError", "dial_out"]
 
-_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _REPLIES: Final = {
     1: "it failed",
     2: "it does not allow that",
@@ -59,40 +47,6 @@ class OutgoingError(ProxyError):
     """The outgoing proxy itself, or what it says of the way beyond it."""
 
     role = "outgoing proxy"
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingProxy:
-    """*scheme* is ``http``, ``https``, ``socks5`` or ``socks5h``; the name beyond it is always looked up there."""
-
-    scheme: str
-    address: HostPort
-    user: str = ""
-    password: str = field(default="", repr=False)
-
-
-def outgoing_proxy(scheme: str, host: str, environ: Mapping[str, str] = os.environ) -> OutgoingProxy | None:
-    """Return what stands between us and *host*, which is reached by *scheme* (``https`` or ``http``).
-
-    :raises ConfigError: the variable that counts names no proxy that can be used.
-    """
-    name, value = _variable(scheme, environ)
-    if not value or _is_loopback(host) or _is_excepted(host, _get("NO_PROXY", environ)):
-        return None
-    try:
-        parts = urlsplit(value if "://" in value else f"http://{value}")
-        port = parts.port
-        if parts.scheme not in _PORTS:
-            raise ConfigError(
-                f"a tunnel can't go through a proxy by {clean(parts.scheme, 20)}://",
-                place=name,
-                hint="Name an http://, https:// or socks5:// proxy, or put the host into NO_PROXY.",
-            )
-        address = HostPort(parse_host(parts.hostname or ""), _PORTS[parts.scheme] if port is None else port)
-    except (ValueError, AddressError):
-        # Not the value: it may hold a password.
-        raise ConfigError("this is no address of a proxy", place=name, hint="Write http://HOST:PORT.") from None
-    return OutgoingProxy(parts.scheme, address, unquote(parts.username or ""), unquote(parts.password or ""))
 
 
 async def dial_out(
@@ -204,31 +158,3 @@ async def _exactly(near: SocketEndpoint, size: int) -> bytes:
             raise near.failure("closed", "in the middle of its answer")
         data += more
     return data
-
-
-def _variable(scheme: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    own = f"{scheme.upper()}_PROXY"
-    if own == "HTTP_PROXY" and "REQUEST_METHOD" in environ:
-        own = "ALL_PROXY"  # in a CGI program that variable comes from a stranger's Proxy header
-    return next(((name, value) for name in (own, "ALL_PROXY") if (value := _get(name, environ))), (own, ""))
-
-
-def _get(name: str, environ: Mapping[str, str]) -> str:
-    return environ.get(name.lower(), environ.get(name, "")).strip()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _is_excepted(host: str, exceptions: str) -> bool:
-    for entry in exceptions.lower().split(","):
-        name = entry.strip()
-        if name == "*":
-            return True
-        if name and (host == name or host.endswith(name if name.startswith(".") else f".{name}")):
-            return True
-    return False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     from tunnelui.errors import PeerError
@@ -33,7 +34,7 @@ class RelayCause(StrEnum):
     FAR_FAILED = "far_failed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RelayResult:
     """How a tunnel ended.
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import Final
 
 from tunnelui.errors import ConfigError
+from tunnelui.frozen import frozen
 from tunnelui.text import clean
 
 __all__ = [
@@ -43,7 +43,7 @@ class AddressError(ConfigError):
     default_code = "address"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen
 class HostPort:
     """A host and a port, 0 to 65535."""
 
@@ -64,7 +64,7 @@ class HostPort:
             return False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StdioListen:
     """``-``: one connection over standard input and output."""
 
@@ -72,7 +72,7 @@ class StdioListen:
         return "-"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TCPListen:
     """A local TCP address. Port 0 asks the system for a free one; an empty host means every interface."""
 
@@ -83,7 +83,7 @@ class TCPListen:
         return str(HostPort(self.host, self.port))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnixListen:
     """A Unix socket, made with mode 0600."""
 

@@ -6,10 +6,10 @@ Three spellings, as in pomerium-cli: ``HOST:PORT``, ``tcp+https://HOST:PORT`` an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 from tunnelui.errors import ConfigError
+from tunnelui.frozen import frozen
 from tunnelui.text import clean
 from tunnelui.wire.address import AddressError, HostPort, parse_host_port
 
@@ -25,7 +25,7 @@ class DestinationError(ConfigError):
     default_code = "destination"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen
 class ProxyOrigin:
     """Scheme, host and port of a proxy (RFC 6454). ``http`` means plain text, for loopback and tests."""
 
@@ -48,7 +48,7 @@ class ProxyOrigin:
         return str(self)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Destination:
     """*authority* goes into the CONNECT request; *proxy* is dialled."""
 

@@ -2,8 +2,9 @@
 
 Two parties that read one head differently are how requests are smuggled. So nothing lenient is taken: lines end in
 CRLF, fields are neither folded nor padded before the colon, the version is HTTP/1.1, there is one ``Host``, and what
-may stand only once does. A `RequestParser` or `ResponseParser` takes bytes in any pieces, keeps what follows the head,
-and rejects at the first byte that can't be right; how the bytes are cut makes no difference to the result.
+may stand only once does. A parser takes bytes in any pieces, keeps what follows the head, and rejects at the first byte
+that can't be right; how the bytes are cut makes no difference to the result. Here is what both sides share;
+`tunnelui.wire.asking` is a client's part, `tunnelui.wire.answering` a server's.
 
 Errors never repeat what was received: a head carries tokens, and error pages and logs are read by others.
 """
@@ -13,11 +14,10 @@ from __future__ import annotations
 import functools
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from tunnelui.errors import ProtocolError
+from tunnelui.frozen import frozen
 from tunnelui.wire.address import AddressError, HostPort, parse_host_port
 
 if TYPE_CHECKING:
@@ -28,13 +28,10 @@ __all__ = [
     "MAX_HEAD",
     "MAX_START_LINE",
     "HeadError",
+    "HeadParser",
     "Headers",
-    "RequestHead",
-    "RequestParser",
-    "ResponseHead",
-    "ResponseParser",
-    "connect_request",
-    "render_response",
+    "read_authority",
+    "render_fields",
 ]
 
 MAX_HEAD: Final = 16 * 1024
@@ -42,20 +39,10 @@ MAX_FIELDS: Final = 64
 # RFC 9112 section 3 asks for at least 8000.
 MAX_START_LINE: Final = 8 * 1024
 
-_CR, _SPACE, _COLON = b"\r"[0], b" "[0], b":"[0]
-_METHOD: Final = re.compile(rb"[A-Z-]*")
+_CR, _COLON = b"\r"[0], b":"[0]
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*")  # token, RFC 9110 section 5.6.2
 # Everything that is not HTAB, SP, VCHAR or obs-text (RFC 9110 section 5.5). CR may only stand before LF.
 _FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?=[^\n])")
-_REQUEST_LINE: Final = re.compile(rb"([A-Z-]+) ([!-~]+) ([!-~]+)")
-_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
-_STATUS_START: Final = b"HTTP/1."
-_VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
-# Path and query (RFC 3986), and what browsers leave unescaped in a query. No backslash: some read it as a slash.
-_ORIGIN_FORM: Final = re.compile(r"/(?:[!$&-;=?-\[\]^_`a-~]|%[0-9A-Fa-f]{2})*", re.ASCII)
-_LENGTH: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
-_TOKEN: Final = re.compile(r"[!-~]{1,8192}", re.ASCII)
-_SINGLE: Final = ("authorization", "content-length", "host", "proxy-authorization", "transfer-encoding")
 
 
 class HeadError(ProtocolError):
@@ -64,7 +51,7 @@ class HeadError(ProtocolError):
     default_code = "head"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class Headers:
     """Fields in the order received: names in lower case, values as Latin-1 without the space around them."""
 
@@ -84,49 +71,10 @@ class Headers:
         return f"Headers({', '.join(name for name, _ in self.items)})"
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
-    """A request that keeps every rule of this module.
-
-    :param raw: the head as received, with the empty line.
-    :param authority: the target of a CONNECT, normalised; a key to look up, never an address to dial.
-    """
-
-    method: str
-    target: str = field(repr=False)
-    headers: Headers
-    raw: bytes = field(repr=False)
-    authority: HostPort | None = None
-
-    @property
-    def is_connect(self) -> bool:
-        return self.method == "CONNECT"
-
-    @property
-    def content_length(self) -> int | None:
-        """The length of the body in bytes, where the head gives it."""
-        value = self.headers.get("content-length")
-        return None if value is None else int(value)
-
-    @property
-    def is_chunked(self) -> bool:
-        """Whether the body comes in chunks; never together with `content_length`."""
-        return self.headers.get("transfer-encoding") is not None
+_Head = TypeVar("_Head")
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
-    """The head of an answer; *status* is 100 to 599. *reason* and the values of *headers* are foreign text."""
-
-    status: int
-    reason: str
-    headers: Headers
-
-
-_Head = TypeVar("_Head", RequestHead, ResponseHead)
-
-
-class _Parser(ABC, Generic[_Head]):
+class HeadParser(ABC, Generic[_Head]):
     """Takes one head from bytes in any pieces.
 
     Every rule is tied to a position in the stream and the earliest broken one wins. Each byte is looked at once, so
@@ -245,123 +193,16 @@ class _Parser(ABC, Generic[_Head]):
         """Make the head from checked lines, applying the rules between fields."""
 
 
-class RequestParser(_Parser[RequestHead]):
-    """Reads one request head.
-
-    :param old_connect: take a CONNECT of HTTP/1.0, too, as nc, socat and proxychains send it: without ``Host``.
-    """
-
-    def __init__(self, *, old_connect: bool = False) -> None:
-        super().__init__()
-        self._old_connect = old_connect
-
-    def _scan_first(self, end: int) -> None:
-        if self._in_name:
-            self._scan_name(_METHOD, _SPACE, end, "the request does not begin with a method in capitals")
-
-    def _check_first(self, line: bytes) -> None:
-        match = _REQUEST_LINE.fullmatch(line)
-        if match is None:
-            raise HeadError("the first line is not METHOD TARGET VERSION with single spaces")
-        method, _, version = match.groups()
-        old = self._old_connect and (method, version) == (b"CONNECT", b"HTTP/1.0")
-        if version != b"HTTP/1.1" and not old:
-            known = _VERSION.fullmatch(version) is not None
-            raise HeadError("the version is not HTTP/1.1", status_hint=505 if known else 400)
-
-    def _finish(self, first: bytes, headers: Headers, raw: bytes) -> RequestHead:
-        method, target, version = first.decode("ascii").split(" ")
-        for name in _SINGLE:
-            if len(headers.get_all(name)) > 1:
-                raise HeadError(f"the field {name} stands more than once")
-        host = headers.get("host")
-        if host is None and version == "HTTP/1.0":
-            host = target
-        if host is None:
-            raise HeadError("the field host is missing")
-        _check_framing(headers)
-        if method != "CONNECT":
-            if not _ORIGIN_FORM.fullmatch(target):
-                raise HeadError("the target is not a path that begins with a slash")
-            _authority(host, "the field host is no host", default_port=443)
-            return RequestHead(method, target, headers, raw)
-        if headers.get("content-length") is not None or headers.get("transfer-encoding") is not None:
-            raise HeadError("a CONNECT has no body, so it can't have a length")
-        authority = _authority(target, "the target is not HOST:PORT")
-        # Some clients leave the port out (proxytunnel); what they name is still the target and nothing else.
-        if _authority(host, "the field host is no host", default_port=authority.port) != authority:
-            raise HeadError("the field host differs from the target")
-        return RequestHead(method, target, headers, raw, authority)
-
-
-class ResponseParser(_Parser[ResponseHead]):
-    """Reads one answer head; HTTP/1.0 is taken as well, because foreign proxies answer so."""
-
-    def _scan_first(self, end: int) -> None:
-        start = bytes(self._buffer[: min(end, len(_STATUS_START))])
-        if not _STATUS_START.startswith(start):
-            raise HeadError("the answer is not HTTP/1.1")
-
-    def _check_first(self, line: bytes) -> None:
-        if _STATUS_LINE.fullmatch(line) is None:
-            raise HeadError("the status line is broken")
-
-    def _finish(self, first: bytes, headers: Headers, raw: bytes) -> ResponseHead:
-        _, status, *reason = first.split(b" ", 2)
-        return ResponseHead(int(status), b"".join(reason).decode("latin-1").strip(" \t"), headers)
-
-
-def connect_request(
-    authority: HostPort,
-    *,
-    token: str | None = None,
-    user_agent: str = "tunnelui",
-    headers: Sequence[tuple[str, str]] = (),
-) -> bytes:
-    """Return the bytes of a CONNECT to *authority*, with ``Authorization: Pomerium TOKEN`` where a token is given.
-
-    :raises HeadError: a part would break out of its place, or the token is empty or longer than 8 KiB.
-    """
-    target = str(authority)
-    if _authority(target, "the destination is not HOST:PORT") != authority:
-        raise HeadError("the destination is not in its normal form")
-    fields = [("Host", target), ("User-Agent", user_agent)]
-    if token is not None:
-        if not _TOKEN.fullmatch(token):
-            raise HeadError("the token has characters that no token has, or is too long")
-        fields.append(("Authorization", f"Pomerium {token}"))
-    return b"CONNECT %s HTTP/1.1\r\n%s\r\n" % (target.encode("ascii"), _render_fields([*fields, *headers]))
-
-
-def render_response(status: int, headers: Sequence[tuple[str, str]] = (), body: bytes = b"") -> bytes:
-    """Return the bytes of an answer. ``Content-Length`` is added, except to a 2xx without *body*.
-
-    :raises HeadError: the status is not 100 to 599, a field would break out of its place, or frames the body itself.
-    """
-    if not 100 <= status <= 599:
-        raise HeadError("the status is not 100 to 599")
-    if any(name.lower() in ("content-length", "transfer-encoding") for name, _ in headers):
-        raise HeadError("the length of the body is not the caller's to give")
-    fields = list(headers)
-    bodiless = status < 200 or status in (204, 304)  # RFC 9110 section 6.4.1
-    if bodiless and body:
-        raise HeadError(f"an answer {status} has no body")
-    if not bodiless and (body or status >= 300):
-        fields.append(("Content-Length", str(len(body))))
-    try:
-        reason = HTTPStatus(status).phrase
-    except ValueError:
-        reason = ""
-    return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, reason.encode("ascii"), _render_fields(fields), body)
-
-
 # A proxy is asked for the same few destinations again and again.
 _recent: Final = functools.lru_cache(maxsize=256)(parse_host_port)
 _SHORT: Final = 300  # longer ones must not fill the memory
 
 
-def _authority(text: str, reason: str, *, default_port: int | None = None) -> HostPort:
-    """Read a target or Host value. Besides letter case, only the spelling of an IPv6 address may vary."""
+def read_authority(text: str, reason: str, *, default_port: int | None = None) -> HostPort:
+    """Read a target or Host value. Besides letter case, only the spelling of an IPv6 address may vary.
+
+    :raises HeadError: it is none; *reason* is the sentence.
+    """
     try:
         read = _recent if len(text) <= _SHORT else parse_host_port
         address = read(text, default_port=default_port)
@@ -374,18 +215,11 @@ def _authority(text: str, reason: str, *, default_port: int | None = None) -> Ho
     return address
 
 
-def _check_framing(headers: Headers) -> None:
-    length = headers.get("content-length")
-    coding = headers.get("transfer-encoding")
-    if length is not None and coding is not None:
-        raise HeadError("content-length and transfer-encoding stand together")
-    if length is not None and not _LENGTH.fullmatch(length):
-        raise HeadError("the content-length is no number")
-    if coding is not None and coding.lower() != "chunked":
-        raise HeadError("the transfer-encoding is not chunked")
+def render_fields(fields: Sequence[tuple[str, str]]) -> bytes:
+    """Return the lines of *fields*.
 
-
-def _render_fields(fields: Sequence[tuple[str, str]]) -> bytes:
+    :raises HeadError: one would break out of its place.
+    """
     lines = []
     for name, value in fields:
         try:

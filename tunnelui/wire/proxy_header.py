@@ -9,10 +9,10 @@ from __future__ import annotations
 import ipaddress
 import re
 import struct
-from dataclasses import dataclass
 from typing import Final
 
 from tunnelui.errors import ProtocolError
+from tunnelui.frozen import frozen
 from tunnelui.wire.address import AddressError, HostPort, parse_host
 
 __all__ = ["MAX_V1", "MAX_V2", "ProxyHeader", "ProxyHeaderError", "ProxyHeaderParser", "encode_v1", "encode_v2"]
@@ -43,7 +43,7 @@ class ProxyHeaderError(ProtocolError):
     default_code = "proxy_header"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProxyHeader:
     """The two ends of a connection, hosts as IP literals; both ``None`` when the header gives none."""
 

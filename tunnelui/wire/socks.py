@@ -13,11 +13,11 @@ Not one byte beyond the grammar is taken: what a client sends ahead is `SocksPar
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from tunnelui.errors import ProtocolError
+from tunnelui.frozen import frozen
 from tunnelui.wire.address import AddressError, HostPort, parse_host
 
 __all__ = [
@@ -62,14 +62,14 @@ class SocksError(ProtocolError):
         self.reply = reply
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SocksGreeting:
     """What the client can do to say who it is."""
 
     methods: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SocksRequest:
     """A CONNECT to *address*, a host in its canonical spelling and a port from 1 on."""
 

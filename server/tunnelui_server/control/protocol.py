@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tunnelui.errors import ProtocolError
-from tunnelui.wire.head import RequestHead, RequestParser, render_response
+from tunnelui.wire.answering import RequestHead, RequestParser, render_response
 from tunnelui.wire.proxy_header import ProxyHeaderParser
 
 if TYPE_CHECKING:

@@ -10,10 +10,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tunnelui.wire.head import Headers, render_response
+from tunnelui.wire.answering import render_response
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tunnelui.wire.head import Headers
 
 __all__ = ["Refusal", "opened", "prefers_json"]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tunnelui.transport.dial import Resolver
     from tunnelui.transport.endpoint import Endpoint
     from tunnelui.wire.address import HostPort
-    from tunnelui.wire.head import RequestHead
+    from tunnelui.wire.answering import RequestHead
     from tunnelui_server.config import ServerConfig
     from tunnelui_server.gateway.live import LiveTunnel, LiveTunnels
     from tunnelui_server.gateway.quota import Lease

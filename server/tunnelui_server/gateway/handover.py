@@ -17,7 +17,7 @@ from tunnelui.wire.proxy_header import ProxyHeader, encode_v1
 
 if TYPE_CHECKING:
     from tunnelui.transport.endpoint import SocketEndpoint
-    from tunnelui.wire.head import RequestHead
+    from tunnelui.wire.answering import RequestHead
 
 __all__ = ["hand_over"]
 

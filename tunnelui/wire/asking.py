@@ -1,0 +1,68 @@
+"""What a client says and hears: a CONNECT, and the head of the answer. `tunnelui.wire.head` has the grammar."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from tunnelui.frozen import frozen
+from tunnelui.wire.head import HeadError, Headers, HeadParser, read_authority, render_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tunnelui.wire.address import HostPort
+
+__all__ = ["ResponseHead", "ResponseParser", "connect_request"]
+
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
+_STATUS_START: Final = b"HTTP/1."
+_TOKEN: Final = re.compile(r"[!-~]{1,8192}", re.ASCII)
+
+
+@frozen
+class ResponseHead:
+    """The head of an answer; *status* is 100 to 599. *reason* and the values of *headers* are foreign text."""
+
+    status: int
+    reason: str
+    headers: Headers
+
+
+class ResponseParser(HeadParser[ResponseHead]):
+    """Reads one answer head; HTTP/1.0 is taken as well, because foreign proxies answer so."""
+
+    def _scan_first(self, end: int) -> None:
+        start = bytes(self._buffer[: min(end, len(_STATUS_START))])
+        if not _STATUS_START.startswith(start):
+            raise HeadError("the answer is not HTTP/1.1")
+
+    def _check_first(self, line: bytes) -> None:
+        if _STATUS_LINE.fullmatch(line) is None:
+            raise HeadError("the status line is broken")
+
+    def _finish(self, first: bytes, headers: Headers, raw: bytes) -> ResponseHead:
+        _, status, *reason = first.split(b" ", 2)
+        return ResponseHead(int(status), b"".join(reason).decode("latin-1").strip(" \t"), headers)
+
+
+def connect_request(
+    authority: HostPort,
+    *,
+    token: str | None = None,
+    user_agent: str = "tunnelui",
+    headers: Sequence[tuple[str, str]] = (),
+) -> bytes:
+    """Return the bytes of a CONNECT to *authority*, with ``Authorization: Pomerium TOKEN`` where a token is given.
+
+    :raises HeadError: a part would break out of its place, or the token is empty or longer than 8 KiB.
+    """
+    target = str(authority)
+    if read_authority(target, "the destination is not HOST:PORT") != authority:
+        raise HeadError("the destination is not in its normal form")
+    fields = [("Host", target), ("User-Agent", user_agent)]
+    if token is not None:
+        if not _TOKEN.fullmatch(token):
+            raise HeadError("the token has characters that no token has, or is too long")
+        fields.append(("Authorization", f"Pomerium {token}"))
+    return b"CONNECT %s HTTP/1.1\r\n%s\r\n" % (target.encode("ascii"), render_fields([*fields, *headers]))
