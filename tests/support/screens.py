@@ -59,8 +59,10 @@ class Driven:
         await self.settle()
 
     async def settle(self) -> None:
-        """Let requests and their consequences reach the screen."""
+        """Let keys, requests and their consequences reach the screen."""
         await self.pilot.pause()
+        while self.app.keys_wait:
+            await self.pilot.pause(0.01)
         self.app.poll()
         await self.pilot.pause()
 

@@ -35,10 +35,6 @@ async def burst(driven: Driven, text: str) -> None:
     """Let all keys arrive in one read of the terminal."""
     for character in text:
         driven.app.post_message(Key(_NAMES.get(character, character), character if character.isprintable() else None))
-    for _ in range(100):
-        await driven.pilot.pause(0.02)
-        if not driven.app.keys_wait:
-            break
     await driven.settle()
 
 
@@ -136,3 +132,14 @@ async def test_a_key_that_never_ends_holds_up_no_other(monkeypatch: pytest.Monke
             driven.app.post_message(Key("j", "j"))
         await driven.pilot.pause(0.3)
         assert driven.app.screen.query_one(RouteList).cursor == 4
+
+
+async def test_a_form_saved_and_the_next_key_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The save closes the screen while the key that asked for it is under way."""
+    monkeypatch.setattr(key_turns, "_LONGEST", 1e9)
+    async with drive() as driven:
+        await burst(driven, "adb.internal:5432\r")
+        await burst(driven, "?undo")
+        assert driven.shows(HelpScreen)
+        assert driven.app.screen.query_one(Input).value == "undo"
+        assert ("add_route", "db") in driven.engine.requests

@@ -27,6 +27,8 @@ _ROUNDS: Final = 2
 """How often a marker goes the way of the key before its turn is over: what a handler has put off (the focus, say) is
 done one round later."""
 _MOST_ROUNDS: Final = 8
+_LOOK: Final = 0.05
+"""Seconds between two looks whether the marker was lost, while keys wait."""
 _LONGEST: Final = 1.0
 """Seconds after which a turn that doesn't end holds nobody up any more."""
 
@@ -54,28 +56,29 @@ class KeysInTurn(App[Result], Generic[Result]):
     _goal: DOMNode | None = None
     _begun: tuple[Event | None, DOMNode | None] = (None, None)
     """What the last turn began with, and what had the focus then."""
-    _overdue: Timer | None = None
+    _watch: Timer | None = None
+    _looks = 0
+    """How often was looked after the turn under way."""
     _held: tuple[Event, ...] = ()
     """Keys that wait, oldest first."""
 
     @property
     def keys_wait(self) -> bool:
-        """Whether a key is under way."""
-        return self._turn > 0
+        """Whether keys wait for the one that is under way."""
+        return bool(self._held)
 
     async def on_event(self, event: Event) -> None:
         if not isinstance(event, (Key, Paste)) or event.is_forwarded:
             await super().on_event(event)
-        elif self.keys_wait:
-            self._held += (event,)
-            if self._overdue is None:
-                self._overdue = self.set_timer(_LONGEST, self._let_all_go)
+        elif self._turn > 0:
+            self._hold((*self._held, event))
+            self._seek()
         else:
             await self._begin([event])
 
     async def _begin(self, together: Sequence[Event]) -> None:
         self._turn = abs(self._turn) + 1
-        self._rounds = 0
+        self._rounds = self._looks = 0
         goal = self.focused or self.screen
         self._begun = together[0], goal
         try:
@@ -104,14 +107,10 @@ class KeysInTurn(App[Result], Generic[Result]):
 
     async def _end(self) -> None:
         self._turn = -abs(self._turn)
-        if self._overdue is not None:
-            self._overdue.stop()
-            self._overdue = None
         if self._held:
             count = max(1, sum(1 for _ in takewhile(self._goes_along, self._held)))
-            together, self._held = self._held[:count], self._held[count:]
-            if self._held:
-                self._overdue = self.set_timer(_LONGEST, self._let_all_go)
+            together = self._held[:count]
+            self._hold(self._held[count:])
             await self._begin(together)
 
     def _goes_along(self, event: Event) -> bool:
@@ -125,10 +124,27 @@ class KeysInTurn(App[Result], Generic[Result]):
         before, begun = self._begun
         return isinstance(before, Key) and before.key == event.key and begun is goal
 
-    async def _let_all_go(self) -> None:
-        """Give every key that waits to what has the focus now."""
+    def _hold(self, keys: tuple[Event, ...]) -> None:
+        self._held = keys
+        if self._watch is not None and not keys:
+            self._watch.stop()
+            self._watch = None
+        elif self._watch is None and keys:
+            self._watch = self.set_interval(_LOOK, self._look_after)
+
+    async def _look_after(self) -> None:
+        self._looks += 1
+        if self._looks * _LOOK < _LONGEST:
+            self._seek()
+            return
         self._turn = -abs(self._turn)
-        self._overdue = None
-        held, self._held = self._held, ()
+        held = self._held
+        self._hold(())
         for event in held:
             await super().on_event(event)
+
+    def _seek(self) -> None:
+        """Send the marker once more where it was lost: it went to a screen that has been closed meanwhile."""
+        goal = self._goal
+        if goal is not None and not (goal.is_attached and goal.screen in self.screen_stack):
+            self._send_marker(self.focused or self.screen)
