@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.containers import Horizontal
-from textual.widgets import Input
-
 from tunnelui.engine.model import IdentityStatus
-from tunnelui.errors import TunnelError
 from tunnelui.tui.access_rows import about_lines, access_rows, pending_lines
 from tunnelui.tui.bindings import PROFILES
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.sign_in_actions import SignInActions
-from tunnelui.tui.steps import told
 from tunnelui.tui.widgets.access_list import AccessList
-from tunnelui.tui.widgets.answer_field import AnswerField
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.notes import note_rows
 from tunnelui.tui.widgets.rules import Rule
-from tunnelui.tui.words import line, reason, safe, wrap
+from tunnelui.tui.words import line, safe
 
 if TYPE_CHECKING:
-    from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
@@ -50,7 +43,6 @@ class ProfilesScreen(SignInActions[str]):
     def __init__(self, profile: str = "", proxy: str = "") -> None:
         super().__init__()
         self._first = (profile, proxy)
-        self._problem = ""
 
     def compose(self) -> ComposeResult:
         glyphs = self.tunnels.glyphs
@@ -60,12 +52,7 @@ class ProfilesScreen(SignInActions[str]):
         yield Rule(glyphs, id="about-rule")
         yield LineView(id="about")
         yield LineView(id="pending")
-        with Horizontal(classes="field", id="answer-row"):
-            label = LineView(classes="label")
-            label.show(line("  ", ("Answer", "$muted")))
-            yield label
-            yield AnswerField(id="answer")
-        yield LineView(id="problem")
+        yield from self.compose_answer()
         yield Rule(glyphs)
         yield KeyFooter()
 
@@ -88,6 +75,11 @@ class ProfilesScreen(SignInActions[str]):
         row = self.selected
         return row.identity.sign_in if row and row.identity else None
 
+    @property
+    def signs_in_at(self) -> tuple[str, str] | None:
+        row = self.selected
+        return (row.profile, row.proxy) if row else None
+
     def on_resize(self) -> None:
         self.call_after_refresh(self.show_view, self.tunnels.view)
 
@@ -96,7 +88,7 @@ class ProfilesScreen(SignInActions[str]):
         self._show_selected()
 
     def on_row_list_moved(self) -> None:
-        self._problem = ""
+        self.problem = ""
         self._show_selected()
 
     def on_row_list_opened(self, event: RowList.Opened) -> None:
@@ -125,40 +117,10 @@ class ProfilesScreen(SignInActions[str]):
         notes = note_rows(view.snapshot.notes, width - 6)[:2] if self.sign_in else []
         rows = [line(""), *pending[:1], *(line("  ", (each, "$ink")) for each in notes), *pending[1:]]
         self.query_one("#pending", LineView).show(*(rows if pending else ()))
-        self.query_one("#answer-row").display = self.sign_in is not None
-        if self.sign_in is None and isinstance(self.focused, Input):
+        self.show_answer(2)
+        if self.sign_in is None and self.answer.has_focus:
             self.rows.focus()
-        problem = [line("  ", (each, "$denied")) for each in wrap(self._problem, max(10, width - 6), 2)]
-        self.query_one("#problem", LineView).show(*problem)
         self.refresh_bindings()
-
-    # The answer.
-
-    def on_paste(self, event: events.Paste) -> None:
-        """Text pasted anywhere on this screen goes into the field."""
-        field = self.query_one("#answer", Input)
-        if self.sign_in is not None and not field.has_focus:
-            event.stop()
-            field.value = event.text.strip()
-            field.focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        row, text = self.selected, event.value.strip()
-        if row is not None and text:
-            self.run_worker(self._paste(row, text), exit_on_error=False, exclusive=True)
-
-    async def _paste(self, row: AccessRow, text: str) -> None:
-        try:
-            await self.tunnels.engine.paste(row.profile, row.proxy, text)
-        except TunnelError as error:
-            self._problem = told(error)
-        except Exception as error:  # the person should read it and try once more
-            self._problem = f"that did not work: {reason(error)}"
-        else:
-            self._problem = ""
-            self.query_one("#answer", Input).value = ""
-        self.tunnels.poll()
-        self._show_selected()
 
     # Actions.
 
@@ -175,7 +137,7 @@ class ProfilesScreen(SignInActions[str]):
     def action_sign_in(self) -> None:
         row = self._row_with_proxy()
         if row is not None:
-            self._problem = ""
+            self.problem = ""
             self.tunnels.carry_out(self.tunnels.engine.sign_in(row.profile, row.proxy))
 
     def action_sign_out(self) -> None:
@@ -205,9 +167,6 @@ class ProfilesScreen(SignInActions[str]):
         else:
             self.tunnels.verbs.diagnose(first)
 
-    def action_paste(self) -> None:
-        self.query_one("#answer", Input).focus()
-
     def action_cancel(self) -> None:
         row, sign_in = self.selected, self.sign_in
         if row is None or sign_in is None:
@@ -220,10 +179,10 @@ class ProfilesScreen(SignInActions[str]):
         self.ask_to_cancel(sign_in, answered)
 
     def action_back(self) -> None:
-        field = self.query_one("#answer", Input)
+        field = self.answer
         if field.has_focus:
             field.value = ""
-            self._problem = ""
+            self.problem = ""
             self.rows.focus()
             self._show_selected()
         else:

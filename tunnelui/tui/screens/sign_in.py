@@ -5,23 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Input
+from textual.containers import VerticalScroll
 
-from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import SIGN_IN
 from tunnelui.tui.format import duration
 from tunnelui.tui.screens.sign_in_actions import SignInActions
-from tunnelui.tui.steps import in_screen_words, on_screen, told
-from tunnelui.tui.widgets.answer_field import AnswerField
+from tunnelui.tui.steps import in_screen_words, on_screen
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.notes import note_rows
 from tunnelui.tui.widgets.rules import Rule
-from tunnelui.tui.words import cut, cut_middle, line, reason, safe, wrap, wrap_hard
+from tunnelui.tui.words import cut, cut_middle, line, safe, wrap, wrap_hard
 
 if TYPE_CHECKING:
-    from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
     from textual.content import Content
@@ -47,7 +43,6 @@ class SignInScreen(SignInActions[None]):
         self._profile = profile
         self._proxy = proxy
         self._begun = False
-        self._problem = ""
 
     def compose(self) -> ComposeResult:
         glyphs = self.tunnels.glyphs
@@ -57,12 +52,7 @@ class SignInScreen(SignInActions[None]):
             yield LineView(id="words")
             yield LineView(id="notes")
             yield LineView(id="url")
-            with Horizontal(classes="field", id="answer-row"):
-                label = LineView(classes="label")
-                label.show(line("  ", ("Answer", "$muted")))
-                yield label
-                yield AnswerField(id="answer")
-            yield LineView(id="problem")
+            yield from self.compose_answer()
         yield Rule(glyphs)
         yield KeyFooter()
 
@@ -73,6 +63,10 @@ class SignInScreen(SignInActions[None]):
     @property
     def sign_in(self) -> SignInSnapshot | None:
         return self.identity.sign_in if self.identity else None
+
+    @property
+    def signs_in_at(self) -> tuple[str, str]:
+        return self._profile, self._proxy
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show_view, self.tunnels.view)
@@ -99,9 +93,7 @@ class SignInScreen(SignInActions[None]):
         self.query_one("#url", LineView).show(
             *(line("  ", (row, "$brand"), limit=_LONGEST_URL) for row in wrap_hard(url, max(10, width - 6))), line("")
         )
-        self.query_one("#answer-row").display = sign_in is not None
-        problem = [line("  ", (row, "$denied")) for row in wrap(self._problem, max(10, width - 6), 3)]
-        self.query_one("#problem", LineView).show(*problem)
+        self.show_answer(3)
 
     def _words(self, view: View, width: int) -> list[Content]:
         identity, sign_in = self.identity, self.sign_in
@@ -131,39 +123,7 @@ class SignInScreen(SignInActions[None]):
             rows += [line("  ", (row, "$muted")) for row in wrap(words, width - 6, 2)]
         return [*rows, line("")]
 
-    # The answer.
-
-    def on_paste(self, event: events.Paste) -> None:
-        """Text pasted anywhere on this screen goes into the field."""
-        field = self.query_one("#answer", Input)
-        if self.sign_in is not None and not field.has_focus:
-            event.stop()
-            field.value = event.text.strip()
-            field.focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        text = event.value.strip()
-        if text:
-            self.run_worker(self._paste(text), exit_on_error=False, exclusive=True)
-
-    async def _paste(self, text: str) -> None:
-        try:
-            await self.tunnels.engine.paste(self._profile, self._proxy, text)
-        except TunnelError as error:
-            self._problem = told(error)
-        except Exception as error:  # the person should read it and try once more
-            self._problem = f"that did not work: {reason(error)}"
-        else:
-            self._problem = ""
-            self.query_one("#answer", Input).value = ""
-        self.tunnels.poll()
-        self.show_view(self.tunnels.view)
-
     # Actions.
-
-    def action_paste(self) -> None:
-        if self.sign_in is not None:
-            self.query_one("#answer", Input).focus()
 
     def action_again(self) -> None:
         if self.sign_in is None:
@@ -177,7 +137,7 @@ class SignInScreen(SignInActions[None]):
         self.dismiss()
 
     def action_back(self) -> None:
-        field = self.query_one("#answer", Input)
+        field = self.answer
         if field.has_focus:
             field.value = ""
             self.set_focus(None)

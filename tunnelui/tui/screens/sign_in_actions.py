@@ -1,15 +1,26 @@
-"""What can be done with a sign-in under way, on every screen that shows one."""
+"""What can be done with a sign-in under way, on every screen that shows one: open it, cancel it, hand the answer in."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Generic
 
+from textual.containers import Horizontal
+from textual.widgets import Input
+
+from tunnelui.errors import TunnelError
 from tunnelui.tui.screens.base import Result, TunnelScreen
 from tunnelui.tui.screens.question import Question
+from tunnelui.tui.steps import told
+from tunnelui.tui.widgets.answer_field import AnswerField
+from tunnelui.tui.widgets.line_view import LineView
+from tunnelui.tui.words import line, reason, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from textual import events
+    from textual.app import ComposeResult
 
     from tunnelui.engine.model import SignInSnapshot
 
@@ -17,12 +28,73 @@ __all__ = ["SignInActions"]
 
 
 class SignInActions(TunnelScreen[Result], Generic[Result]):
-    """Copies the address, opens a browser, and asks before a sign-in is cancelled that connections wait for."""
+    """Copies the address, opens a browser, hands the answer in, and asks before a sign-in is cancelled that connections
+    wait for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.problem = ""
+        """Why the last answer was not taken."""
 
     @property
     @abstractmethod
     def sign_in(self) -> SignInSnapshot | None:
         """The one that is shown."""
+
+    @property
+    @abstractmethod
+    def signs_in_at(self) -> tuple[str, str] | None:
+        """The profile and the proxy that an answer is for."""
+
+    @property
+    def answer(self) -> Input:
+        """Where the answer is typed or pasted."""
+        return self.query_one("#answer", Input)
+
+    def compose_answer(self) -> ComposeResult:
+        """Yield the row for the answer, and room for what is wrong with it."""
+        with Horizontal(classes="field", id="answer-row"):
+            label = LineView(classes="label")
+            label.show(line("  ", ("Answer", "$muted")))
+            yield label
+            yield AnswerField(id="answer")
+        yield LineView(id="problem")
+
+    def show_answer(self, rows: int) -> None:
+        """Show the row while a sign-in is under way, and the problem in *rows* lines at most."""
+        self.query_one("#answer-row").display = self.sign_in is not None
+        words = wrap(self.problem, max(10, self.size.width - 6), rows)
+        self.query_one("#problem", LineView).show(*(line("  ", (row, "$denied")) for row in words))
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Text pasted anywhere on this screen goes into the field."""
+        if self.sign_in is not None and not self.answer.has_focus:
+            event.stop()
+            self.answer.value = event.text.strip()
+            self.answer.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        text, at = event.value.strip(), self.signs_in_at
+        if text and at is not None:
+            self.run_worker(self._hand_in(*at, text), exit_on_error=False, exclusive=True)
+
+    async def _hand_in(self, profile: str, proxy: str, text: str) -> None:
+        try:
+            await self.tunnels.engine.paste(profile, proxy, text)
+        except TunnelError as error:
+            self.problem = told(error)
+        except Exception as error:  # the person should read it and try once more
+            self.problem = f"that did not work: {reason(error)}"
+        else:
+            self.problem = ""
+            self.answer.value = ""
+        self.tunnels.poll()
+        self.show_view(self.tunnels.view)
+
+    def action_paste(self) -> None:
+        if self.sign_in is not None:
+            self.answer.focus()
 
     async def action_copy_url(self) -> None:
         if self.sign_in is not None and self.sign_in.url:
