@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,23 @@ def test_what_no_route_covers_is_refused(program: Program, proxy: ConnectProxy) 
         assert "tunnelui routes add" in text
         assert proxy.connects == []
         assert eventually(lambda: process.stdout.count("not_covered") >= 2, 5)
+        time.sleep(0.3)
+        assert process.stdout.count('"kind":"failed"') == 2
+
+
+def test_a_route_that_is_saved_meanwhile_counts(program: Program, proxy: ConnectProxy) -> None:
+    request = b"CONNECT late.example.com:80 HTTP/1.1\r\nHost: late.example.com:80\r\n\r\n"
+
+    def answer_is(start: bytes) -> bool:
+        with ask(port, request) as sock:
+            return read_exactly(sock, 12) == start
+
+    with serving(program, proxy) as (port, _):
+        assert answer_is(b"HTTP/1.1 403")
+        assert program.run("routes", "add", "late", proxy.destination("late.example.com:80")).returncode == 0
+        assert eventually(lambda: answer_is(b"HTTP/1.1 200"), 10)
+        assert program.run("routes", "remove", "late").returncode == 0
+        assert eventually(lambda: answer_is(b"HTTP/1.1 403"), 10)
 
 
 def test_a_refusal_of_the_proxy_reaches_the_program(program: Program, proxy: ConnectProxy) -> None:
@@ -98,7 +116,7 @@ def test_a_refusal_of_the_proxy_reaches_the_program(program: Program, proxy: Con
 @pytest.mark.parametrize(
     ("data", "start"),
     [
-        (b"GET http://db.example.com/ HTTP/1.1\r\nHost: db.example.com\r\n\r\n", b"HTTP/1.1 400 "),
+        (b"GET http://db.example.com/ HTTP/1.1\r\nHost: db.example.com\r\n\r\n", b"HTTP/1.1 405 "),
         (b"GET / HTTP/1.1\r\nHost: db.example.com\r\n\r\n", b"HTTP/1.1 405 "),
         (b"\x16\x03\x01 this is TLS\r\n\r\n", b"HTTP/1.1 400 "),
         (b"\x05\x01\x02", b"\x05\xff"),

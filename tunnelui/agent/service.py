@@ -15,8 +15,9 @@ from tunnelui.agent.meeting import meeting_place
 from tunnelui.agent.notifications import remind, show_notifications
 from tunnelui.agent.runtime import AgentLock, open_folder
 from tunnelui.agent.server import AgentServer
+from tunnelui.engine.following import follow_file
 from tunnelui.engine.model import Event, State
-from tunnelui.errors import ConfigError, TunnelError
+from tunnelui.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -84,7 +85,7 @@ async def serve(
             server.end()
 
         tasks.start_soon(accept)
-        tasks.start_soon(_follow_file, engine, keeper)
+        tasks.start_soon(follow_file, engine, keeper.keep)
         tasks.start_soon(_end_when_out_of_reach, server, place.path)
         tasks.start_soon(remind, engine)
         if notify:
@@ -163,18 +164,3 @@ async def _end_when_out_of_reach(server: AgentServer, path: Path) -> None:
         if not await anyio.Path(path).exists():
             server.end(retiring=True)
             return
-
-
-async def _follow_file(engine: LocalEngine, keeper: _Keeper) -> None:
-    """Take the file of routes over whenever somebody has changed it."""
-    told = ""
-    while True:
-        await anyio.sleep(_LOOK)
-        try:
-            await engine.reload()
-            await keeper.keep()
-            told = ""
-        except TunnelError as error:
-            if str(error) != told:
-                told = str(error)
-                engine.publish(Event("note", time.time(), f"The saved routes are as before: {error}", "error"))

@@ -15,6 +15,7 @@ from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_fl
 from tunnelui.cli.output import Exit, json_line, print_line, print_note
 from tunnelui.cli.stopping import Interrupted, until_signal
 from tunnelui.cli.telling import announce, tell_all
+from tunnelui.engine.following import follow_file
 from tunnelui.engine.forward import ForwardProxy
 from tunnelui.engine.forwarding import covering, is_loopback
 from tunnelui.engine.hub import EventHub
@@ -95,6 +96,7 @@ async def _serve(arguments: argparse.Namespace, settings: Settings, address: TCP
             def take(sock: socket.socket, peer: str) -> None:
                 tasks.start_soon(proxy.serve, sock, peer)
 
+            tasks.start_soon(follow_file, engine)
             tasks.start_soon(_tell, engine.events(), arguments.json)
             tasks.start_soon(_tell, hub.subscribe(), arguments.json)
             local = local_address(listeners)
@@ -102,7 +104,11 @@ async def _serve(arguments: argparse.Namespace, settings: Settings, address: TCP
                 print_line(json_line(to_json(_listening(local))))
             else:
                 print_line(local)
-                print_note(f"socks5h://{local} and http://{local} lead to {len(engine.snapshot().tunnels)} routes.")
+                count = len(engine.snapshot().tunnels)
+                routes = "1 route" if count == 1 else f"{count} routes"
+                print_note(f"socks5h://{local} and http://{local} lead to {routes}.")
+                if not count:
+                    print_note("  Save one: tunnelui routes add NAME HOST:PORT; it counts from then on.")
             with announced("proxy", [ProgramTunnel("", local, "every route, by its name")]):
                 await accept_loop(listeners, take)
     finally:

@@ -41,7 +41,10 @@ __all__ = ["ForwardProxy", "NotCovered"]
 _SOCKS: Final = 5
 _PATIENCE: Final = 30.0
 """Seconds for a program to say what it wants."""
-_CONNECT_ONLY: Final = "This proxy takes CONNECT (curl: -p) and SOCKS5 (socks5h://), and no other request."
+_CONNECT_ONLY: Final = (
+    "This proxy takes SOCKS5 (socks5h://) and CONNECT (curl: -p), and no other request.\n"
+    "Set it as the SOCKS v5 host of a browser, with names looked up by the proxy."
+)
 
 
 class NotCovered(LocalError):
@@ -92,7 +95,11 @@ class ForwardProxy:
             self._publish(replace(event, route=route, connection=number))
 
         try:
-            asked = await self._ask(near)
+            try:
+                asked = await self._ask(near)
+            except ProtocolError as error:
+                publish(_failed(error))
+                raise
             found = self._find(asked.authority)
             route = found[0] if found else str(asked.authority)
             way = found[1] if found else self._other(asked.authority)
@@ -105,9 +112,8 @@ class ForwardProxy:
                 number=number,
                 peer=peer,
             )
-        except TunnelError as error:
-            if isinstance(error, NotCovered | ProtocolError):
-                publish(_failed(error))
+        except TunnelError:
+            pass  # told and published where it was met
         finally:
             near.close()
 
@@ -194,8 +200,10 @@ async def _ask_http(near: PlainEndpoint) -> _Asked:
     try:
         head = await read_request_head(near, timeout=_PATIENCE, old_connect=True)
     except ProtocolError as error:
+        if error.code == "not_a_path":
+            error = ProtocolError("a request for a plain http:// address", status_hint=405)
         await _say_last(near, _page(error.status_hint, f"{error}\n{_CONNECT_ONLY}"))
-        raise
+        raise error from None
     if head.authority is None:
         await _say_last(near, _page(405, _CONNECT_ONLY, ("Allow", "CONNECT")))
         raise ProtocolError(f"a {head.method} request; only CONNECT and SOCKS5 are taken", status_hint=405)

@@ -95,7 +95,7 @@ class RequestParser(HeadParser[RequestHead]):
         _check_framing(headers)
         if method != "CONNECT":
             if not _ORIGIN_FORM.fullmatch(target):
-                raise HeadError("the target is not a path that begins with a slash")
+                raise HeadError("the target is not a path that begins with a slash", code="not_a_path")
             read_authority(host, "the field host is no host", default_port=443)
             return RequestHead(method, target, headers, raw)
         if headers.get("content-length") is not None or headers.get("transfer-encoding") is not None:
