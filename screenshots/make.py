@@ -146,11 +146,11 @@ async def _sign_in(demo: Demo, size: tuple[int, int]) -> None:
 
 
 def _engine(demo: Demo, routes: tuple[Route, ...], *, browser: bool) -> LocalEngine:
-    def visit(url: str) -> None:
+    def visit(url: str, _: bool) -> None:
         answers = dict.fromkeys(("email", "username", "user"), demo.user) | {"password": demo.password}
         threading.Thread(target=browse, args=(url, answers), kwargs={"timeout": 20}, daemon=True).start()
 
-    nobody: Callable[[str], None] | None = None
+    nobody: Callable[[str, bool], None] | None = None
     profiles = {name: replace(profile, open_browser=False) for name, profile in demo.settings.profiles.items()}
     return LocalEngine(
         settings=replace(demo.settings, profiles=profiles),

@@ -31,7 +31,7 @@ def server() -> Iterator[LoginServer]:
 async def test_the_person_signs_in_and_the_page_is_seen(server: LoginServer, tmp_path: Path) -> None:
     tokens: list[Token] = []
     shown: list[str] = []
-    options = SignInOptions(browser_cmd=person(tmp_path), announce=shown.append)
+    options = SignInOptions(browser_cmd=person(tmp_path), announce=lambda url, browser: shown.append(url))
     changes: list[str] = []
     sign_in = SignIn(server.origin, options, lambda: changes.append(sign_in.state.url))
     with anyio.fail_after(15):

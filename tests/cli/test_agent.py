@@ -71,6 +71,28 @@ def test_a_tunnel_outlives_the_command_that_opened_it(up: Program) -> None:
     assert b"not up" in up.run("down", "db").stderr
 
 
+def test_what_is_cut_is_told_to_whoever_stops_it(up: Program) -> None:
+    with use(json.loads(up.run("up", "db", "--json").stdout)["local"]):
+        assert eventually(lambda: up.status()["db"]["live"] == 1, 5)
+        done = up.run("down", "db")
+    assert (done.stdout, done.stderr) == (b"Stopped db\n", b"db: 1 open connection was cut\n")
+    local = json.loads(up.run("up", "db", "--json").stdout)["local"]
+    with use(local), use(local):
+        assert eventually(lambda: up.status()["db"]["live"] == 2, 5)
+        done = up.run("routes", "remove", "db", "web")
+    assert done.stdout == b"Removed db\nRemoved web\n"
+    assert done.stderr == b"db: 2 open connections were cut\n"
+
+
+def test_a_sign_in_that_will_be_needed_is_told_at_once(up: Program, proxy: ConnectProxy) -> None:
+    """A program that waits for one says nothing."""
+    done = up.run("up", "db")
+    assert f"  tunnelui login {proxy.origin}\n" in done.stderr.decode()
+    assert up.run("up", "db", "--json").stderr == b""
+    assert up.run("login", "--paste", str(proxy.origin), input=b"t\n").returncode == 0
+    assert "login" not in up.run("up", "db").stderr.decode()
+
+
 def test_the_log_has_no_more_of_a_sign_ins_address_than_host_and_path(up: Program, proxy: ConnectProxy) -> None:
     proxy.tokens = set()
     local = json.loads(up.run("up", "db", "--json").stdout)["local"]

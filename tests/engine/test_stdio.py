@@ -119,7 +119,7 @@ async def test_broken_tunnel_is_raised(proxy: ConnectProxy, pki: Pki) -> None:
 async def test_sign_in_is_announced_and_awaited(proxy: ConnectProxy, pki: Pki) -> None:
     proxy.tokens = set()
     announced: list[str] = []
-    with Run(proxy, pki, announce=announced.append) as run:
+    with Run(proxy, pki, announce=lambda url, browser: announced.append(url)) as run:
         os.write(run.stdin, b"hello")
         run.end_input()
 

@@ -34,14 +34,14 @@ class SignInOptions:
     :param open_browser: whether a browser is started at all.
     :param deadline: seconds until a sign-in gives up.
     :param ssl_context: makes the TLS settings for the proxy; called in a worker thread.
-    :param announce: called with the address to open, on the event loop; prints it.
+    :param announce: called with the address to open, on the event loop, and whether a browser is started; prints it.
     """
 
     browser_cmd: str | None = None
     open_browser: bool = True
     deadline: float = 300.0
     ssl_context: Callable[[], ssl.SSLContext] | None = None
-    announce: Callable[[str], None] | None = None
+    announce: Callable[[str, bool], None] | None = None
 
 
 @frozen
@@ -100,7 +100,7 @@ class SignIn:
             raise SignInFailed(
                 f"nobody signed in within {_duration(self._options.deadline)}",
                 code="timeout",
-                hint="Try again; the address is shown, and the final one can be pasted.",
+                hint="Try again, or sign in beforehand: tunnelui login (--device or --paste where no browser opens).",
             )
 
     async def _wait_for_page(self, callback: CallbackServer) -> None:
@@ -119,7 +119,7 @@ class SignIn:
             return
         self._change(url=url)
         if self._options.announce is not None:
-            self._options.announce(url)
+            self._options.announce(url, self._options.open_browser)
         if self._options.open_browser:
             note = await open_browser(url, program=self._options.browser_cmd)
             if note:

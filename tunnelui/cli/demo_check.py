@@ -56,7 +56,7 @@ async def check_routes(demo: Demo, *, timeout: float = _WAIT) -> list[dict[str, 
             settings=replace(demo.settings, profiles=profiles),
             store=MemoryStore(),
             routes=demo.routes,
-            announce=addresses.send_nowait,
+            announce=lambda url, browser: addresses.send_nowait(url),
             service_account=lambda profile: None,
         )
         async with engine, anyio.create_task_group() as browsers:

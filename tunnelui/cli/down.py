@@ -8,6 +8,7 @@ import anyio
 
 from tunnelui.cli.agent_link import running_agent
 from tunnelui.cli.context import saved_routes
+from tunnelui.cli.cut import tell_cut
 from tunnelui.cli.options import add_json_flag
 from tunnelui.cli.output import Exit, print_line, print_note
 from tunnelui.cli.selection import add_selection, select
@@ -38,13 +39,13 @@ async def _down(arguments: argparse.Namespace) -> int:
             routes = [tunnel.route for tunnel in engine.snapshot().tunnels]
             names = {route.name for route in select(routes, arguments.which, everything=arguments.all)}
             doomed = [
-                tunnel.route.name
+                tunnel
                 for tunnel in engine.snapshot().tunnels
                 if tunnel.route.name in names and tunnel.state is not State.OFF
             ]
             async with anyio.create_task_group() as tasks:
-                for name in doomed:
-                    tasks.start_soon(engine.stop, name)
+                for tunnel in doomed:
+                    tasks.start_soon(engine.stop, tunnel.route.name)
             tunnels = [tunnel for tunnel in engine.snapshot().tunnels if tunnel.route.name in names]
     except LocalError as error:
         if error.code != "no_agent":
@@ -55,8 +56,9 @@ async def _down(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_states(tunnels, as_json=True)
     elif doomed:
-        for name in doomed:
-            print_line(f"Stopped {name}")
+        for tunnel in doomed:
+            print_line(f"Stopped {tunnel.route.name}")
+        tell_cut(doomed)
     else:
         print_note("They were not up.")
     return Exit.DONE

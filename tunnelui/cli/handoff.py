@@ -161,6 +161,6 @@ def _tell(data: dict[str, Any]) -> None:
 
     event = decode(Event, data)
     if event.kind == "sign_in":
-        announce(str(event.data.get("url", "")))
+        announce(str(event.data.get("url", "")), browser=True)
     else:
         tell_stdio(event, as_json=False)

@@ -31,11 +31,11 @@ async def open_credentials(
     *,
     service_account: ServiceAccount | None = None,
     open_browser: bool = True,
-    announce: Callable[[str], None] | None = None,
+    announce: Callable[[str, bool], None] | None = None,
 ) -> AsyncIterator[Credentials]:
     """Give the credentials of *profile* at *proxy*; a sign-in under way ends with the block.
 
-    :param announce: called with the address to open.
+    :param announce: called with the address to open, and whether a browser is started.
     """
     options = sign_in_options(profile, Contexts(), announce)
     if not open_browser:

@@ -18,6 +18,7 @@ from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_fl
 from tunnelui.cli.output import Exit, error_text, print_json, print_line, print_note
 from tunnelui.cli.paste import SecretLines
 from tunnelui.cli.stopping import until_signal
+from tunnelui.cli.telling import tell_other_ways
 from tunnelui.cli.times import until
 from tunnelui.engine.identities import Contexts
 from tunnelui.engine.model import Event, to_json
@@ -71,7 +72,7 @@ async def _login(arguments: argparse.Namespace, settings: Settings) -> int:
         proxy,
         service_account=service_account_from(arguments)(profile),
         open_browser=not arguments.paste,
-        announce=lambda url: _announce(profile, proxy, url, as_json=arguments.json),
+        announce=lambda url, browser: _announce(profile, proxy, url, as_json=arguments.json),
     ) as credentials:
         if arguments.device:
             token = await _by_code(credentials, profile, as_json=arguments.json)
@@ -121,15 +122,7 @@ def _announce(profile: Profile, proxy: ProxyOrigin, url: str, *, as_json: bool) 
         _print_event("sign_in", f"sign in at {without_query(url)}", profile, proxy, **facts)
         return
     print_note(f"Open this address in a browser to sign in:\n\n  {url}\n")
-    if _is_remote():
-        print_note("No browser on this machine? Stop this and run: tunnelui login --device")
-
-
-def _is_remote() -> bool:
-    """Whether somebody sits at another machine and no window can open here."""
-    return bool(os.environ.get("SSH_CONNECTION")) and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("BROWSER")
-    )
+    tell_other_ways()
 
 
 async def _by_code(credentials: Credentials, profile: Profile, *, as_json: bool) -> Token:

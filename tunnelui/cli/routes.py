@@ -7,7 +7,10 @@ import shlex
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio
+
 from tunnelui.cli.context import saved_routes
+from tunnelui.cli.cut import live_tunnels, tell_cut
 from tunnelui.cli.options import add_json_flag
 from tunnelui.cli.output import Exit, print_json, print_line, print_note, print_table
 from tunnelui.cli.routes_discover import undo_discovery
@@ -195,9 +198,11 @@ def _remove(arguments: argparse.Namespace) -> None:
     file = saved_routes()
     routes = file.load()
     gone = [find_route(routes, name) for name in dict.fromkeys(arguments.names)]
+    live = anyio.run(live_tunnels, [route.name for route in gone])
     file.save([route for route in routes if route not in gone])
     for route in gone:
         print_line(f"Removed {route.name}")
+    tell_cut(live)
 
 
 def _changed(route: Route, arguments: argparse.Namespace) -> Route:

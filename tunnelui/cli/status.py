@@ -16,6 +16,7 @@ from tunnelui.cli.output import Exit, print_line, print_note
 from tunnelui.cli.selection import select
 from tunnelui.cli.states import print_programs, print_states
 from tunnelui.cli.stopping import Interrupted, until_signal
+from tunnelui.cli.telling import tell_other_ways
 from tunnelui.cli.times import remaining
 from tunnelui.engine.model import EngineSnapshot, IdentityStatus, State, TunnelSnapshot
 from tunnelui.errors import LocalError
@@ -94,5 +95,6 @@ def _print(snapshot: EngineSnapshot, arguments: argparse.Namespace) -> None:
             print_note(f"Signed in at {identity.proxy} as {identity.name or 'somebody'}{until} ({identity.store}).")
         if identity.sign_in is not None and identity.sign_in.url:
             print_note(f"Sign-in needed at {identity.proxy}. Open this address:\n\n  {identity.sign_in.url}\n")
+            tell_other_ways("Run")
     for note in snapshot.notes:
         print_note(note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from functools import partial
 from typing import IO, TYPE_CHECKING
@@ -15,12 +16,27 @@ if TYPE_CHECKING:
 
     from tunnelui.engine.model import Event
 
-__all__ = ["announce", "lines", "tell_all", "tell_stdio"]
+__all__ = ["announce", "lines", "tell_all", "tell_other_ways", "tell_stdio"]
 
 
-def announce(url: str) -> None:
-    """Print the address of a sign-in."""
-    print_note(f"Your browser should open. If it does not, open this address to sign in:\n\n  {url}\n")
+def announce(url: str, browser: bool) -> None:
+    """Print the address of a sign-in.
+
+    :param browser: whether one is started.
+    """
+    if browser:
+        print_note(f"Your browser should open. If it does not, open this address to sign in:\n\n  {url}\n")
+    else:
+        print_note(f"Open this address in a browser on this machine to sign in:\n\n  {url}\n")
+    tell_other_ways()
+
+
+def tell_other_ways(first: str = "Stop this and run") -> None:
+    """Say how to sign in where no browser can open, if that is here: the address leads back to this machine."""
+    if not os.environ.get("SSH_CONNECTION"):
+        return
+    if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")):
+        print_note(f"No browser on this machine? {first}: tunnelui login --device (or --paste)")
 
 
 async def tell_all(events: AsyncIterator[Event], *, as_json: bool) -> None:
@@ -64,7 +80,8 @@ def lines(event: Event, *, as_json: bool) -> list[tuple[str, bool]]:
     text = f"{event.route or 'tunnelui'}: {event.message}"
     if event.data.get("request_id"):
         text += f" (request {event.data['request_id']})"
-    hint = event.data.get("hint")
+    # What is tried again by itself needs no next step yet; the last try gives it.
+    hint = event.data.get("hint") if event.kind != "retry" else ""
     return [(f"{text}\n  {hint}" if hint else text, False)]
 
 

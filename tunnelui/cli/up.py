@@ -13,12 +13,15 @@ from tunnelui.cli.options import add_json_flag
 from tunnelui.cli.output import Exit, print_note
 from tunnelui.cli.selection import add_selection, select
 from tunnelui.cli.states import exit_of, print_states
-from tunnelui.engine.model import State
+from tunnelui.config.route import DEFAULT_PROFILE
+from tunnelui.engine.model import IdentityStatus, State
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from tunnelui.cli.options import Parser
+    from tunnelui.engine.model import IdentitySnapshot, TunnelSnapshot
 
 __all__ = ["add_arguments", "run"]
 
@@ -44,9 +47,26 @@ async def _up(arguments: argparse.Namespace) -> int:
         async with anyio.create_task_group() as tasks:
             for name in names:
                 tasks.start_soon(partial(engine.start, name, any_port=arguments.any_port))
-        tunnels = [tunnel for tunnel in engine.snapshot().tunnels if tunnel.route.name in names]
+        snapshot = engine.snapshot()
+        tunnels = [tunnel for tunnel in snapshot.tunnels if tunnel.route.name in names]
     print_states(tunnels, as_json=arguments.json)
+    if not arguments.json:
+        _tell_missing_sign_ins(snapshot.identities, tunnels)
     for tunnel in tunnels:
         if tunnel.state is State.PORT_BUSY and not arguments.json:
             print_note(f"  For now, on another port: tunnelui up {shlex.quote(tunnel.route.name)} --any-port")
     return exit_of(tunnels)
+
+
+def _tell_missing_sign_ins(identities: Sequence[IdentitySnapshot], tunnels: Sequence[TunnelSnapshot]) -> None:
+    """Say where the first connection will have to wait for a person: a program that waits says nothing of it."""
+    needed = {(tunnel.route.profile, tunnel.proxy) for tunnel in tunnels if tunnel.state is State.READY}
+    for identity in identities:
+        who = (identity.profile, identity.proxy)
+        if who in needed and identity.status in (IdentityStatus.SIGNED_OUT, IdentityStatus.EXPIRED):
+            login = ["tunnelui", "login", identity.proxy]
+            login += ["--profile", identity.profile] if identity.profile != DEFAULT_PROFILE else []
+            print_note(
+                f"Nobody is signed in at {identity.proxy}: the first connection may wait for that. To sign in now:"
+            )
+            print_note(f"  {shlex.join(login)}")

@@ -97,7 +97,10 @@ async def _until_open(engine: AgentClient, name: str, timeout: float) -> StageTi
         raise last
     late, hint = f"{name} is not ready after {timeout:g} s", "Give a longer --timeout."
     if shown:
-        raise SignInNeeded(f"{late}: the sign-in was not finished", hint=hint)
+        raise SignInNeeded(
+            f"{late}: the sign-in was not finished",
+            hint="Sign in by that address, or with: tunnelui login (--device without a browser). Then wait again.",
+        )
     raise LocalError(f"{late}: there was no answer", code="timeout", hint=hint)
 
 

@@ -89,7 +89,7 @@ def service_account_of(profile: Profile) -> ServiceAccount | None:
 
 
 def sign_in_options(
-    profile: Profile, contexts: Contexts, announce: Callable[[str], None] | None = None
+    profile: Profile, contexts: Contexts, announce: Callable[[str, bool], None] | None = None
 ) -> SignInOptions:
     """Return how sign-ins of *profile* are made."""
     from tunnelui.auth.sign_in import SignInOptions  # here, since most runs have a token
@@ -117,7 +117,7 @@ class Identities:
         signed_in: Callable[[TokenKey], None],
         service_account: Callable[[Profile], ServiceAccount | None] = service_account_of,
         interactive: bool = True,
-        announce: Callable[[str], None] | None = None,
+        announce: Callable[[str, bool], None] | None = None,
     ) -> None:
         """
         :param publish: gets the events ``sign_in``, ``signed_in`` and ``note``.

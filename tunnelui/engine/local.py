@@ -69,7 +69,7 @@ class LocalEngine:
         store: TokenStore,
         routes: RouteFile | Sequence[Route] = (),
         interactive: bool = True,
-        announce: Callable[[str], None] | None = None,
+        announce: Callable[[str, bool], None] | None = None,
         service_account: Callable[[Profile], ServiceAccount | None] = service_account_of,
         contexts: Contexts | None = None,
         notes: Sequence[str] = (),
@@ -86,7 +86,7 @@ class LocalEngine:
         """
         :param routes: a file that is read on entry and written by every change, or routes for this run alone.
         :param interactive: whether a connection may begin a sign-in.
-        :param announce: gets the address of each sign-in.
+        :param announce: gets the address of each sign-in, and whether a browser is started.
         :param service_account: which service account a profile has; by default the one that it names.
         :param contexts: TLS settings that were made already.
         :param notes: lines for `EngineSnapshot.notes`.

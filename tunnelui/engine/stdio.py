@@ -44,7 +44,7 @@ async def run_stdio(
     store: TokenStore,
     endpoint: Endpoint | None = None,
     interactive: bool = True,
-    announce: Callable[[str], None] | None = None,
+    announce: Callable[[str, bool], None] | None = None,
     service_account: Callable[[Profile], ServiceAccount | None] = service_account_of,
     contexts: Contexts | None = None,
     publish: Callable[[Event], None] = lambda event: None,
@@ -56,7 +56,7 @@ async def run_stdio(
     """Open one tunnel, relay until both sides have ended, and return what there is to say of it.
 
     :param endpoint: instead of this process's standard input and output.
-    :param announce: gets the address of a sign-in.
+    :param announce: gets the address of a sign-in, and whether a browser is started.
     :param contexts: TLS settings that were made already.
     :param publish: gets the events that an engine would have published.
     :raises TunnelError: there was no tunnel, or it broke. Cancelling cuts it.
