@@ -11,7 +11,6 @@ from anyio import to_thread
 
 from tunnelui.errors import SignInFailed
 from tunnelui.text import clean
-from tunnelui.transport.resumption import name_expected
 from tunnelui.wire.address import AddressError, HostPort, parse_host
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ async def fetch_login_url(
             async with httpx.AsyncClient(
                 verify=context, trust_env=not proxy.address.is_loopback, timeout=timeout, follow_redirects=False
             ) as client:
-                text = await _fetch(client, httpx.URL(url), proxy, name_expected(context, proxy.host))
+                text = await _fetch(client, httpx.URL(url), proxy)
     except TimeoutError:
         raise _unreachable(proxy, f"no answer within {timeout:g} s") from None
     except httpx.TimeoutException:
@@ -77,13 +76,13 @@ async def _context(proxy: ProxyOrigin, make: Callable[[], ssl.SSLContext] | None
     return await to_thread.run_sync(make or ssl.create_default_context)
 
 
-async def _fetch(client: httpx.AsyncClient, url: httpx.URL, proxy: ProxyOrigin, server_name: str) -> str:
-    """Follow redirects within the origin. *server_name* is asked for and checked in TLS."""
+async def _fetch(client: httpx.AsyncClient, url: httpx.URL, proxy: ProxyOrigin) -> str:
+    """Follow redirects within the origin."""
     origin = (url.scheme, url.host, url.port)
     # No compression: a small body could become a large one.
     headers = {"Accept": "text/plain", "Accept-Encoding": "identity", "User-Agent": "tunnelui"}
     for _ in range(_MOST_REDIRECTS + 1):
-        async with client.stream("GET", url, headers=headers, extensions={"sni_hostname": server_name}) as response:
+        async with client.stream("GET", url, headers=headers) as response:
             if response.status_code not in _REDIRECTS:
                 return await _read(response, proxy)
             url = url.join(response.headers.get("location", ""))

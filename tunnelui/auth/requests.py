@@ -10,7 +10,6 @@ from anyio import to_thread
 
 from tunnelui.errors import ProxyError
 from tunnelui.text import clean
-from tunnelui.transport.resumption import name_expected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,13 +48,12 @@ async def ask(
     context = (
         await to_thread.run_sync(ssl_context) if proxy.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     )
-    extensions = {"sni_hostname": name_expected(context, proxy.host)}
     url, body = f"{proxy.url}{path}", b""
     try:
         with anyio.fail_after(_TIMEOUT):
             async with (
                 httpx.AsyncClient(verify=context, trust_env=not proxy.address.is_loopback, timeout=_TIMEOUT) as client,
-                client.stream(method, url, headers=headers, data=form, extensions=extensions) as response,
+                client.stream(method, url, headers=headers, data=form) as response,
             ):
                 async for piece in response.aiter_raw():
                     body += piece

@@ -40,6 +40,17 @@ class ResumingContext(ssl.SSLContext):
         context.server_name = ""
         return context
 
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """A library that knows only the host's name checks for ours as well."""
+        return super().wrap_bio(incoming, outgoing, server_side, self.server_name or server_hostname, session)
+
     def session_for(self, place: Place) -> ssl.SSLSession | None:
         """The session to offer to *place*, unless it is too old."""
         found = self._sessions.get(place)
