@@ -235,6 +235,8 @@ def test_routes_edited_by_hand_are_picked_up_and_a_broken_file_is_kept(up: Progr
     line = next(line for line in up.run("logs").stdout.decode().splitlines() if "routes.toml" in line)
     assert f"routes.toml:{len(text.splitlines()) + 2}" in line
     assert file.read_text() == text + "\n[[routes]\n"
+    said = up.run("status")
+    assert said.returncode == 0 and b"The routes are those of before" in said.stderr
     file.write_text(text.replace('name = "db"', 'name = "base"'))
     assert eventually(lambda: sorted(up.status()) == ["base", "web"], 10)
 

@@ -41,6 +41,21 @@ def test_login_shows_the_address_and_keeps_the_token(program: Program, proxy: Co
     assert ALICE not in process.output
 
 
+def test_a_browser_that_does_not_start_is_told(program: Program, proxy: ConnectProxy) -> None:
+    with program.spawn("login", "--browser-cmd", "/nowhere/browser", proxy.origin) as process:
+        eventually(lambda: "/nowhere/browser" in process.output, 15)
+        process.popen.send_signal(signal.SIGINT)
+        process.popen.wait(10)
+    told = [line for line in process.output.splitlines() if "/nowhere/browser" in line]
+    assert len(told) == 1, process.output
+    with program.spawn("login", "--json", "--browser-cmd", "/nowhere/browser", proxy.origin) as process:
+        eventually(lambda: "/nowhere/browser" in process.output, 15)
+        process.popen.send_signal(signal.SIGINT)
+        process.popen.wait(10)
+    kinds = [json.loads(line)["kind"] for line in process.output.splitlines() if line.startswith("{")]
+    assert kinds == ["sign_in", "note"]
+
+
 def test_login_by_a_destination_and_by_the_only_proxy_that_is_known(program: Program, proxy: ConnectProxy) -> None:
     program.write_config(f'[profiles.default]\nproxy_url = "{proxy.origin}"\n')
     for where in (["db.example.com:5432"], []):

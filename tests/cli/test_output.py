@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ from tunnelui.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.cli.program import Program
 
 
 @pytest.fixture
@@ -161,3 +164,24 @@ def test_a_moment_is_shown_while_it_is_to_come() -> None:
     assert until(None, 0) == until(5, 10) == ""
     assert until(1_000_000_000 + 3600, 1_000_000_000).endswith(" (1h00m)")
     assert until(1_000_000_000 + 10 * 86400, 1_000_000_000).endswith(" (10d 0h)")
+
+
+def test_a_result_that_can_not_be_written_is_exit_code_1(program: Program) -> None:
+    """A full disk behind ``routes export > backup.toml`` must not look like a backup."""
+    assert program.run("routes", "add", "db", "db.example.com:5432").returncode == 0
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            program.argv("routes", "export"), stdout=full, stderr=subprocess.PIPE, env=program.env, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"tunnelui: standard output can't be written: No space left on device\n"
+
+
+def test_a_reader_that_has_had_enough_is_no_failure(program: Program) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(program.argv("man"), stdout=writer, stderr=subprocess.PIPE, env=program.env, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")

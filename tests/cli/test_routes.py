@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tunnelui.cli.main import main
+from tunnelui.config.route import Route
 from tunnelui.config.routes import RouteFile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.program import Program
-    from tunnelui.config.route import Route
 
 DB = "db.corp.example.com:5432"
 
@@ -280,3 +280,59 @@ def test_a_command_that_can_not_work_is_refused(program: Program, command: str) 
     done = program.run("routes", "add", "db", "db.example.com:5432", "--command", command)
     assert done.returncode == 2
     assert b"command" in done.stderr
+
+
+def test_undo_takes_back_the_last_change_of_any_kind(capsys: pytest.CaptureFixture[str], file: Path) -> None:
+    for name in ("a", "b", "c"):
+        assert main(["routes", "add", name, f"{name}.example.com:1"]) == 0
+    whole = saved(file)
+    assert main(["routes", "remove", "b", "c"]) == 0
+    capsys.readouterr()
+    assert main(["routes", "undo"]) == 0
+    assert capsys.readouterr().out == "b is back\nc is back\n"
+    assert saved(file) == whole
+    assert main(["routes", "undo"]) == 0
+    assert [route.name for route in saved(file)] == ["a"]
+    assert main(["routes", "edit", "a", "--listen", "1234"]) == 0
+    assert main(["routes", "undo"]) == 0
+    assert saved(file) == whole[:1]
+
+
+def test_undo_leaves_alone_what_was_changed_since(capsys: pytest.CaptureFixture[str], file: Path) -> None:
+    for name in ("a", "b"):
+        assert main(["routes", "add", name, f"{name}.example.com:1"]) == 0
+    assert main(["routes", "remove", "a", "b"]) == 0
+    elsewhere = RouteFile(file)  # the screen, an editor
+    elsewhere.load()
+    elsewhere.save([Route("a", "other.example.com:2"), Route("new", "new.example.com:3")])
+    capsys.readouterr()
+    assert main(["routes", "undo"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "b is back\n"
+    assert "a was changed since, and stays as it is." in err
+    assert [(route.name, route.destination) for route in saved(file)] == [
+        ("a", "other.example.com:2"),
+        ("new", "new.example.com:3"),
+        ("b", "b.example.com:1"),
+    ]
+
+
+def test_nothing_to_take_back_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["routes", "undo"]) == 1
+    assert "nothing to take back" in capsys.readouterr().err
+
+
+def test_an_edit_that_changes_nothing_says_so(capsys: pytest.CaptureFixture[str], file: Path) -> None:
+    assert main(["routes", "add", "db", DB]) == 0
+    before = file.stat().st_mtime_ns
+    capsys.readouterr()
+    assert main(["routes", "edit", "db"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, "like that already" in err, file.stat().st_mtime_ns) == ("", True, before)
+
+
+def test_a_wrong_field_is_named_as_its_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["routes", "add", "db", DB, "--max-connections", "-3"]) == 2
+    assert "--max-connections: -3 is not from 0" in capsys.readouterr().err
+    assert main(["routes", "add", "db", DB, "--listen", "99999"]) == 2
+    assert "--listen: “99999” is no port" in capsys.readouterr().err

@@ -155,10 +155,14 @@ async def _status(arguments: argparse.Namespace) -> int:
         age = remaining(max(0.0, time.time() - status["started_at"]))
         print_line(
             f"The agent runs: pid {status['pid']}, version {status['version']}, for {age}; "
-            f"{status['up']} tunnels up, {status['live']} connections open."
+            f"{_count(status['up'], 'tunnel')} up, {_count(status['live'], 'connection')} open."
         )
         tell_other_variables(hello)
     return Exit.DONE
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _print_log() -> int:

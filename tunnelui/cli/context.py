@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.paths import config_file, routes_file
@@ -11,6 +12,7 @@ from tunnelui.config.route import DEFAULT_PROFILE, Route
 from tunnelui.config.settings import Settings, load_settings
 from tunnelui.engine.destinations import resolve_destination
 from tunnelui.errors import ConfigError
+from tunnelui.text import clean
 from tunnelui.wire.destination import ProxyOrigin, parse_proxy_url
 
 if TYPE_CHECKING:
@@ -113,6 +115,11 @@ def service_account_from(arguments: argparse.Namespace) -> Callable[[Profile], S
         getattr(arguments, name) if name in arguments.given else None
         for name in ("service_account", "service_account_file")
     )
+
+    if file and not os.access(Path(file).expanduser(), os.R_OK):  # not read: it may be a pipe
+        there = Path(file).expanduser().exists()
+        words = "can't be read: " + ("permission denied" if there else "there is no such file")
+        raise ConfigError(words, place=f"--service-account-file {clean(file, 200)}")
 
     # Here, since a screen on an agent needs neither.
     from tunnelui.auth.service_account import ServiceAccount

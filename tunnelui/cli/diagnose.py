@@ -93,7 +93,7 @@ def _tell(finding: Finding, *, as_json: bool) -> None:
     took = f"{finding.seconds * 1000:7.1f} ms" if finding.seconds is not None else " " * 10
     print_line(f"  {_SIGNS[finding.outcome]}  {finding.stage:10} {took}  {finding.message}")
     if finding.hint:
-        print_line(f"{'':28}{finding.hint}")
+        print_line(f"{'':31}{finding.hint}")
 
 
 def _exit(findings: list[Finding]) -> Exit:

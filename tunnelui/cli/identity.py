@@ -32,16 +32,33 @@ async def open_credentials(
     service_account: ServiceAccount | None = None,
     open_browser: bool = True,
     announce: Callable[[str, bool], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Credentials]:
     """Give the credentials of *profile* at *proxy*; a sign-in under way ends with the block.
 
     :param announce: called with the address to open, and whether a browser is started.
+    :param tell: called with what else there is to know: that the browser did not start.
     """
+    told = ""
+
+    def changed() -> None:
+        nonlocal told
+        note = credentials.status().sign_in_note
+        if tell is not None and note and note != told:
+            told = note
+            tell(note)
+
     options = sign_in_options(profile, Contexts(), announce)
     if not open_browser:
         options = replace(options, open_browser=False)
     async with anyio.create_task_group() as tasks:
-        yield Credentials(
-            TokenKey(profile.name, proxy), store, tasks=tasks, options=lambda: options, service_account=service_account
+        credentials = Credentials(
+            TokenKey(profile.name, proxy),
+            store,
+            tasks=tasks,
+            options=lambda: options,
+            service_account=service_account,
+            on_change=changed,
         )
+        yield credentials
         tasks.cancel_scope.cancel()

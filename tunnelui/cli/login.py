@@ -73,6 +73,7 @@ async def _login(arguments: argparse.Namespace, settings: Settings) -> int:
         service_account=service_account_from(arguments)(profile),
         open_browser=not arguments.paste,
         announce=lambda url, browser: _announce(profile, proxy, url, as_json=arguments.json),
+        tell=lambda note: _tell(profile, proxy, note, as_json=arguments.json),
     ) as credentials:
         if arguments.device:
             token = await _by_code(credentials, profile, as_json=arguments.json)
@@ -110,9 +111,17 @@ async def _lasting_store(settings: Settings) -> TokenStore:
     return store
 
 
+def _tell(profile: Profile, proxy: ProxyOrigin, note: str, *, as_json: bool) -> None:
+    if as_json:
+        _print_event("note", note, profile, proxy)
+    else:
+        print_note(note)
+
+
 def _print_event(kind: str, message: str, profile: Profile, proxy: ProxyOrigin, **data: Any) -> None:
     facts = {"profile": profile.name, "proxy": str(proxy), **data}
-    print_json(to_json(Event(kind, time.time(), message, data=facts)))
+    level = "warning" if kind == "note" else "info"
+    print_json(to_json(Event(kind, time.time(), message, level, data=facts)))
 
 
 def _announce(profile: Profile, proxy: ProxyOrigin, url: str, *, as_json: bool) -> None:

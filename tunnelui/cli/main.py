@@ -64,14 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guarded(arguments: Sequence[str], *, takes_interrupt: bool = False) -> int:
-    from tunnelui.cli.output import Exit, fail
+    from tunnelui.cli.output import Exit, fail, is_output_lost
     from tunnelui.errors import TunnelError
 
     try:
         run = _command(arguments)
         if takes_interrupt:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        return run()
+        code = run()
+        return Exit.FAILED if code == Exit.DONE and is_output_lost() else code
     except TunnelError as error:
         return fail(error)
     except BaseExceptionGroup as group:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from tunnelui.cli.output import Exit, print_line, print_note
 from tunnelui.errors import ConfigError
@@ -131,7 +131,7 @@ class Parser(argparse.ArgumentParser):
         parse = self.parse_known_args if self._has_actions else self.parse_known_intermixed_args
         namespace, unknown = parse(given)
         if unknown:
-            self.error(self._unknown(unknown[0], namespace))
+            self._in_charge(namespace).error(self._unknown(unknown[0], namespace))
         namespace.rest = rest
         namespace.given = {flag.dest for flag in self._flags if getattr(namespace, flag.dest) is not None}
         for flag in self._flags:
@@ -151,6 +151,8 @@ class Parser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             known = [str(choice) for choice in action.choices]
             text = f"“{clean(str(value), 60)}” is not one of {', '.join(known)}{nearest(str(value), known)}"
+            if not action.option_strings:
+                self.error(text)  # whose name would be a list of the same words
             raise argparse.ArgumentError(action, text)
 
     def _spell_switches(self, arguments: Sequence[str]) -> Iterator[str]:
@@ -168,15 +170,19 @@ class Parser(argparse.ArgumentParser):
             except ConfigError as error:
                 self.error(f"argument {name}: {error}")
 
+    def _in_charge(self, namespace: argparse.Namespace) -> argparse.ArgumentParser:
+        """The parser of the action that was named, or this one."""
+        for action in self._actions:
+            parsers = action.choices if self._has_actions and action.dest == "action" else None
+            if isinstance(parsers, dict) and namespace.action in parsers:
+                return cast("argparse.ArgumentParser", parsers[namespace.action])
+        return self
+
     def _unknown(self, argument: str, namespace: argparse.Namespace) -> str:
         if not argument.startswith("-"):
             return "there is one argument too many"
         name = argument.partition("=")[0]
-        known = set(self._option_string_actions)
-        for action in self._actions:
-            parsers = action.choices if self._has_actions and action.dest == "action" else None
-            if isinstance(parsers, dict) and namespace.action in parsers:
-                known |= set(parsers[namespace.action]._option_string_actions)
+        known = {*self._option_string_actions, *self._in_charge(namespace)._option_string_actions}
         return f"there is no flag “{clean(name, 60)}”{nearest(name, (flag for flag in known if _OFF not in flag))}"
 
 

@@ -7,6 +7,7 @@ service behind it is unavailable.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import sys
@@ -24,6 +25,7 @@ __all__ = [
     "error_text",
     "exit_for",
     "fail",
+    "is_output_lost",
     "json_line",
     "print_json",
     "print_line",
@@ -37,6 +39,9 @@ SCHEMA: Final = 1
 """The version of all that ``--json`` prints: another one when a key goes or means something else, not for new keys."""
 # A pipe that poll(2) calls writable takes this much without waiting (POSIX promises 512).
 _ATOMIC: Final = getattr(select, "PIPE_BUF", 512)
+# What says only that the reader has had enough, or is gone with its terminal.
+_READER_GONE: Final = frozenset({errno.EPIPE, errno.EBADF, errno.EIO, errno.ENXIO})
+_lost: list[str] = []
 
 
 class Exit(IntEnum):
@@ -66,6 +71,11 @@ def exit_for(error: TunnelError) -> Exit:
 def print_line(text: str = "") -> None:
     """Write a result to standard output."""
     _write(sys.stdout, text)
+
+
+def is_output_lost() -> bool:
+    """Whether something of standard output could not be written although somebody wanted it, as on a full disk."""
+    return bool(_lost)
 
 
 def print_note(text: str) -> None:
@@ -146,9 +156,12 @@ def _write(stream: IO[str] | None, text: str) -> None:
             print(text, file=stream, flush=True)
         except UnicodeEncodeError:
             print(text.encode("ascii", "backslashreplace").decode("ascii"), file=stream, flush=True)
-    except (OSError, ValueError):
-        # The reader went away, the disk is full, the terminal is gone: nobody is left to tell, now or at exit.
+    except (OSError, ValueError) as error:
+        # Nothing more can be written there, now or at exit.
         _silence(stream)
+        if stream is sys.stdout and isinstance(error, OSError) and error.errno not in _READER_GONE:
+            _lost.append(str(error))
+            print_note(f"tunnelui: standard output can't be written: {error.strerror or error}")
 
 
 def _silence(stream: IO[str]) -> None:

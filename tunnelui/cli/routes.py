@@ -13,14 +13,15 @@ from tunnelui.cli.context import saved_routes
 from tunnelui.cli.cut import live_tunnels, tell_cut
 from tunnelui.cli.options import add_json_flag
 from tunnelui.cli.output import Exit, print_json, print_line, print_note, print_table
-from tunnelui.cli.routes_discover import undo_discovery
 from tunnelui.cli.routes_exchange import export_routes, import_routes
+from tunnelui.cli.routes_undo import save_undoable, undo
 from tunnelui.cli.selection import find_route
 from tunnelui.config.paths import config_file
 from tunnelui.config.route import DEFAULT_PROFILE, Route
 from tunnelui.config.route_rules import check_route
 from tunnelui.config.settings import load_settings
 from tunnelui.engine.destinations import resolve_destination
+from tunnelui.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +77,7 @@ def add_arguments(parser: Parser) -> None:
     remove = actions.add_parser("remove", prog="tunnelui routes remove", help="forget routes")
     remove.add_argument("names", nargs="+", metavar="name")
     actions.add_parser("discover", prog="tunnelui routes discover", help="take the routes over that a proxy offers")
-    actions.add_parser("undo", prog="tunnelui routes undo", help="take back what discover did")
+    actions.add_parser("undo", prog="tunnelui routes undo", help="take back the last change that was made here")
     export = actions.add_parser("export", prog="tunnelui routes export", help="print routes, to be imported elsewhere")
     export.add_argument("which", nargs="*", metavar="ROUTE|#TAG", help="which routes; by default all")
     export.add_argument("--format", choices=("toml", "desktop"), default="toml", help="desktop: for Pomerium Desktop")
@@ -100,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         "remove": _remove,
         "export": export_routes,
         "import": import_routes,
-        "undo": undo_discovery,
+        "undo": undo,
     }
     actions[arguments.action](arguments)
     return Exit.DONE
@@ -162,7 +163,7 @@ def _add(arguments: argparse.Namespace) -> None:
     routes = file.load()
     route = _changed(Route(arguments.name, arguments.destination), arguments)
     _check(route, routes)
-    file.save([*routes, route])
+    save_undoable(file, routes, [*routes, route])
     _say_saved(route)
 
 
@@ -175,8 +176,11 @@ def _edit(arguments: argparse.Namespace) -> None:
         new = replace(new, name=arguments.new_name)
     if arguments.destination is not None:
         new = replace(new, destination=arguments.destination)
+    if new == old:
+        print_note(f"{old.name} is like that already. tunnelui routes edit --help lists what can be changed.")
+        return
     _check(new, [route for route in routes if route is not old])
-    file.save([new if route is old else route for route in routes])
+    save_undoable(file, routes, [new if route is old else route for route in routes])
     _say_saved(new)
 
 
@@ -190,7 +194,7 @@ def _clone(arguments: argparse.Namespace) -> None:
         new = replace(new, destination=arguments.destination)
     _check(new, routes)
     place = routes.index(old) + 1
-    file.save([*routes[:place], new, *routes[place:]])
+    save_undoable(file, routes, [*routes[:place], new, *routes[place:]])
     _say_saved(new)
 
 
@@ -199,7 +203,7 @@ def _remove(arguments: argparse.Namespace) -> None:
     routes = file.load()
     gone = [find_route(routes, name) for name in dict.fromkeys(arguments.names)]
     live = anyio.run(live_tunnels, [route.name for route in gone])
-    file.save([route for route in routes if route not in gone])
+    save_undoable(file, routes, [route for route in routes if route not in gone])
     for route in gone:
         print_line(f"Removed {route.name}")
     tell_cut(live)
@@ -218,7 +222,11 @@ def _changed(route: Route, arguments: argparse.Namespace) -> Route:
 
 def _check(route: Route, others: Sequence[Route]) -> None:
     settings = load_settings(config_file())
-    check_route(route, profiles=settings.profile_names, taken={other.name for other in others})
+    try:
+        check_route(route, profiles=settings.profile_names, taken={other.name for other in others})
+    except ConfigError as error:
+        place = f"--{error.place.replace('_', '-')}" if error.place in (*_FIELDS, "tags") else error.place
+        raise ConfigError(error.message, place=place.replace("tags", "tag"), code=error.code, hint=error.hint) from None
 
 
 def _say_saved(route: Route) -> None:

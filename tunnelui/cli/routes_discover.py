@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from tunnelui.atomic_file import make_private_folder, replace_file
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import chosen_proxy, profile_from, saved_routes, service_account_from, settings_from
 from tunnelui.cli.identity import open_credentials
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
 from tunnelui.cli.output import Exit, print_json, print_line, print_note
+from tunnelui.cli.routes_undo import save_undoable
 from tunnelui.cli.stopping import until_signal
 from tunnelui.config.discovery import Discovery, plan_discovery
-from tunnelui.config.paths import state_dir
-from tunnelui.config.routes import parse_routes, render_routes
 from tunnelui.engine.identities import Contexts
-from tunnelui.errors import LocalError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
     from tunnelui.cli.options import Parser
-    from tunnelui.config.route import Route
     from tunnelui.config.settings import Settings
 
-__all__ = ["add_arguments", "run", "undo_discovery"]
-
-_BEFORE: Final = "routes.before.toml"
+__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: Parser) -> None:
@@ -80,37 +74,9 @@ async def _discover(arguments: argparse.Namespace, settings: Settings) -> int:
     if not (arguments.yes or _agreed()):
         print_note("Nothing was changed. --yes takes it over.")
         return Exit.DONE
-    _remember(saved)
-    file.save(plan.routes)
+    save_undoable(file, saved, plan.routes)
     print_note("Saved. tunnelui routes undo takes it back.")
     return Exit.DONE
-
-
-def undo_discovery(arguments: argparse.Namespace) -> None:
-    """Put the routes back as they were before the last discovery; a second time, as they were before this.
-
-    :raises LocalError: there was none.
-    """
-    path = state_dir() / _BEFORE
-    try:
-        text = path.read_text("utf-8")
-    except OSError:
-        raise LocalError("there is nothing to take back", code="no_undo") from None
-    file = saved_routes()
-    now = file.load()
-    before = parse_routes(text, str(path))
-    file.save(before)
-    _remember(now)
-    print_line(f"The {len(before)} routes of before are back. The same command again undoes this.")
-
-
-def _remember(routes: Sequence[Route]) -> None:
-    path = state_dir() / _BEFORE
-    try:
-        make_private_folder(path.parent)
-        replace_file(path, render_routes(routes).encode())
-    except OSError as error:
-        raise LocalError(f"{path} can't be written: {error.strerror}", hint="Nothing was changed.") from None
 
 
 def _agreed() -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tunnelui.cli.context import saved_routes
 from tunnelui.cli.output import print_line, print_note
 from tunnelui.cli.routes_keys import write_keys
+from tunnelui.cli.routes_undo import save_undoable
 from tunnelui.cli.selection import select
 from tunnelui.config.desktop_json import write_desktop_json
 from tunnelui.config.exchange import MAX_SIZE, decode_routes, merge, read_routes, read_text
@@ -60,7 +61,7 @@ def import_routes(arguments: argparse.Namespace) -> None:
     for route in merged.added:
         check_route(route, profiles=profiles)
     if merged.added and not arguments.dry_run:
-        file.save(merged.routes)
+        save_undoable(file, present, merged.routes)
     for note in (*notes, *merged.notes):
         print_note(note)
     verb = "Would save" if arguments.dry_run else "Saved"

@@ -29,6 +29,12 @@ def select(routes: Sequence[Route], words: Sequence[str], *, everything: bool = 
     :raises ConfigError: a word means none, or there is no word.
     """
     if everything:
+        if words:
+            raise ConfigError(
+                f"--all means every route, and “{clean(words[0], 64)}” one of them",
+                place="--all",
+                hint="Give one of the two.",
+            )
         return list(routes)
     if not words:
         raise ConfigError("no route is named", code="no_route", hint="Name routes or #TAGs, or give --all.")

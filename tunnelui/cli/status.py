@@ -19,7 +19,7 @@ from tunnelui.cli.stopping import Interrupted, until_signal
 from tunnelui.cli.telling import tell_other_ways
 from tunnelui.cli.times import remaining
 from tunnelui.engine.model import EngineSnapshot, IdentityStatus, State, TunnelSnapshot
-from tunnelui.errors import LocalError
+from tunnelui.errors import ConfigError, LocalError
 
 if TYPE_CHECKING:
     import argparse
@@ -46,6 +46,7 @@ async def _status(arguments: argparse.Namespace) -> int:
     """Exit code 1 says that a watched agent has gone."""
     try:
         async with running_agent(tell=True) as engine:
+            _tell_broken_file()
             if not arguments.watch:
                 _print(engine.snapshot(), arguments)
                 return Exit.DONE
@@ -75,6 +76,14 @@ async def _status(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         print_note("No agent runs, so no route is up. tunnelui up ROUTE starts one.")
     return Exit.DONE
+
+
+def _tell_broken_file() -> None:
+    """The agent goes on with the routes that it knew."""
+    try:
+        saved_routes().load()
+    except ConfigError as error:
+        print_note(f"The routes are those of before: {error}")
 
 
 def _print(snapshot: EngineSnapshot, arguments: argparse.Namespace) -> None:

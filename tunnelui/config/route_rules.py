@@ -58,10 +58,15 @@ def check_route(route: Route, *, profiles: Collection[str] | None = None, taken:
             raise ConfigError(f"“{clean(text)}” has a character that can't be shown", place=place)
     _check_command(route.command)
     if not 0 <= route.max_connections <= _MOST_CONNECTIONS:
-        raise ConfigError(f"this is not 0 (no limit of its own) to {_MOST_CONNECTIONS}", place="max_connections")
+        raise ConfigError(
+            f"{route.max_connections} is not from 0 (no limit of its own) to {_MOST_CONNECTIONS}",
+            place="max_connections",
+        )
     for place, seconds in (("idle_timeout", route.idle_timeout), ("connect_timeout", route.connect_timeout)):
         if not 0 <= seconds <= _LONGEST_TIME:
-            raise ConfigError(f"this is not 0 (none of its own) to {_LONGEST_TIME:.0f} seconds", place=place)
+            raise ConfigError(
+                f"{seconds:g} is not from 0 (none of its own) to {_LONGEST_TIME:.0f} seconds", place=place
+            )
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

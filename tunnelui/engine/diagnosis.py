@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 
 from tunnelui.auth.login_url import fetch_login_url
+from tunnelui.config.route import DEFAULT_PROFILE
 from tunnelui.engine.backoff import NO_RETRIES
 from tunnelui.engine.connector import Connector, Opened
 from tunnelui.engine.findings import STAGES, Finding, Outcome
@@ -107,7 +108,9 @@ async def diagnose(
         return
     opened: Opened | None = None
     try:
-        opened, finding = await _connect(destination, token, context, resolve, deadlines)
+        opened, finding = await _connect(
+            destination, _AsItIs(token, _sign_in_hint(credentials)), context, resolve, deadlines
+        )
         yield finding
         if opened is None:
             yield Finding("first_byte", Outcome.SKIP, "there is no tunnel")
@@ -121,15 +124,16 @@ async def diagnose(
 class _AsItIs:
     """An identity that uses the token at hand and never asks for another (`tunnelui.engine.connector.Identity`)."""
 
-    def __init__(self, token: Token | None) -> None:
+    def __init__(self, token: Token | None, hint: str) -> None:
         self._token = token
+        self._hint = hint
 
     async def current(self) -> Token | None:
         return self._token
 
     async def renew(self, rejected: Token | None, *, route: str = "") -> Token:
         if rejected is None:
-            raise SignInNeeded("the proxy asks for a sign-in", hint="Run: tunnelui login")
+            raise SignInNeeded("the proxy asks for a sign-in", hint=self._hint)
         raise SignInNeeded(
             "the proxy does not take this token any more", code="expired", hint="Run: tunnelui logout, tunnelui login"
         )
@@ -245,6 +249,11 @@ async def _sign_in_protocol(login: Callable[[], Any], deadlines: Deadlines) -> F
 _NOT_POMERIUM: Final = "Check that this is an identity-aware proxy, and not some other web server."
 
 
+def _sign_in_hint(credentials: Credentials) -> str:
+    key = credentials.key
+    return f"Run: tunnelui login {key.proxy}" + (f" --profile {key.profile}" if key.profile != DEFAULT_PROFILE else "")
+
+
 async def _token(credentials: Credentials) -> tuple[Token | None, Finding]:
     try:
         token = await credentials.current()
@@ -254,7 +263,7 @@ async def _token(credentials: Credentials) -> tuple[Token | None, Finding]:
     facts = {"status": str(status.status), "store": status.store, "expires_at": status.expires_at}
     if token is None:
         message = "the token has expired" if status.status == "expired" else "nobody is signed in"
-        return None, Finding("token", Outcome.WARNING, message, "Run: tunnelui login", facts=facts)
+        return None, Finding("token", Outcome.WARNING, message, _sign_in_hint(credentials), facts=facts)
     who = f" as {clean(status.name, 200)}" if status.name else ""
     where = f", kept in {status.store}" if status.store else ""
     return token, Finding("token", Outcome.OK, f"{status.status}{who}{where}", facts=facts)
@@ -262,15 +271,13 @@ async def _token(credentials: Credentials) -> tuple[Token | None, Finding]:
 
 async def _connect(
     destination: Destination,
-    token: Token | None,
+    identity: _AsItIs,
     context: Context,
     resolve: Resolver,
     deadlines: Deadlines,
 ) -> tuple[Opened | None, Finding]:
     observer = QuietObserver()
-    connector = Connector(
-        destination, _AsItIs(token), context, deadlines=deadlines, retries=NO_RETRIES, resolve=resolve
-    )
+    connector = Connector(destination, identity, context, deadlines=deadlines, retries=NO_RETRIES, resolve=resolve)
     try:
         opened = await connector.open(observer)
     except TunnelError as error:
