@@ -44,6 +44,8 @@ def words(*given: str) -> list[str]:
         (("routes", "edit", "orders-db", "--autostart", ""), ["yes", "no"]),
         (("tcp", "--token-store", "f"), ["file"]),
         (("tcp", "--profile", ""), ["default"]),
+        (("profiles", ""), ["list", "unlock", "lock"]),
+        (("profiles", "unlock", "d"), ["default"]),
         (("agent", "st"), ["start", "stop", "status"]),
         (("exec", "orders-db", "--", "o"), []),
         (("nothing", ""), []),

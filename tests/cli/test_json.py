@@ -34,7 +34,7 @@ WITH_AGENT = [
     ("diagnose", "db"),
     ("logout",),
 ]
-ALONE = {"login", "tcp", "proxy", "exec", "demo", "routes_discover"}
+ALONE = {"login", "profiles", "tcp", "proxy", "exec", "demo", "routes_discover"}
 """Commands that tests of their own look at; ``demo --check`` and ``routes discover`` are in tests/e2e."""
 
 

@@ -204,7 +204,6 @@ def test_wrong_ca_data_is_refused(data: str) -> None:
         ("text", "good", "cert", "no certificate"),
         ("broken", "good", "cert", "not usable"),
         ("good", "text", "key", "not usable"),
-        ("good", "locked", "key", "not usable"),
         ("good", "other", "key", "does not belong"),
     ],
 )
@@ -221,6 +220,15 @@ def test_a_wrong_certificate_or_key_is_named(wrong: Wrong, cert: str, key: str, 
     for caught in (by_client, by_server):
         assert caught.value.place == (cert_file if blamed == "cert" else key_file)
         assert says in str(caught.value)
+
+
+def test_a_key_with_a_password_is_told_to_each_as_it_helps(wrong: Wrong) -> None:
+    with pytest.raises(ConfigError, match="the client key can't be opened: a password is needed") as caught:
+        client_context(client_cert=wrong.good.cert_file, client_key=wrong.locked)
+    assert "client_cert_password_file" in caught.value.hint
+    with pytest.raises(ConfigError, match="the key is not usable") as caught:
+        server_context([(wrong.good.cert_file, wrong.locked)])
+    assert "must not be encrypted" in caught.value.hint
 
 
 def test_a_key_without_its_certificate_is_refused(wrong: Wrong) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["KeyringStore", "refusal_of"]
+__all__ = ["KeyringStore", "delete_entry", "find_backend", "refusal_of"]
 
 _SERVICE: Final = "tunnelui"
 _STAYS: Final = "the token stays in memory."
@@ -57,7 +57,7 @@ class KeyringStore:
         if self._refused is not None:
             raise StoreError(self._refused.message, code=self._refused.code, hint=self._refused.hint)
         if self._backend is None:
-            backend = await self._call(_find_backend)
+            backend = await self._call(find_backend)
             if isinstance(backend, str):
                 self._refused = StoreError(f"{backend}; {_STAYS}", code="keyring_refused", hint=FILE_STORE_HINT)
                 raise self._refused
@@ -79,7 +79,7 @@ class KeyringStore:
 
     async def delete(self, key: TokenKey) -> None:
         backend = await self._opened()
-        await self._call(functools.partial(_delete, backend, str(key)))
+        await self._call(functools.partial(delete_entry, backend, _SERVICE, str(key)))
 
     async def _opened(self) -> KeyringBackend:
         await self.open()
@@ -115,8 +115,8 @@ def refusal_of(backend: KeyringBackend) -> str:
     return ""
 
 
-def _find_backend() -> KeyringBackend | str:
-    """Return the backend to use, or why there is none. Imports keyring: 100 ms, and D-Bus calls."""
+def find_backend() -> KeyringBackend | str:
+    """Return the backend to use, or why there is none. Blocks: imports keyring (100 ms), and D-Bus calls."""
     import keyring
     from keyring.backends.chainer import ChainerBackend
 
@@ -131,14 +131,15 @@ def _find_backend() -> KeyringBackend | str:
     return refusal_of(links[0]) if links else "this machine has no usable keyring"
 
 
-def _delete(backend: KeyringBackend, user: str) -> None:
+def delete_entry(backend: KeyringBackend, service: str, user: str) -> None:
+    """Delete an entry; none is as good. Blocks, and raises what the backend raises."""
     from keyring.errors import PasswordDeleteError
 
     try:
-        backend.delete_password(_SERVICE, user)
+        backend.delete_password(service, user)
     except PasswordDeleteError:
         # Backends say this for a missing entry, and some for any failure.
-        if backend.get_password(_SERVICE, user) is not None:
+        if backend.get_password(service, user) is not None:
             raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tunnelui.config.profile import Profile
     from tunnelui.config.settings import Settings
 
-__all__ = ["with_passwords"]
+__all__ = ["ask_password", "has_terminal", "opens", "with_passwords"]
 
 _TRIES: Final = 3
 
@@ -26,34 +27,58 @@ def with_passwords(settings: Settings, names: Iterable[str]) -> Settings:
 
     To be called before an event loop runs: it waits for a person.
     """
-    if not (sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty()):
+    if not has_terminal():
         return settings
     known = {name: settings.profiles[name] for name in dict.fromkeys(names) if name in settings.profiles}
     asked = {name: _with_password(profile) for name, profile in known.items() if profile.client_cert}
     return replace(settings, profiles={**settings.profiles, **asked}) if asked else settings
 
 
-def _with_password(profile: Profile) -> Profile:
-    from tunnelui.transport.pkcs12 import is_pkcs12
+def has_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty())
 
-    if profile.client_key or not is_pkcs12(profile.client_cert) or certificate_password(profile):
-        return profile
-    import getpass
+
+def opens(profile: Profile, password: str) -> bool:
+    """Whether *password* opens the client certificate of *profile*; an empty one, whether it needs none.
+
+    :raises ConfigError: no password would help.
+    """
     import ssl
 
-    from tunnelui.transport.pkcs12 import WRONG_PASSWORD, load_pkcs12
+    from tunnelui.transport.contexts import load_client_certificate
+    from tunnelui.transport.pkcs12 import WRONG_PASSWORD
 
-    password = ""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        load_client_certificate(context, profile.client_cert, profile.client_key or None, password)
+    except ConfigError as error:
+        if error.code != WRONG_PASSWORD:
+            raise
+        return False
+    return True
+
+
+def ask_password(profile: Profile) -> str:
+    """Ask until the answer opens the client certificate; empty when none did."""
     for _ in range(_TRIES):
         try:
-            load_pkcs12(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), profile.client_cert, password)
-        except ConfigError as error:
-            if error.code != WRONG_PASSWORD:
-                return profile  # whoever needs it says what is wrong
-            try:
-                password = getpass.getpass(f"Password of {profile.client_cert}: ")
-            except EOFError:
-                break
-        else:
+            password = getpass.getpass(f"Password of {profile.client_cert}: ")
+        except EOFError:
             break
+        if opens(profile, password):
+            return password
+    return ""
+
+
+def _with_password(profile: Profile) -> Profile:
+    from tunnelui.auth.certificate_passwords import kept_password
+
+    try:
+        if certificate_password(profile) or opens(profile, ""):
+            return profile
+        kept = kept_password(profile.client_cert)
+        password = kept if kept and opens(profile, kept) else ask_password(profile)
+    except ConfigError:
+        return profile  # whoever needs it says what is wrong
     return replace(profile, client_cert_password=password)

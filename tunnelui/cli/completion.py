@@ -147,6 +147,8 @@ def _arguments(command: str, action: str, parser: Any, before: Sequence[str]) ->
     for argument in parser._actions:
         if not argument.option_strings and argument.choices and not isinstance(argument.choices, dict):
             yield from ((str(choice), "") for choice in argument.choices if str(choice) not in before)
+    if command == "profiles" and before:
+        yield from ((profile, "profile") for profile in _profiles() if profile not in before)
     if command in _ROUTES or action in _ROUTE_ACTIONS:
         for route in _saved():
             if route.name not in before:

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "login": "sign in at a proxy",
     "logout": "forget the token of a proxy",
     "whoami": "show who is signed in where, and until when",
+    "profiles": "profiles of config.toml: list them, unlock a client certificate that has a password",
     "routes": "saved routes: list, add, edit, remove, import, export, discover",
     "diagnose": "where the way to a service ends, and what to do; --bundle for whoever helps",
     "ssh-config": "print or write the lines that send ssh through tunnels",

@@ -12,6 +12,7 @@ from tunnelui.auth.service_account import ServiceAccount
 from tunnelui.auth.token_store import TokenKey
 from tunnelui.config.certificate_password import certificate_password
 from tunnelui.engine.model import Event, IdentitySnapshot, IdentityStatus, Problem, ProfileSnapshot, SignInSnapshot
+from tunnelui.errors import ConfigError
 from tunnelui.text import without_query
 from tunnelui.transport.contexts import client_context
 
@@ -33,6 +34,7 @@ class Contexts:
 
     def __init__(self) -> None:
         self._made: dict[Profile, ssl.SSLContext] = {}
+        self._passwords: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def make(self, profile: Profile) -> ssl.SSLContext:
@@ -42,22 +44,54 @@ class Contexts:
         """
         with self._lock:
             if profile not in self._made:
-                context = client_context(
-                    ca_files=profile.ca_files if not profile.ca_data else (),
-                    ca_data=profile.ca_data or None,
-                    verify=profile.verify,
-                    client_cert=profile.client_cert or None,
-                    client_key=profile.client_key or None,
-                    client_password=certificate_password(profile) if profile.client_cert else None,
-                )
-                context.server_name = profile.server_name
-                self._made[profile] = context
+                password = certificate_password(profile) if profile.client_cert else ""
+                try:
+                    self._made[profile] = _context(profile, password)
+                except ConfigError as error:
+                    self._made[profile] = self._opened(profile, password, error)
             return self._made[profile]
+
+    def unlock(self, certificate: str, password: str) -> None:
+        """Remember the password of the client certificate in the file *certificate*, in this process alone."""
+        self._passwords[certificate] = password
+
+    def _opened(self, profile: Profile, configured: str, error: ConfigError) -> ssl.SSLContext:
+        """Make the context with a password that somebody gave, or that the keyring has."""
+        import shlex
+
+        from tunnelui.auth.certificate_passwords import kept_password
+        from tunnelui.transport.pkcs12 import WRONG_PASSWORD
+
+        if configured or error.code != WRONG_PASSWORD:
+            raise error
+        for password in (self._passwords.get(profile.client_cert, ""), kept_password(profile.client_cert)):
+            if password:
+                try:
+                    return _context(profile, password)
+                except ConfigError as failure:
+                    error = failure
+        if error.code != WRONG_PASSWORD:
+            raise error
+        hint = f"Run: tunnelui profiles unlock {shlex.quote(profile.name)}. {error.hint}"
+        raise ConfigError(error.message, place=error.place, code=error.code, hint=hint)
 
     async def get(self, profile: Profile) -> ssl.SSLContext:
         """`make`, without blocking the event loop."""
         made = self._made.get(profile)
         return made if made is not None else await asyncio.to_thread(self.make, profile)
+
+
+def _context(profile: Profile, password: str) -> ssl.SSLContext:
+    context = client_context(
+        ca_files=profile.ca_files if not profile.ca_data else (),
+        ca_data=profile.ca_data or None,
+        verify=profile.verify,
+        client_cert=profile.client_cert or None,
+        client_key=profile.client_key or None,
+        client_password=password or None,
+    )
+    context.server_name = profile.server_name
+    return context
 
 
 def profile_snapshot(profile: Profile) -> ProfileSnapshot:
@@ -198,8 +232,9 @@ class Identities:
         if now.problem is not None and now.problem is not before.problem:
             data = {"code": now.problem.code, "hint": now.problem.hint}
             self._tell("note", f"sign-in at {key.proxy}: {now.problem}", key, data, level="warning")
-        if now.note and now.note != before.note:
-            self._tell("note", now.note, key, {}, level="warning")
+        for note, earlier in ((now.note, before.note), (now.sign_in_note, before.sign_in_note)):
+            if note and note != earlier:
+                self._tell("note", note, key, {}, level="warning")
 
     def _tell_signed_in(self, key: TokenKey, status: CredentialStatus) -> None:
         who = f" as {status.name}" if status.name else ""

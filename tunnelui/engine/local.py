@@ -118,11 +118,11 @@ class LocalEngine:
         self._resolve = resolve or RecentAnswers(system_resolver)
         self._resolve_anew = resolve or system_resolver
         self._profiles = tuple(profile_snapshot(settings.profile(name)) for name in settings.profile_names)
-        self._contexts = contexts or Contexts()
+        self.contexts = contexts or Contexts()
         self._identities: Identities
         self._tunnels: dict[str, Tunnel] = {}
         self._warm = WarmPools(
-            settings.warm, lambda: self.group, self._contexts, deadlines=deadlines, resolve=self._resolve
+            settings.warm, lambda: self.group, self.contexts, deadlines=deadlines, resolve=self._resolve
         )
         self._forwarding = Forwarding(
             self, lambda: [one.route for one in self._tunnels.values()], settings.profile, self._change
@@ -149,7 +149,7 @@ class LocalEngine:
         self._entered = True
         self._identities = Identities(
             self._store,
-            self._contexts,
+            self.contexts,
             self.group,
             publish=self.publish,
             changed=self._change,
@@ -226,13 +226,13 @@ class LocalEngine:
         profile, destination = self._settings.profile(route.profile), self.destination(route)
         who = self._identities.get(profile, destination.proxy)
         deadlines = self._deadlines.with_each(route.connect_timeout)
-        return diagnose_as(profile, destination, who, self._contexts, resolve=self._resolve_anew, deadlines=deadlines)
+        return diagnose_as(profile, destination, who, self.contexts, resolve=self._resolve_anew, deadlines=deadlines)
 
     async def offer(self, profile: str, proxy: str) -> Offer:
         from tunnelui.engine.offer import fetch_offer
 
         credentials = self._credentials(profile, proxy)
-        return await fetch_offer(self._settings.profile(profile), credentials.key.proxy, credentials, self._contexts)
+        return await fetch_offer(self._settings.profile(profile), credentials.key.proxy, credentials, self.contexts)
 
     async def sign_in(self, profile: str, proxy: str) -> None:
         await self._credentials(profile, proxy).begin()
@@ -294,7 +294,7 @@ class LocalEngine:
         return Connector(
             destination,
             self._identities.get(profile, destination.proxy),
-            lambda: self._contexts.get(profile),
+            lambda: self.contexts.get(profile),
             route=route.name,
             deadlines=self._deadlines.with_each(route.connect_timeout),
             retries=retries or self._retries,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tunnelui.transport.resumption import ResumingContext
 
-__all__ = ["client_context", "reason", "server_context"]
+__all__ = ["client_context", "load_client_certificate", "reason", "server_context"]
 
 # TLS 1.3 has nothing but AEAD suites; for TLS 1.2 these are the ones with forward secrecy (RFC 9325 section 4.2).
 _AEAD_SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -62,7 +62,7 @@ def client_context(
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if client_cert:
-        _load_client_certificate(context, client_cert, client_key, client_password)
+        load_client_certificate(context, client_cert, client_key, client_password)
     elif client_key:
         raise ConfigError(
             "a client key is given without its certificate",
@@ -70,6 +70,23 @@ def client_context(
             hint="Name the certificate as well (--client-cert FILE).",
         )
     return context
+
+
+def load_client_certificate(
+    context: ssl.SSLContext, client_cert: str, client_key: str | None, password: str | None
+) -> None:
+    """Show a certificate to servers that ask for one; the files are those of `client_context`.
+
+    :raises ConfigError: it can't be used; the code is `tunnelui.transport.pkcs12.WRONG_PASSWORD` when another password
+        may help.
+    """
+    from tunnelui.transport.pkcs12 import is_pkcs12, load_pkcs12  # here, since most profiles have no certificate
+
+    if not client_key and is_pkcs12(client_cert):
+        load_pkcs12(context, client_cert, password)
+    else:
+        key_file = client_key or client_cert
+        _load_chain(context, client_cert, key_file, "the client certificate", "the client key", password or "")
 
 
 def server_context(certificates: Sequence[tuple[str, str]]) -> ssl.SSLContext:
@@ -136,17 +153,29 @@ def _add_authorities(context: ssl.SSLContext, text: str, place: str) -> None:
 def _load_chain(
     context: ssl.SSLContext, cert_file: str, key_file: str, cert: str, key: str, password: str | None = None
 ) -> bytes:
-    """Load a certificate and its key; the certificate's DER bytes."""
+    """Load a certificate and its key; the certificate's DER bytes. Without a *password*, none can be given."""
     _read(cert_file, cert)
     _read(key_file, key)
     try:
         der = first_certificate(cert_file)
     except ValueError as error:
         raise ConfigError(f"{cert} is not usable: {clean(str(error))}", place=cert_file) from error
+    asked: list[str] = []
+
+    def answer() -> str:  # without it, OpenSSL would ask on the terminal
+        asked.append(key_file)
+        return password or ""
+
     try:
-        # The password callback keeps OpenSSL from asking on the terminal.
-        context.load_cert_chain(cert_file, key_file, password=lambda: password or "")
+        context.load_cert_chain(cert_file, key_file, password=answer)
     except ssl.SSLError as error:
+        if asked and password is not None:
+            from tunnelui.transport.pkcs12 import LOCKED_HINT, WRONG_PASSWORD
+
+            words = "the password is wrong" if password else "a password is needed"
+            raise ConfigError(
+                f"{key} can't be opened: {words}", place=key_file, code=WRONG_PASSWORD, hint=LOCKED_HINT
+            ) from error
         if error.reason == "KEY_VALUES_MISMATCH":
             raise ConfigError(f"{key} does not belong to {cert} {cert_file}", place=key_file) from error
         # Which of the two is wrong? One that loads alone is not.
@@ -154,18 +183,11 @@ def _load_chain(
         raise ConfigError(
             f"{what} is not usable: {reason(error)}",
             place=place,
-            hint="It must be in PEM form, and a key must not be encrypted.",
+            hint="It must be in PEM form, and a key must not be encrypted."
+            if password is None
+            else "It must be in PEM form.",
         ) from error
     return der
-
-
-def _load_client_certificate(context: ssl.SSLContext, cert: str, key: str | None, password: str | None) -> None:
-    from tunnelui.transport.pkcs12 import is_pkcs12, load_pkcs12  # here, since most profiles have no certificate
-
-    if not key and is_pkcs12(cert):
-        load_pkcs12(context, cert, password)
-    else:
-        _load_chain(context, cert, key or cert, "the client certificate", "the client key", password)
 
 
 def _is_certificate(path: str) -> bool:

@@ -19,7 +19,7 @@ from tunnelui.text import clean
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["WRONG_PASSWORD", "is_pkcs12", "load_pkcs12"]
+__all__ = ["LOCKED_HINT", "WRONG_PASSWORD", "is_pkcs12", "load_pkcs12"]
 
 WRONG_PASSWORD: Final = "client_certificate_locked"  # noqa: S105  (a code)
 _DER_SEQUENCE: Final = b"\x30"
@@ -94,7 +94,7 @@ def _to_pem(path: str, password: str | None, new_password: bytes) -> bytes:
     else:
         words = "the password is wrong, or this is no PKCS#12 file" if password else "a password is needed"
         raise ConfigError(
-            f"the client certificate can't be opened: {words}", place=path, code=WRONG_PASSWORD, hint=_HINT
+            f"the client certificate can't be opened: {words}", place=path, code=WRONG_PASSWORD, hint=LOCKED_HINT
         ) from failure
     if key is None or certificate is None:
         missing = "key" if key is None else "certificate"
@@ -103,7 +103,7 @@ def _to_pem(path: str, password: str | None, new_password: bytes) -> bytes:
     return chain + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(new_password))
 
 
-_HINT: Final = (
+LOCKED_HINT: Final = (
     "Put it into a file that only you can read, and name that: client_cert_password_file in config.toml, or "
     "--client-cert-password-file."
 )
