@@ -60,6 +60,9 @@ class Telling:
     def snapshot(self) -> EngineSnapshot:
         return self.state
 
+    async def history(self, route: str = "") -> tuple[Event, ...]:
+        return ()
+
     async def events(self) -> AsyncIterator[Event]:
         await asyncio.Event().wait()
         yield NotImplemented
@@ -134,11 +137,9 @@ async def _measure(what: str, routes: int, times: int) -> float:
 
 def main(what: str, routes: int, count: int) -> None:
     if what == "show":
-        import anyio
-
         from tunnelui.cli.ui import show
 
-        anyio.run(show, Telling(routes, count))  # type: ignore[arg-type]  # nothing is asked of it
+        asyncio.run(show(Telling(routes, count)))  # type: ignore[arg-type]  # nothing is asked of it
     else:
         print(json.dumps(asyncio.run(_measure(what, routes, count))))
 

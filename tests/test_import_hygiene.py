@@ -73,6 +73,49 @@ def test_the_screen_on_an_agent_loads_no_engine() -> None:
     }
 
 
+PICTURE = """
+import asyncio
+
+from tunnelui.config.route import Route
+from tunnelui.engine.model import EngineSnapshot, State, TunnelSnapshot
+from tunnelui.tui.app import TunnelApp
+
+class Engine:
+    def snapshot(self):
+        return EngineSnapshot(1, (TunnelSnapshot(Route("db", "db.example.com:5432"), State.READY),))
+
+    async def history(self):
+        return ()
+
+    async def events(self):
+        await asyncio.Event().wait()
+        yield
+
+async def draw():
+    async with TunnelApp(Engine()).run_test(size={size}) as pilot:
+        await pilot.pause()
+
+asyncio.run(draw())
+"""
+ON_SCREEN = {
+    *("screens.base", "screens.list_actions", "screens.route_actions", "screens.route_parts", "screens.routes"),
+    *("widgets.key_footer", "widgets.line_view", "widgets.route_list", "widgets.row_list", "widgets.rules"),
+    *("widgets.status_bar", "widgets.strip"),
+}
+IN_PANES = {"widgets.connection_list", "widgets.detail_panel", "widgets.event_log"}
+
+
+@pytest.mark.parametrize(("size", "parts"), [((80, 24), ON_SCREEN), ((120, 36), ON_SCREEN | IN_PANES)])
+def test_the_first_picture_loads_what_is_in_sight(size: tuple[int, int], parts: set[str]) -> None:
+    """Each module takes about a millisecond of it, and anyio twenty."""
+    loaded = modules_after(PICTURE.format(size=size))
+    own = {name.removeprefix("tunnelui.tui.") for name in loaded if name.startswith("tunnelui.tui.")}
+    assert {name for name in own if name.startswith(("screens.", "widgets."))} == parts
+    late = {"verbs", "changing", "options", "surroundings", "connect_as", "palette", "keymap", "clipboard", "tags"}
+    assert not own & (late | {"foreground", "new_terminal", "plain_bar", "fault_report", "route_config"})
+    assert not loaded & {"anyio", "httpx", "keyring", "tunnelui.config.config_edit", "tunnelui.config.routes"}
+
+
 @pytest.mark.parametrize("package", ["tunnelui.wire", "tunnelui.errors", "tunnelui.text"])
 def test_the_lowest_layers_load_no_event_loop(package: str) -> None:
     assert not modules_after(f"import {package}") & {"asyncio", "anyio", "ssl"}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
     from textual.screen import Screen
 
-    from tunnelui.tui.guard import Fault
+    from tunnelui.tui.fault_report import Fault
 
 __all__ = ["Clock", "Driven", "drive", "screen_lines"]
 

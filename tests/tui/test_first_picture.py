@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import gc
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from textual.css.stylesheet import Stylesheet
 from textual.widgets import Input
 
-from tests.support.screens import LARGE, SMALL, drive
+from tests.support.screens import LARGE, SMALL, drive, screen_lines
 from tests.support.scripted_engine import ScriptedEngine
 from tunnelui.cli.ui import show
+from tunnelui.config.route import Route
 from tunnelui.config.settings import Settings
 from tunnelui.errors import ConfigError
 from tunnelui.tui.app import TunnelApp
 from tunnelui.tui.screens.base import LAYOUT
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.theme import LIGHT
-from tunnelui.tui.widgets.late_bar import LateBar
 from tunnelui.tui.widgets.tag_bar import TagBar
 from tunnelui.tui.widgets.word_bar import WordBar
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
 
 
 @pytest.fixture
@@ -34,6 +38,69 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Stylesheet, "reparse", counting)
     return read
+
+
+_ALWAYS = ["ToastRack", "StatusBar", "Rule", "Horizontal", "RouteList"]
+_PANES = ["ColumnRule", "DetailPanel", "LineView", "ConnectionList", "LineView", "Rule", "EventLog"]
+_FOOT = ["Rule", "TroubleStrip", "Rule", "KeyFooter"]
+
+
+@pytest.fixture
+def pictures(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Grows by the lines of the screen whenever something is drawn."""
+    drawn: list[list[str]] = []
+    display = TunnelApp._display
+
+    def keeping(self: TunnelApp, screen: Screen[Any], picture: Any) -> None:
+        drawn.append(screen_lines(screen))
+        display(self, screen, picture)
+
+    monkeypatch.setattr(TunnelApp, "_display", keeping)
+    return drawn
+
+
+@pytest.mark.parametrize("size", [SMALL, (100, 30), LARGE, (160, 50)])
+async def test_the_first_picture_is_whole(pictures: list[list[str]], size: tuple[int, int]) -> None:
+    """No part of it comes later, and none is drawn at another place first."""
+    async with drive(size=size) as driven:
+        await driven.pilot.pause(0.2)
+        assert pictures[0] == driven.lines
+        assert "orders-db" in "".join(pictures[0])
+
+
+@pytest.mark.parametrize(("size", "parts"), [(SMALL, _ALWAYS + _FOOT), (LARGE, _ALWAYS + _PANES + _FOOT)])
+async def test_the_first_picture_has_no_widget_that_is_not_in_sight(size: tuple[int, int], parts: list[str]) -> None:
+    async with drive(size=size) as driven:
+        await driven.pilot.pause(0.2)
+        assert [type(widget).__name__ for widget in driven.app.screen.walk_children()] == parts
+
+
+async def test_panes_come_with_the_room_for_them() -> None:
+    async with drive() as driven:
+        await driven.pilot.resize_terminal(*LARGE)
+        await driven.settle()
+        grown = driven.lines
+        await driven.pilot.resize_terminal(*SMALL)
+        await driven.settle()
+        small = driven.lines
+    async with drive(size=LARGE) as driven:
+        assert grown == driven.lines
+        await driven.pilot.resize_terminal(*SMALL)
+        await driven.settle()
+        assert small == driven.lines
+
+
+async def test_the_first_route_and_the_last_one_change_what_is_there() -> None:
+    async with drive(ScriptedEngine(), size=LARGE) as driven:
+        assert "No routes yet." in driven.text
+        await driven.engine.add_route(Route("only", "host.example.com:22"))
+        await driven.settle()
+        assert "No routes yet." not in driven.text
+        assert "Connections 0" in driven.text
+        await driven.engine.remove_route("only")
+        await driven.settle()
+        assert "No routes yet." in driven.text
+        assert "Connections 0" not in driven.text
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -57,7 +124,7 @@ async def test_another_theme_reads_them_again(readings: list[str]) -> None:
 
 
 async def test_a_screen_that_comes_before_the_layout_was_read_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TunnelApp, "_read_layout", lambda self: None)
+    monkeypatch.setattr(TunnelApp, "read_layout", lambda self: None)
     async with drive() as driven:
         assert not driven.app.stylesheet.has_source(str(LAYOUT), "")
         driven.app.push_screen(Question("Really?", "Nothing is lost.", yes="Yes", no="No"))
@@ -65,14 +132,14 @@ async def test_a_screen_that_comes_before_the_layout_was_read_has_it(monkeypatch
         assert driven.app.screen.query_one("#box").region.width == 56
 
 
-async def test_bars_can_be_used_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LateBar, "on_mount", lambda self: None)
+async def test_bars_are_made_when_they_are_used_and_take_the_next_key() -> None:
     async with drive() as driven:
-        bar = driven.app.screen.query_one(WordBar)
-        assert not bar.children
+        assert not driven.app.screen.query("LateBar")
         await driven.press("slash", "d", "b")
+        bar = driven.app.screen.query_one(WordBar)
         assert bar.query_one(Input).value == "db"
         assert len(bar.children) == 3
+        assert driven.lines[-1].startswith(" /  db ")
 
 
 async def test_the_tag_bar_offers_the_known_tags_when_it_is_opened_first() -> None:

@@ -52,7 +52,7 @@ def editor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[Path
 
 @contextlib.asynccontextmanager
 async def _lending(folder: Path, **values: Any) -> Any:
-    async with drive(surroundings=_surroundings(folder, **values)) as driven:
+    async with drive(surroundings=lambda: _surroundings(folder, **values)) as driven:
         driven.app.suspend = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # there is no terminal to lend
         yield driven
 
@@ -88,7 +88,7 @@ def test_every_value_says_where_it_comes_from(tmp_path: Path) -> None:
 
 async def test_it_shows_what_is_in_force(tmp_path: Path) -> None:
     profiles = {"corp": Profile("corp")}
-    async with drive(surroundings=_surroundings(tmp_path, profiles=profiles, warm=2)) as driven:
+    async with drive(surroundings=lambda: _surroundings(tmp_path, profiles=profiles, warm=2)) as driven:
         await driven.press("comma")
         assert driven.shows(SettingsScreen)
         assert "dark" in _row(driven, "Theme")
@@ -100,7 +100,7 @@ async def test_it_shows_what_is_in_force(tmp_path: Path) -> None:
 
 
 async def test_theme_and_signs_change_at_once_until_the_end(tmp_path: Path) -> None:
-    async with drive(surroundings=_surroundings(tmp_path)) as driven:
+    async with drive(surroundings=lambda: _surroundings(tmp_path)) as driven:
         theme = driven.app.theme
         await driven.press("comma", "space")
         assert driven.shows(ThemeChoice)
@@ -130,7 +130,7 @@ async def test_the_scroll_bar_goes_with_the_signs() -> None:
 
 
 async def test_what_is_set_elsewhere_says_so_and_can_be_copied(tmp_path: Path) -> None:
-    async with drive(surroundings=_surroundings(tmp_path)) as driven:
+    async with drive(surroundings=lambda: _surroundings(tmp_path)) as driven:
         await driven.press("comma", "j", "j", "j", "space")
         assert driven.toasts[-1] == "That is set in config.toml or by the system; ^e opens the file."
         await driven.press("G", "k", "y")
@@ -138,7 +138,7 @@ async def test_what_is_set_elsewhere_says_so_and_can_be_copied(tmp_path: Path) -
 
 
 async def test_by_mouse(tmp_path: Path) -> None:
-    async with drive(surroundings=_surroundings(tmp_path)) as driven:
+    async with drive(surroundings=lambda: _surroundings(tmp_path)) as driven:
         await driven.press("comma")
         await driven.pilot.click("#settings", offset=(5, 1), times=2)
         await driven.settle()
@@ -234,7 +234,7 @@ def test_the_template_is_valid_with_and_without_its_signs(tmp_path: Path) -> Non
 async def test_no_editor_and_no_terminal_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDITOR", "vi 'x")
     monkeypatch.delenv("VISUAL", raising=False)
-    async with drive(surroundings=_surroundings(tmp_path)) as driven:
+    async with drive(surroundings=lambda: _surroundings(tmp_path)) as driven:
         await _edit(driven)
         assert driven.toasts[-1] == "EDITOR can't be read as a command. Mend its quotes."
         monkeypatch.setenv("EDITOR", "vi")
@@ -247,7 +247,7 @@ async def test_no_editor_and_no_terminal_are_said(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("size", [(40, 14), SMALL, LARGE])
 async def test_it_fits_every_size(size: tuple[int, int], tmp_path: Path) -> None:
-    async with drive(size=size, surroundings=_surroundings(tmp_path)) as driven:
+    async with drive(size=size, surroundings=lambda: _surroundings(tmp_path)) as driven:
         await driven.press("comma")
         assert [len(line) for line in driven.lines] == [size[0]] * size[1]
 
@@ -255,6 +255,6 @@ async def test_it_fits_every_size(size: tuple[int, int], tmp_path: Path) -> None
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_hostile_text_is_drawn_literally(text: str) -> None:
     given = Surroundings(Settings(keys={text: text}, token_store=text), Path(text.replace("\0", "")), text, text, text)
-    async with drive(surroundings=given) as driven:
+    async with drive(surroundings=lambda: given) as driven:
         await driven.press("comma", "G", "k", "k")
         assert all(character.isprintable() for line in driven.lines for character in line)

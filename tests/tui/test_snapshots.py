@@ -186,7 +186,7 @@ async def _scene(scene: str, size: tuple[int, int], *, ascii_only: bool = False)
     paths: dict[str, Any] = {
         "config_path": "~/.config/tunnelui/config.toml",
         "log_path": "~/.local/state/tunnelui/tunnelui.log",
-        "surroundings": SURROUNDINGS,
+        "surroundings": lambda: SURROUNDINGS,
     }
     async with drive(
         engine, size=size, ascii_only=ascii_only, theme_name=kind if kind in THEMES else "dark", **paths

@@ -5,6 +5,7 @@ What only one of the two ways needs is imported on that way: with an agent, no e
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -15,13 +16,11 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import anyio
-
 from tunnelui.cli.agent_link import agent, has_agents
 from tunnelui.cli.context import check_tls_files, profile_from, settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_proxy_flags
 from tunnelui.cli.output import Exit, print_note
-from tunnelui.cli.stopping import until_signal
+from tunnelui.cli.stopping import until_first_signal
 from tunnelui.config.paths import config_dir, log_file, routes_file, state_dir
 from tunnelui.config.settings import Settings
 from tunnelui.config.state_file import StateFile
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 
     from tunnelui.cli.options import Parser
     from tunnelui.engine.interface import Engine
+    from tunnelui.tui.app import TunnelApp
+    from tunnelui.tui.surroundings import Surroundings
 
 __all__ = ["add_arguments", "need_terminal", "run", "show"]
 
@@ -52,8 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_for_saved(arguments)
     # Flags are for this run alone, and the agent's tunnels are everybody's.
     if not arguments.in_process and not arguments.given and has_agents():
-        return _leave_words(anyio.run(until_signal, partial(_show_agent, settings)))
-    return anyio.run(until_signal, partial(_show_routes, arguments, settings))
+        return _leave_words(asyncio.run(until_first_signal(partial(_show_agent, settings))))
+    return asyncio.run(until_first_signal(partial(_show_routes, arguments, settings)))
 
 
 def need_terminal(hint: str) -> None:
@@ -110,12 +111,14 @@ async def show(
 
 async def _show(engine: Engine, settings: Settings | None, *, outlives: bool, remembers: bool) -> int:
     from tunnelui.tui.app import TunnelApp
-    from tunnelui.tui.keymap import read_keymap
     from tunnelui.tui.memory import Memory
-    from tunnelui.tui.surroundings import Surroundings
     from tunnelui.tui.theme import choose_theme
 
-    keymap = read_keymap(settings.keys, f"{settings.path}: [keys]") if settings else {}
+    keymap: dict[str, str] = {}
+    if settings and settings.keys:
+        from tunnelui.tui.keymap import read_keymap
+
+        keymap = read_keymap(settings.keys, f"{settings.path}: [keys]")
     memory = Memory(StateFile(state_dir() / "screen.json") if remembers else None)
     theme = choose_theme(os.environ, settings.theme if settings else "", memory.now.theme)
 
@@ -129,36 +132,47 @@ async def _show(engine: Engine, settings: Settings | None, *, outlives: bool, re
         outlives=outlives,
         memory=memory,
         theme_name=theme,
-        surroundings=Surroundings(
-            settings or Settings(),
-            settings.path if settings else None,
-            str(routes_file()) if settings and settings.path else "",
-            str(state_dir()),
-            str(log_file()),
-            "the agent, which goes on when the screen ends" if outlives else "this process: they end with it",
-            is_written=bool(settings and settings.path and settings.path.exists()),
-        ),
+        surroundings=partial(_surroundings, settings, outlives=outlives),
     )
-    async with anyio.create_task_group() as tasks:
-
-        async def leave_when_cancelled() -> None:
-            try:
-                await anyio.sleep_forever()
-            finally:
-                app.exit()
-
-        tasks.start_soon(leave_when_cancelled)
-        tasks.start_soon(_collect_later)
-        # Not cancelled itself: the way out of the screen awaits, and would be cut half-way.
-        with anyio.CancelScope(shield=True):
-            await app.run_async()
-        tasks.cancel_scope.cancel()
+    collecting = asyncio.get_running_loop().call_later(_FIRST_MOMENTS, _collect_again)
+    try:
+        await _until_left(app)
+    finally:
+        collecting.cancel()
     return Exit.DONE
 
 
-async def _collect_later() -> None:
+async def _until_left(app: TunnelApp) -> None:
+    """Run *app* to its end; a cancellation makes it leave in order."""
+    running = asyncio.create_task(app.run_async())
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        import anyio  # here: the first picture does without
+
+        app.exit()
+        # Not cancelled itself: the way out of the screen awaits, and would be cut half-way.
+        with anyio.CancelScope(shield=True):
+            await running
+        raise
+
+
+def _surroundings(settings: Settings | None, *, outlives: bool) -> Surroundings:
+    from tunnelui.tui.surroundings import Surroundings
+
+    return Surroundings(
+        settings or Settings(),
+        settings.path if settings else None,
+        str(routes_file()) if settings and settings.path else "",
+        str(state_dir()),
+        str(log_file()),
+        "the agent, which goes on when the screen ends" if outlives else "this process: they end with it",
+        is_written=bool(settings and settings.path and settings.path.exists()),
+    )
+
+
+def _collect_again() -> None:
     """Look for garbage again, but not among what the start has made."""
-    await anyio.sleep(_FIRST_MOMENTS)
     gc.freeze()
     gc.enable()
 

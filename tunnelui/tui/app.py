@@ -5,12 +5,13 @@ Screens other than the first one are imported when they are asked for: the first
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-import anyio.to_thread
 from textual.app import App
 from textual.binding import Binding
 from textual.command import CommandPalette
@@ -20,7 +21,6 @@ from textual.widgets import Input
 from tunnelui.engine.history import History
 from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import APP, TABLE
-from tunnelui.tui.clipboard import copy_natively
 from tunnelui.tui.faults import Faults
 from tunnelui.tui.feed import Feed, sign_in_news, trouble_news
 from tunnelui.tui.glyphs import ASCII, choose_glyphs
@@ -29,15 +29,11 @@ from tunnelui.tui.host import Host
 from tunnelui.tui.leaving import Leaving
 from tunnelui.tui.looks import begin_with, draw_with
 from tunnelui.tui.memory import Memory
-from tunnelui.tui.options import Options
-from tunnelui.tui.palette import RouteCommands, commands_of
 from tunnelui.tui.reminders import reminders
 from tunnelui.tui.screens.base import LAYOUT, TunnelScreen
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.steps import told
-from tunnelui.tui.surroundings import Surroundings
 from tunnelui.tui.theme import DARK, THEMES, choose_theme
-from tunnelui.tui.verbs import Verbs
 from tunnelui.tui.words import reason, safe
 
 if TYPE_CHECKING:
@@ -46,14 +42,17 @@ if TYPE_CHECKING:
 
     from textual.app import SystemCommand
     from textual.binding import BindingType
+    from textual.command import Provider
     from textual.screen import Screen
 
     from tunnelui.config.route import Route
     from tunnelui.engine.interface import Engine
+    from tunnelui.tui.fault_report import Fault
     from tunnelui.tui.feed import Severity
     from tunnelui.tui.glyphs import Glyphs
-    from tunnelui.tui.guard import Fault
+    from tunnelui.tui.host import RouteVerbs, SessionOptions
     from tunnelui.tui.memory import Remembered
+    from tunnelui.tui.surroundings import Surroundings
     from tunnelui.tui.view import View
 
 __all__ = ["TunnelApp"]
@@ -64,6 +63,12 @@ _PLAIN_KEYS = {"↑": "up", "↓": "down", "←": "left", "→": "right"}
 """How keys are called where their signs can't be drawn."""
 
 
+def _route_commands() -> type[Provider]:
+    from tunnelui.tui.palette import RouteCommands
+
+    return RouteCommands
+
+
 class TunnelApp(Host):
     """The screens on *engine*. Quitting leaves the engine alone: who made it closes it.
 
@@ -72,7 +77,7 @@ class TunnelApp(Host):
     :param ascii_only: no Unicode signs; without it ``TUNNELUI_ASCII`` and the locale decide.
     :param keymap: binding ids to keys, as `textual.app.App.set_keymap` takes them.
     :param memory: what was remembered of earlier runs, and is kept for the next; without it nothing is.
-    :param surroundings: where tunnelui lives, for the settings.
+    :param surroundings: tells where tunnelui lives, for the settings.
     :param outlives: the engine goes on when the screen ends, so quitting asks nothing.
     :param now: Unix time, to show; *monotonic*, to measure.
     """
@@ -81,7 +86,7 @@ class TunnelApp(Host):
     TITLE = "tunnelui"
     BINDINGS: ClassVar[list[BindingType]] = [*APP]
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    COMMANDS = App.COMMANDS | {RouteCommands}
+    COMMANDS = App.COMMANDS | {_route_commands}
 
     def __init__(
         self,
@@ -94,7 +99,7 @@ class TunnelApp(Host):
         keymap: Mapping[str, str] | None = None,
         outlives: bool = False,
         memory: Memory | None = None,
-        surroundings: Surroundings | None = None,
+        surroundings: Callable[[], Surroundings] | None = None,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -109,8 +114,7 @@ class TunnelApp(Host):
         self.memory = memory
         self._feed = Feed(engine, now=now, monotonic=monotonic)
         self._reminded: set[tuple[str, str, float]] = set()
-        self.verbs = Verbs(self)
-        self.options = Options(self, surroundings or Surroundings())
+        self._surroundings = surroundings
         self._faults = Faults(self)
         self._happenings = Happenings(self)
         self._leaving = Leaving(self, outlives=outlives, monotonic=monotonic)
@@ -136,15 +140,28 @@ class TunnelApp(Host):
 
     def on_mount(self) -> None:
         self._faults.begun = True
-        self.call_after_refresh(self._read_layout)
+        self.call_after_refresh(self.read_layout)
         self.poll()
         self.set_interval(_REFRESH, self.poll)
         self.run_worker(self._happenings.follow(), exit_on_error=False, name="events")
 
-    def _read_layout(self) -> None:
-        """Read the layout of the other screens. Textual would read everything again when one of them is shown."""
+    def read_layout(self) -> None:
+        # Textual would read everything again when another screen is shown.
         if not self.stylesheet.has_source(str(LAYOUT), ""):
             self.stylesheet.read(LAYOUT)
+
+    @cached_property
+    def verbs(self) -> RouteVerbs:
+        from tunnelui.tui.verbs import Verbs
+
+        return Verbs(self)
+
+    @cached_property
+    def options(self) -> SessionOptions:
+        from tunnelui.tui.options import Options
+        from tunnelui.tui.surroundings import Surroundings
+
+        return Options(self, self._surroundings() if self._surroundings else Surroundings())
 
     # The engine.
 
@@ -226,6 +243,7 @@ class TunnelApp(Host):
 
     def say(self, words: str, severity: Severity = "information") -> None:
         """Show a toast."""
+        self.read_layout()
         self.notify(safe(words, 500), severity=severity, markup=False, timeout=5 if severity == "information" else 10)
 
     def get_key_display(self, binding: Binding) -> str:
@@ -245,10 +263,12 @@ class TunnelApp(Host):
         """Return the routes of a file to import, and notes on what can't be taken over."""
         from tunnelui.config.exchange import read_route_file
 
-        return await anyio.to_thread.run_sync(read_route_file, path)
+        return await asyncio.to_thread(read_route_file, path)
 
     async def copy(self, text: str, what: str) -> None:
         """Copy *text* and say so; *what* names it."""
+        from tunnelui.tui.clipboard import copy_natively
+
         lines = text.count("\n")
         shown = f", {lines} lines." if lines > 1 else f": {safe(text, 120)}"
         if await copy_natively(text):
@@ -293,9 +313,12 @@ class TunnelApp(Host):
         self._leaving.interrupt()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        from tunnelui.tui.palette import commands_of
+
         return commands_of(self, screen)
 
     def action_command_palette(self) -> None:
+        self.read_layout()
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder="a command or a route", id="--command-palette"))
 

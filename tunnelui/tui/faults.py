@@ -7,10 +7,10 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from tunnelui.tui.guard import Fault, fault_of
-
 if TYPE_CHECKING:
     from textual.app import App
+
+    from tunnelui.tui.fault_report import Fault
 
 __all__ = ["Faults"]
 
@@ -40,6 +40,8 @@ class Faults:
             return self.begun  # on its way out there is nobody to show it to
         if len(self._times) == _FLOOD and now - self._times[0] < _WHILE:
             return False
+        from tunnelui.tui.fault_report import fault_of  # here: the first picture waits for no fault
+
         fault = fault_of(error)
         if (fault.words, fault.place) not in self._seen:
             self._seen.add((fault.words, fault.place))
@@ -50,7 +52,7 @@ class Faults:
         return True
 
     def _show(self, fault: Fault) -> None:
-        from tunnelui.tui.screens.fault import FaultPanel  # here: the first picture waits for no panel
+        from tunnelui.tui.screens.fault import FaultPanel
 
         panel = next((one for one in self._app.screen_stack if isinstance(one, FaultPanel)), None)
         if panel is not None:

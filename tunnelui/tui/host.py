@@ -171,9 +171,15 @@ class Host(Guarded, KeysInTurn[None]):
     events: History
     config_path: str
     log_path: str
-    verbs: RouteVerbs
     memory: Memory
-    options: SessionOptions
+
+    @property
+    @abstractmethod
+    def verbs(self) -> RouteVerbs: ...
+
+    @property
+    @abstractmethod
+    def options(self) -> SessionOptions: ...
 
     @property
     @abstractmethod
@@ -191,6 +197,10 @@ class Host(Guarded, KeysInTurn[None]):
     @abstractmethod
     def remember(self, new: Remembered) -> None:
         """Keep *new* for the next run as well."""
+
+    @abstractmethod
+    def read_layout(self) -> None:
+        """Read the layout of what is not in the first picture, unless that was done."""
 
     @abstractmethod
     def say(self, words: str, severity: Severity = "information") -> None:

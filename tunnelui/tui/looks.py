@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from tunnelui.tui.glyphs import ASCII
-from tunnelui.tui.plain_bar import PlainBar
 
 if TYPE_CHECKING:
     from tunnelui.tui.glyphs import Glyphs
@@ -19,7 +18,11 @@ __all__ = ["begin_with", "draw_with"]
 def begin_with(app: Host, glyphs: Glyphs) -> None:
     """Let *app* draw with *glyphs*, and with scroll bars and frames that go with them."""
     app.glyphs = glyphs
-    ScrollBar.renderer = PlainBar if glyphs is ASCII or app.no_color else ScrollBarRender
+    ScrollBar.renderer = ScrollBarRender
+    if glyphs is ASCII or app.no_color:
+        from tunnelui.tui.plain_bar import PlainBar
+
+        ScrollBar.renderer = PlainBar
     app.set_class(glyphs is ASCII, "-ascii")
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from tunnelui.tui.guard import Fault
+    from tunnelui.tui.fault_report import Fault
 
 __all__ = ["FaultPanel"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,13 @@ from tunnelui.tui.arrange import Grouping
 from tunnelui.tui.filtering import RouteFilter
 from tunnelui.tui.rows import Column, SortOrder
 from tunnelui.tui.screens.route_actions import RouteActions
-from tunnelui.tui.tags import common_tags, known_tags, retagged
-from tunnelui.tui.widgets.route_list import RouteList
-from tunnelui.tui.widgets.tag_bar import TagBar
 from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
     from tunnelui.engine.model import TunnelSnapshot
     from tunnelui.tui.arrange import Arrangement
+    from tunnelui.tui.widgets.route_list import RouteList
+    from tunnelui.tui.widgets.tag_bar import TagBar
 
 __all__ = ["ListActions"]
 
@@ -32,8 +32,14 @@ class ListActions(RouteActions):
         self._tagging: tuple[list[str], tuple[str, ...]] = ([], ())
 
     @property
+    @abstractmethod
     def routes(self) -> RouteList:
-        return self.query_one(RouteList)
+        """The list."""
+
+    @property
+    @abstractmethod
+    def tag_bar(self) -> TagBar:
+        """The line in which tags are typed."""
 
     @property
     def selected(self) -> TunnelSnapshot | None:
@@ -83,12 +89,14 @@ class ListActions(RouteActions):
         if not chosen:
             self.tunnels.say("No route is selected.", "warning")
             return
+        from tunnelui.tui.tags import common_tags, known_tags
+
         routes = [tunnel.route for tunnel in chosen]
         self._tagging = ([route.name for route in routes], common_tags(routes))
         known = known_tags(tunnel.route for tunnel in self.tunnels.view.snapshot.tunnels)
         self.set_class(True, "-tagging")
         what = safe(routes[0].name) if len(routes) == 1 else f"of {len(routes)} routes"
-        self.query_one(TagBar).open(what, self._tagging[1], known)
+        self.tag_bar.open(what, self._tagging[1], known)
 
     def action_group_by(self) -> None:
         how = self.routes.how
@@ -138,6 +146,8 @@ class ListActions(RouteActions):
         self.routes.focus()
 
     def on_tag_bar_saved(self, event: TagBar.Saved) -> None:
+        from tunnelui.tui.tags import retagged
+
         names, before = self._tagging
         tunnels = [tunnel for name in names if (tunnel := self.tunnels.view.snapshot.tunnel(name))]
         try:

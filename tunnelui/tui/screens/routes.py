@@ -6,23 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
-from textual.containers import Horizontal
 from textual.widgets import Input
 
 from tunnelui.tui.bindings import ROUTES
 from tunnelui.tui.filtering import RouteFilter
 from tunnelui.tui.screens.list_actions import ListActions
-from tunnelui.tui.widgets.detail_panel import DetailPanel
-from tunnelui.tui.widgets.event_log import EventLog
-from tunnelui.tui.widgets.key_footer import KeyFooter
-from tunnelui.tui.widgets.notes import NoteBand
+from tunnelui.tui.screens.route_parts import TALL, WIDE, RouteParts
 from tunnelui.tui.widgets.route_list import RouteList
-from tunnelui.tui.widgets.rules import ColumnRule, Rule
-from tunnelui.tui.widgets.status_bar import StatusBar
-from tunnelui.tui.widgets.strip import TroubleStrip
-from tunnelui.tui.widgets.tag_bar import TagBar
-from tunnelui.tui.widgets.welcome import Welcome
-from tunnelui.tui.widgets.word_bar import FILTER_WORDS, WordBar
 from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
@@ -36,13 +26,10 @@ if TYPE_CHECKING:
     from tunnelui.engine.model import Event, TunnelSnapshot
     from tunnelui.tui.view import View
     from tunnelui.tui.widgets.row_list import RowList
+    from tunnelui.tui.widgets.tag_bar import TagBar
+    from tunnelui.tui.widgets.word_bar import WordBar
 
 __all__ = ["RoutesScreen"]
-
-_WIDE, _TALL = 100, 30
-"""From this many cells on the panes stand beside the list."""
-_VERY_TALL = 45
-"""From this many rows on the log has more of them."""
 
 _NEED_A_ROUTE = frozenset(
     {
@@ -88,33 +75,20 @@ class RoutesScreen(ListActions):
         self._filter = RouteFilter()
         self._zoomed = ""
         self._log_title = "Log"
-        self._pane_width = 0
+        self._log_begun = False
         self._was_shown = False
 
     def compose(self) -> ComposeResult:
-        app = self.tunnels
-        glyphs = app.glyphs
-        yield StatusBar(glyphs, app.key_name, id="status")
-        yield Rule(glyphs, id="top-rule")
-        with Horizontal(id="body"):
-            yield RouteList(glyphs, id="routes")
-            yield Welcome(glyphs, app.key_name, app.config_path, id="welcome")
-            yield ColumnRule(glyphs, id="pane-rule")
-            yield DetailPanel(glyphs, id="pane")
-        yield Rule(glyphs, id="log-rule")
-        yield EventLog(glyphs, id="log")
-        yield NoteBand(app.key_name, id="notes")
-        yield Rule(glyphs, id="strip-rule")
-        yield TroubleStrip(glyphs, app.key_name, id="strip")
-        yield Rule(glyphs)
-        yield WordBar(*FILTER_WORDS, id="filter")
-        yield TagBar(id="tag-bar")
-        yield KeyFooter(id="footer")
+        size = self.app.size
+        self._parts = RouteParts(self, self.tunnels)
+        for name, fits in self._parts.classes(size).items():
+            self.set_class(fits, name, update=False)  # nothing is there yet that it would change
+        yield from self._parts.compose(size, self.tunnels.view)
 
     def on_mount(self) -> None:
         self.routes.put_in_order(self.tunnels.memory.now.how)
         self.routes.focus()
-        self.query_one(EventLog).show(self.tunnels.events)
+        self._show_totals()
 
     @on(events.ScreenResume)
     def _keep_styles(self, event: events.ScreenResume) -> None:
@@ -125,6 +99,14 @@ class RoutesScreen(ListActions):
     # Parts.
 
     @property
+    def routes(self) -> RouteList:
+        return self._parts.routes
+
+    @property
+    def tag_bar(self) -> TagBar:
+        return self._parts.tags
+
+    @property
     def has_panes(self) -> bool:
         """Whether the detail and the log are beside the list."""
         return self.has_class("-panes") and not self.has_class("-empty")
@@ -132,15 +114,23 @@ class RoutesScreen(ListActions):
     @property
     def panes(self) -> dict[str, Widget]:
         """The panes by name, in the order of tab; without a route there are no details."""
-        detail: dict[str, Widget] = {"detail": self.query_one("#pane", DetailPanel).connections}
-        return {"list": self.routes, **(detail if self.selected else {}), "log": self.query_one(EventLog)}
+        parts = self._parts
+        panes: dict[str, Widget] = {"list": self.routes}
+        if parts.detail is not None and self.selected:
+            panes["detail"] = parts.detail.connections
+        if parts.log is not None:
+            panes["log"] = parts.log
+        return panes
 
     # Showing.
 
     def show_view(self, view: View) -> None:
         self.routes.show(view.snapshot.tunnels, view.now, self._filter, view.rates)
-        self.query_one(NoteBand).show_notes(view.snapshot.notes)
+        if view.snapshot.notes or self._parts.notes is not None:
+            self._parts.need_notes().show_notes(view.snapshot.notes)
         empty = not view.snapshot.tunnels
+        if empty:
+            self._parts.need_welcome()
         if empty != self.has_class("-empty"):
             self.set_class(empty, "-empty")
             self.refresh_bindings()
@@ -149,27 +139,31 @@ class RoutesScreen(ListActions):
     def show_selected(self) -> None:
         view = self.tunnels.view
         tunnel = self.selected
-        self.query_one(StatusBar).show_view(view, self.routes.nearest)
+        self._parts.status.show_view(view, self.routes.nearest)
         self._show_strip(view, tunnel)
-        self.query_one("#pane").visible = tunnel is not None
-        if tunnel is not None:
-            self.query_one("#pane", DetailPanel).show(view, tunnel)
-        log = self.query_one(EventLog)
-        name = tunnel.route.name if tunnel else ""
-        if name != log.route:
-            log.follow = True
-            log.show(self.tunnels.events, name)
-        self._log_title = f"Log: {safe(name)}" if name else "Log"
+        self._show_panes(view, tunnel)
         self._show_rules()
+
+    def _show_panes(self, view: View, tunnel: TunnelSnapshot | None) -> None:
+        name = tunnel.route.name if tunnel else ""
+        self._log_title = f"Log: {safe(name)}" if name else "Log"
+        detail, log = self._parts.detail, self._parts.log
+        if detail is not None:
+            detail.visible = tunnel is not None
+            if tunnel is not None:
+                detail.show(view, tunnel)
+        if log is not None and (name != log.route or not self._log_begun):
+            self._log_begun = log.follow = True
+            log.show(self.tunnels.events, name)
 
     def _show_rules(self) -> None:
         """The lines above and below the panes, each with a mark where the line between list and detail meets it."""
-        tee = self._pane_width + 1 if self._pane_width and not self._zoomed else None
-        self.query_one("#top-rule", Rule).show(tee=tee if self.has_panes else None)
-        self.query_one("#log-rule", Rule).show(self._log_title, tee=tee, below=False)
+        self._parts.top_rule.show("", self._parts.column)
+        if self._parts.log_rule is not None:
+            self._parts.log_rule.show(self._log_title, self._parts.column, below=False)
 
     def _show_strip(self, view: View, tunnel: TunnelSnapshot | None) -> None:
-        strip = self.query_one(TroubleStrip)
+        strip = self._parts.strip
         shown, total = self.routes.match_count, len(view.snapshot.tunnels)
         title = []
         if self._filter:
@@ -180,7 +174,7 @@ class RoutesScreen(ListActions):
             title.append(f"{shown} of {total}")
         if marked := len(self.routes.marked):
             title.append(f"{marked} marked")
-        self.query_one("#strip-rule", Rule).show("  ".join(title))
+        self._parts.strip_rule.show("  ".join(title))
         if view.trouble:
             strip.show_words(view.trouble, "The screen shows what was known last.")
         elif tunnel is not None:
@@ -207,17 +201,20 @@ class RoutesScreen(ListActions):
             strip.show_words("")
 
     def show_events(self, events: Sequence[Event]) -> None:
-        self.query_one(EventLog).add(events)
+        if self._parts.log is not None:
+            self._parts.log.add(events)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width >= _WIDE and event.size.height >= _TALL, "-panes")
-        self.set_class(event.size.height >= _VERY_TALL, "-very-tall")
+        if self._parts.fit(event.size) and self._parts.need_panes():
+            self.call_after_refresh(self.show_selected)
+        for name, fits in self._parts.classes(event.size).items():
+            self.set_class(fits, name)
         if self._zoomed and not self.has_panes:
             self._zoom("")
         self._show_totals()
+        self.call_after_refresh(self._show_rules)
         if not self.has_panes and self.focused is not None and not isinstance(self.focused, (RouteList, Input)):
             self.routes.focus()
-        self.call_after_refresh(self.show_selected)
 
     # Messages of the parts.
 
@@ -235,8 +232,7 @@ class RoutesScreen(ListActions):
             if column is not None:
                 self.sort_by(column)
 
-    def on_detail_panel_resized(self, event: DetailPanel.Resized) -> None:
-        self._pane_width = event.width
+    def on_detail_panel_resized(self) -> None:
         self._show_rules()
 
     def on_word_bar_changed(self, event: WordBar.Changed) -> None:
@@ -261,7 +257,7 @@ class RoutesScreen(ListActions):
 
     def action_filter(self) -> None:
         self.set_class(True, "-filtering")
-        self.query_one(WordBar).open()
+        self._parts.filter.open()
 
     def action_back(self) -> None:
         if self._zoomed:
@@ -272,9 +268,9 @@ class RoutesScreen(ListActions):
             self.routes.clear_marks()
             self.show_selected()
         elif self._filter:
-            self.query_one(WordBar).clear()
-        else:
-            self.query_one(NoteBand).send_away()
+            self._parts.filter.clear()
+        elif self._parts.notes is not None:
+            self._parts.notes.send_away()
 
     def action_next_pane(self, step: int) -> None:
         if not self.has_panes:
@@ -298,7 +294,7 @@ class RoutesScreen(ListActions):
     def _say_no_panes(self) -> None:
         key = self.tunnels.key_name
         self.tunnels.say(
-            f"The panes stand beside the list from {_WIDE}x{_TALL} on. "
+            f"The panes stand beside the list from {WIDE}x{TALL} on. "
             f"Here {key('move.details')} shows the details and {key('log.route')} the log.",
             "warning",
         )
@@ -322,14 +318,14 @@ class RoutesScreen(ListActions):
         """Put the cursor on the route *name*, though a filter may hide it."""
         if not self.routes.has(name):
             self._filter = RouteFilter()
-            self.query_one(WordBar).clear()
+            self._parts.filter.clear()
             self.show_view(self.tunnels.view)
         self.select(name)
         self.routes.focus()
 
     def filter_by(self, text: str) -> None:
         """Show the routes alone that fit *text*, as if it had been typed into the filter."""
-        self.query_one(WordBar).put(text)
+        self._parts.filter.put(text)
         self.routes.focus()
 
     def select(self, name: str) -> None:

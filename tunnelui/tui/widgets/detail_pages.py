@@ -9,17 +9,18 @@ from tunnelui.tui.route_config import config_rows
 from tunnelui.tui.timeline import sign_words, summary
 from tunnelui.tui.widgets.choice_list import ChoiceList
 from tunnelui.tui.widgets.connection_list import ConnectionList
-from tunnelui.tui.widgets.detail_panel import DetailPanel
+from tunnelui.tui.widgets.detail_panel import DetailPanel, stages_of
 from tunnelui.tui.widgets.event_log import EventLog
 from tunnelui.tui.widgets.row_list import RowList
 from tunnelui.tui.widgets.tab_rule import TabRule
 from tunnelui.tui.widgets.timeline import Timeline
-from tunnelui.tui.words import cut_middle, line, pad, safe
+from tunnelui.tui.words import cut_middle, line, pad
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from textual.content import Content
+    from textual.geometry import Size
     from textual.widget import Widget
 
     from tunnelui.engine.model import ConnectionSnapshot, Event, TunnelSnapshot
@@ -84,8 +85,9 @@ class DetailPages(DetailPanel):
     def pages(self) -> Iterator[Widget]:
         yield self._tabs
         yield from self._lists
-        yield self._stage_rule
-        yield self._stages
+
+    def head_end(self, tunnel: TunnelSnapshot, width: int) -> list[Content]:
+        return []  # the tabs stand there
 
     @property
     def connection(self) -> ConnectionSnapshot | None:
@@ -121,31 +123,29 @@ class DetailPages(DetailPanel):
             self.show(*self._shown)
         self._lists[page].focus()
 
-    def show_pages(self, view: View, tunnel: TunnelSnapshot, stages: bool) -> None:
+    def show_pages(self, view: View, tunnel: TunnelSnapshot) -> None:
         for index, page in enumerate(self._lists):
             page.display = index == self.page
-        self._stages.display = self._stage_rule.display = stages and self.page in (CONNECTIONS, TIMELINE)
         titles = [f"Connections {tunnel.live}", "Timeline", "Log", "Config", "Connect as"]
         self._tabs.show(titles, self.page)
         self.connections.show(tunnel.connections)
         self._timeline.show(tunnel.connections)
         self._config.show(config_rows(tunnel))
         self._ways.show(ways_to_connect(tunnel))
-        self._show_stages()
 
     def on_row_list_moved(self, event: ConnectionList.Moved) -> None:
         event.stop()
         self._show_stages()
 
-    def _show_stages(self) -> None:
+    def _foot_lines(self, view: View, tunnel: TunnelSnapshot, place: Size) -> list[Content]:
+        return super()._foot_lines(view, tunnel, place) if self.page in (CONNECTIONS, TIMELINE) else []
+
+    def stages(self, width: int) -> tuple[str, list[Content]]:
         if self.page != TIMELINE:
-            super()._show_stages()
-            return
+            return super().stages(width)
         selected = self._timeline.selected
-        self._stage_rule.show(f"Stages of {safe(selected.peer, 60)}" if selected else "Stages")
         if selected is None:
-            self._stages.show(line(("  No connection yet.", "$muted")))
-            return
-        rows = [line("  ", *row) for row in sign_words(selected.timings, self.size.width - 4)]
+            return stages_of(None), [line(("  No connection yet.", "$muted"))]
+        rows = [line("  ", *row) for row in sign_words(selected.timings, width - 4)]
         words = summary([one.timings for one in self._timeline.connections])
-        self._stages.show(*rows, line("  ", (words, "$ink")))
+        return stages_of(selected), [*rows, line("  ", (words, "$ink"))]

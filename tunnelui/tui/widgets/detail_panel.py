@@ -14,22 +14,22 @@ from tunnelui.tui.glyphs import COLOURS
 from tunnelui.tui.rows import state_words
 from tunnelui.tui.widgets.connection_list import ConnectionList
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.widgets.rules import Rule
+from tunnelui.tui.widgets.rules import rule_line
 from tunnelui.tui.words import cut, line, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from textual import events
     from textual.app import ComposeResult
     from textual.content import Content
+    from textual.geometry import Size
     from textual.widget import Widget
 
-    from tunnelui.engine.model import TunnelSnapshot
+    from tunnelui.engine.model import ConnectionSnapshot, TunnelSnapshot
     from tunnelui.tui.glyphs import Glyphs
     from tunnelui.tui.view import View
 
-__all__ = ["DetailPanel", "title_line"]
+__all__ = ["DetailPanel", "stages_of", "title_line"]
 
 
 def title_line(tunnel: TunnelSnapshot, now: float, width: int, glyphs: Glyphs, lead: str = " ") -> Content:
@@ -50,6 +50,20 @@ _LEAST_ROWS = 13
 _STAGE_ROWS = 6
 
 
+class _Plan:
+    """What of the details there is room for in a panel of the size *place*."""
+
+    def __init__(self, view: View, tunnel: TunnelSnapshot, place: Size) -> None:
+        room = place.height - _LEAST_ROWS
+        self.problem = _problem(view, tunnel, place.width, room)
+        room -= len(self.problem) + 1 if self.problem else 0
+        self.graphs = graphs_apart(place.width, room)
+        room -= 2 if self.graphs else 0
+        self.stages = room >= _STAGE_ROWS
+        room -= _STAGE_ROWS if self.stages else 0
+        self.gap = room >= 1
+
+
 def _problem(view: View, tunnel: TunnelSnapshot, width: int, room: int) -> list[Content]:
     """The problem in as many words as there is *room* for; a low pane leaves it to the strip."""
     if tunnel.problem is None:
@@ -65,79 +79,60 @@ class DetailPanel(Vertical):
     """Used as a pane beside the list and as a screen of its own."""
 
     class Resized(Message):
-        """The panel is *width* cells wide now."""
-
-        def __init__(self, width: int) -> None:
-            super().__init__()
-            self.width = width
+        """The panel has another size now."""
 
     def __init__(self, glyphs: Glyphs, *, lead: str = " ", id: str | None = None) -> None:
         super().__init__(id=id)
         self.glyphs = glyphs
         self._lead = lead
         self._shown: tuple[View, TunnelSnapshot] | None = None
-        self._title = LineView(classes="title")
-        self._facts = LineView(classes="facts")
-        self._problem_rule = Rule(glyphs, classes="problem")
-        self._problem = LineView(classes="problem")
-        self._rule = Rule(glyphs)
+        self._head = LineView()
         self.connections = ConnectionList(glyphs, id="connections")
-        self._stage_rule = Rule(glyphs)
-        self._stages = LineView(classes="stages")
+        self._foot = LineView()
 
     def compose(self) -> ComposeResult:
-        yield self._title
-        yield Rule(self.glyphs)
-        yield self._facts
-        yield self._problem_rule
-        yield self._problem
+        yield self._head
         yield from self.pages()
+        yield self._foot
 
     def pages(self) -> Iterator[Widget]:
         """What stands below the facts."""
-        yield self._rule
         yield self.connections
-        yield self._stage_rule
-        yield self._stages
 
     def show(self, view: View, tunnel: TunnelSnapshot) -> None:
         """Show *tunnel* as it is in *view*."""
         self._shown = (view, tunnel)
-        width = self.size.width
-        if not width:
-            return
-        room = self.size.height - _LEAST_ROWS
-        problem = _problem(view, tunnel, width, room)
-        room -= len(problem) + 1 if problem else 0
-        graphs = graphs_apart(width, room)
-        room -= 2 if graphs else 0
-        stages = room >= _STAGE_ROWS
-        room -= _STAGE_ROWS if stages else 0
-        self._title.show(title_line(tunnel, view.now, width, self.glyphs, self._lead))
-        traffic = traffic_lines(tunnel, view.rates.of(tunnel.route.name), width, self.glyphs, apart=graphs)
-        facts = fact_lines(tunnel, view.identity(tunnel), view.now, width, self.glyphs)
-        gap = [line("")] if room >= 1 else []
-        self._facts.show(*facts, *gap, *traffic)
-        if not self._facts.size.height:  # the first layout was asked for while the screen was not the current one yet
-            self._facts.refresh(layout=True)
-        self._problem.display = self._problem_rule.display = bool(problem)
-        self._problem_rule.show("Problem")
-        self._problem.show(*problem)
-        self.show_pages(view, tunnel, stages)
-
-    def show_pages(self, view: View, tunnel: TunnelSnapshot, stages: bool) -> None:
-        """Show what stands below the facts; *stages* is whether there is room for those of one connection."""
-        self._stages.display = self._stage_rule.display = stages
-        count = len(tunnel.connections)
-        closed = count - tunnel.live
-        self._rule.show(f"Connections {tunnel.live}" + (f", {closed} closed" if closed > 0 else ""))
-        self.connections.show(tunnel.connections)
+        self._head.show_for(lambda place: self._head_lines(view, tunnel, place))
+        self.show_pages(view, tunnel)
         self._show_stages()
 
-    def on_resize(self, event: events.Resize) -> None:
-        if self._shown:
-            self.show(*self._shown)
-        self.post_message(self.Resized(event.size.width))
+    def _head_lines(self, view: View, tunnel: TunnelSnapshot, place: Size) -> list[Content]:
+        """Everything above the pages, for a panel of the size *place*."""
+        width = place.width
+        plan = _Plan(view, tunnel, place)
+        traffic = traffic_lines(tunnel, view.rates.of(tunnel.route.name), width, self.glyphs, apart=plan.graphs)
+        return [
+            title_line(tunnel, view.now, width, self.glyphs, self._lead),
+            rule_line(width, self.glyphs),
+            *fact_lines(tunnel, view.identity(tunnel), view.now, width, self.glyphs),
+            *([line("")] if plan.gap else []),
+            *traffic,
+            *([rule_line(width, self.glyphs, "Problem"), *plan.problem] if plan.problem else []),
+            *self.head_end(tunnel, width),
+        ]
+
+    def head_end(self, tunnel: TunnelSnapshot, width: int) -> list[Content]:
+        """Return the line above the pages."""
+        closed = len(tunnel.connections) - tunnel.live
+        title = f"Connections {tunnel.live}" + (f", {closed} closed" if closed > 0 else "")
+        return [rule_line(width, self.glyphs, title)]
+
+    def show_pages(self, view: View, tunnel: TunnelSnapshot) -> None:
+        """Show what stands below the facts."""
+        self.connections.show(tunnel.connections)
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
     def on_row_list_moved(self, event: ConnectionList.Moved) -> None:
         if event.control is self.connections:
@@ -145,6 +140,22 @@ class DetailPanel(Vertical):
             self._show_stages()
 
     def _show_stages(self) -> None:
+        if self._shown is not None:
+            view, tunnel = self._shown
+            self._foot.show_for(lambda place: self._foot_lines(view, tunnel, place))
+
+    def _foot_lines(self, view: View, tunnel: TunnelSnapshot, place: Size) -> list[Content]:
+        """The stages of one connection, for a panel of the size *place*; nothing where there is no room."""
+        if not _Plan(view, tunnel, place).stages:
+            return []
+        title, rows = self.stages(place.width)
+        return [rule_line(place.width, self.glyphs, title), *rows]
+
+    def stages(self, width: int) -> tuple[str, list[Content]]:
+        """Return the title and the lines of the stages."""
         selected = self.connections.selected
-        self._stage_rule.show(f"Stages of {safe(selected.peer, 60)}" if selected else "Stages")
-        self._stages.show(*stage_lines(selected, self.size.width, self.glyphs))
+        return stages_of(selected), stage_lines(selected, width, self.glyphs)
+
+
+def stages_of(selected: ConnectionSnapshot | None) -> str:
+    return f"Stages of {safe(selected.peer, 60)}" if selected else "Stages"

@@ -50,21 +50,21 @@ class KeyFooter(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._items: list[_Item] = []
+        self._arranged_for = 0
         self._hovered: _Item | None = None
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
-        self._arrange()
-
-    def on_resize(self) -> None:
-        self._arrange()
 
     def _bindings_changed(self, screen: Screen[object]) -> None:
-        if self.is_attached and screen is self.screen:
-            self._arrange()
+        """Before it was drawn there is nothing to compare with: the first picture asks for the keys once."""
+        if self._arranged_for and self.is_attached and screen is self.screen:
+            items = self._arranged(self._arranged_for)
+            if items != self._items:
+                self._items, self._hovered = items, None
+                self.refresh()
 
-    def _arrange(self) -> None:
-        width = self.size.width
+    def _arranged(self, width: int) -> list[_Item]:
         seen: set[str] = set()
         items: list[_Item] = []
         for active in self.screen.active_bindings.values():
@@ -92,10 +92,7 @@ class KeyFooter(Widget):
         for item in right:
             placed.append(_Item(item.key, item.words, item.active, x, x + item.size))
             x += item.size + 2
-        if placed != self._items:
-            self._items = placed
-            self._hovered = None
-            self.refresh()
+        return placed
 
     def _order(self) -> list[str]:
         """The ids of the screen's keys in its order, then the application's."""
@@ -103,6 +100,9 @@ class KeyFooter(Widget):
         return [binding.id or "" for binding in bindings if isinstance(binding, Binding)]
 
     def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if width != self._arranged_for:
+            self._items, self._arranged_for, self._hovered = self._arranged(width), width, None
         parts: list[tuple[str, str]] = []
         x = 0
         for item in self._items:
@@ -112,7 +112,7 @@ class KeyFooter(Widget):
             parts.append((item.key, ("bold $brand" if enabled else "$off") + hovered))
             parts.append((f" {item.words}", ("$muted" if enabled else "$off") + hovered))
             x = item.end
-        return to_strip(line(*parts), self.size.width, self.visual_style, self)
+        return to_strip(line(*parts), width, self.visual_style, self)
 
     def _item_at(self, x: int) -> _Item | None:
         return next((item for item in self._items if item.x <= x < item.end), None)

@@ -1,4 +1,4 @@
-"""A bar that is out of sight at first, and whose parts the first picture does not wait for."""
+"""A bar that is out of sight until it is used: made then, and filled at once, so that the next key finds it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ __all__ = ["LateBar"]
 
 
 class LateBar(Horizontal):
-    """Has no parts until the first picture is drawn or `complete` is called, whichever is first."""
-
-    def on_mount(self) -> None:
-        self.call_after_refresh(self.complete)
+    """Has no parts until `complete` is called."""
 
     @abstractmethod
     def parts(self) -> Iterator[Widget]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.segment import Segment
+from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual.content import Content
-    from textual.geometry import Size
     from textual.style import Style
 
 __all__ = ["LineView", "same_lines", "to_strip"]
+
+_NOWHERE: Final = Size(0, 0)
 
 
 def to_strip(content: Content, width: int, base: Style, widget: Widget) -> Strip:
@@ -38,6 +40,8 @@ class LineView(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: tuple[Content, ...] = ()
+        self._make: Callable[[Size], Sequence[Content]] | None = None
+        self._made_for = _NOWHERE
 
     @property
     def lines(self) -> tuple[Content, ...]:
@@ -45,17 +49,43 @@ class LineView(Widget):
 
     def show(self, *lines: Content) -> None:
         """Show *lines*; nothing is repainted when they are the ones on the screen."""
+        self._make = None
+        self._put(lines)
+
+    def show_for(self, make: Callable[[Size], Sequence[Content]]) -> None:
+        """Show what *make* returns for the width of the view and the height of what it stands in, both in cells: now,
+        and whenever these are others.
+
+        Before the first layout nothing is made: the first picture has the lines, and needs no second one.
+        """
+        self._make, self._made_for = make, self._place
+        if self._made_for.width:
+            self._put(tuple(make(self._made_for)))
+        elif self._lines:  # out of sight just now: what was laid out and drawn before does not count any more
+            self.refresh(layout=True)
+
+    def _put(self, lines: tuple[Content, ...]) -> None:
         if same_lines(self._lines, lines):
             return
         grown = len(lines) != len(self._lines)
         self._lines = lines
         self.refresh(layout=grown)
 
+    @property
+    def _place(self) -> Size:
+        return Size(self.size.width, self.parent.size.height if isinstance(self.parent, Widget) else 0)
+
+    def _make_for(self, place: Size) -> None:
+        if self._make is not None and place != self._made_for:
+            self._lines, self._made_for = tuple(self._make(place)), place
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        self._make_for(Size(width, container.height))
         return len(self._lines)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
+        self._make_for(self._place)
         if y >= len(self._lines):
             return Strip.blank(width, self.rich_style)
         return to_strip(self._lines[y], width, self.visual_style, self)

@@ -10,15 +10,28 @@ from tunnelui.tui.widgets.line_view import to_strip
 from tunnelui.tui.words import cut, line
 
 if TYPE_CHECKING:
+    from textual.content import Content
     from textual.strip import Strip
 
     from tunnelui.tui.glyphs import Glyphs
 
-__all__ = ["ColumnRule", "Rule"]
+__all__ = ["ColumnRule", "Rule", "rule_line"]
+
+
+def rule_line(width: int, glyphs: Glyphs, title: str = "", mark: tuple[int, str] | None = None) -> Content:
+    """Return a line of *width* cells that carries *title*; *mark* is a cell and the sign that stands there."""
+    rule = [glyphs.rule] * width
+    if mark is not None and 0 <= mark[0] < width:
+        rule[mark[0]] = mark[1]
+    if not title:
+        return line(("".join(rule), "$rule"), limit=10_000)
+    left, right, *_ = tuple(glyphs.tees)
+    head = line((left, "$rule"), (f" {cut(title, width - 6, glyphs.ellipsis)} ", "$muted"), (right, "$rule"))
+    return head + line(("".join(rule[head.cell_length :]), "$rule"), limit=10_000)
 
 
 class Rule(Widget):
-    """A line across, one row high. *tee* marks where a `ColumnRule` meets it: cells from the right edge."""
+    """A line across, one row high, with a mark where it meets a `ColumnRule` that is in sight."""
 
     ALLOW_SELECT = False
 
@@ -26,27 +39,28 @@ class Rule(Widget):
         super().__init__(id=id, classes=classes)
         self.glyphs = glyphs
         self._title = ""
-        self._tee: tuple[int, bool] | None = None
+        self._column: ColumnRule | None = None
+        self._below = True
+        self._drawn: tuple[int, str] | None = None
 
-    def show(self, title: str = "", *, tee: int | None = None, below: bool = True) -> None:
-        """Put *title* into the line; *tee* cells from the right edge a column meets it, *below* or above."""
-        mark = None if tee is None else (tee, below)
-        if (title, mark) != (self._title, self._tee):
-            self._title, self._tee = title, mark
+    def show(self, title: str = "", column: ColumnRule | None = None, *, below: bool = True) -> None:
+        """Put *title* into the line, and a mark where *column* meets it, *below* it or above, if that is in sight."""
+        self._column, self._below = column, below
+        if title != self._title or self._mark() != self._drawn:
+            self._title = title
             self.refresh()
+
+    def _mark(self) -> tuple[int, str] | None:
+        """The cell where the column is, and the sign for it. Known once the screen is laid out, so when it is drawn."""
+        if self._column is None or not self._column.region:
+            return None
+        *_, down, up = tuple(self.glyphs.tees)
+        return self._column.region.x - self.region.x, down if self._below else up
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        left, right, down, up = tuple(self.glyphs.tees)
-        rule = [self.glyphs.rule] * width
-        if self._tee is not None and 0 <= width - self._tee[0] < width:
-            rule[width - self._tee[0]] = down if self._tee[1] else up
-        if not self._title:
-            return to_strip(line(("".join(rule), "$rule"), limit=10_000), width, self.visual_style, self)
-        title = cut(self._title, width - 6, self.glyphs.ellipsis)
-        head = line((left, "$rule"), (f" {title} ", "$muted"), (right, "$rule"))
-        rest = line(("".join(rule[head.cell_length :]), "$rule"), limit=10_000)
-        return to_strip(head + rest, width, self.visual_style, self)
+        self._drawn = self._mark()
+        return to_strip(rule_line(width, self.glyphs, self._title, self._drawn), width, self.visual_style, self)
 
 
 class ColumnRule(Widget):

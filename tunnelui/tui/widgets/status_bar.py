@@ -41,17 +41,10 @@ class StatusBar(LineView):
         super().__init__(id=id)
         self.glyphs = glyphs
         self._key_name = key_name
-        self._shown: tuple[View, TunnelSnapshot | None] | None = None
 
     def show_view(self, view: View, tunnel: TunnelSnapshot | None) -> None:
         """Show *view*; the identity is the one of *tunnel*, the selected row, where there is one."""
-        self._shown = (view, tunnel)
-        if self.size.width:
-            self.show(self._line(view, tunnel, self.size.width))
-
-    def on_resize(self) -> None:
-        if self._shown:
-            self.show_view(*self._shown)
+        self.show_for(lambda place: [self._line(view, tunnel, place.width)])
 
     def _line(self, view: View, tunnel: TunnelSnapshot | None, width: int) -> Content:
         identity = _identity(view, tunnel)

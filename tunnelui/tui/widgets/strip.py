@@ -33,31 +33,26 @@ class TroubleStrip(LineView):
         super().__init__(id=id)
         self.glyphs = glyphs
         self._key_name = key_name
-        self._again: Callable[[], None] | None = None
 
     def show_tunnel(self, tunnel: TunnelSnapshot, view: View) -> None:
         """Show the words for *tunnel*."""
-        self._again = lambda: self.show_tunnel(tunnel, view)
-        if not self.size.width:
-            return
+        self.show_for(lambda place: self._lines_of(tunnel, view, place.width))
+
+    def _lines_of(self, tunnel: TunnelSnapshot, view: View, width: int) -> tuple[Content, ...]:
         advice = advise(tunnel, view.identity(tunnel), view.now)
         colour = "$ink" if tunnel.state in _QUIET and not tunnel.problem else f"${COLOURS[tunnel.state]}"
         if tunnel.state in _QUIET and tunnel.problem:
             colour = "$denied"
-        first, second = strip_lines(
-            safe(tunnel.route.name, 64), advice, colour, self._key_name, self.size.width, self.glyphs
-        )
-        self.show(first, second)
+        return strip_lines(safe(tunnel.route.name, 64), advice, colour, self._key_name, width, self.glyphs)
 
     def show_words(self, first: str, second: str = "") -> None:
         """Show two plain lines instead."""
-        self._again = lambda: self.show_words(first, second)
-        room = max(1, self.size.width - 2)
-        self.show(line(" ", (cut(safe(first), room), "$ink")), line(" ", (cut(safe(second), room), "$muted")))
-
-    def on_resize(self) -> None:
-        if self._again:
-            self._again()
+        self.show_for(
+            lambda place: [
+                line(" ", (cut(safe(words), max(1, place.width - 2)), style))
+                for words, style in ((first, "$ink"), (second, "$muted"))
+            ]
+        )
 
 
 def strip_lines(
