@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-import anyio
-
 from tunnelui.agent.protocol import LineParser, render
 from tunnelui.agent.runtime import peer_pid
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 __all__ = ["Channel"]
@@ -34,8 +34,9 @@ class Channel:
         self._has_descriptors = sock.family == getattr(socket, "AF_UNIX", None)
         self._parser = LineParser(limit)
         self._ready: deque[dict[str, Any]] = deque()
-        self._sending = anyio.Lock()
+        self._sending = asyncio.Lock()
         self._descriptors: list[int] = []
+        self._waits: list[Callable[[], None]] = []
 
     def __enter__(self) -> Channel:
         return self
@@ -67,7 +68,8 @@ class Channel:
                     data = data[self.sock.send(data) :]
                 except (BlockingIOError, InterruptedError):
                     try:
-                        await anyio.wait_writable(self.sock)
+                        loop = asyncio.get_running_loop()
+                        await self._wait(loop.add_writer, loop.remove_writer)
                     except BaseException:
                         self.close()
                         raise
@@ -86,7 +88,28 @@ class Channel:
     def close(self) -> None:
         for descriptor in self.take_descriptors():
             os.close(descriptor)
+        for leave in tuple(self._waits):  # whoever waits finds it closed
+            leave()
         self.sock.close()
+
+    async def _wait(self, add: Callable[[int, Callable[[], None]], object], remove: Callable[[int], object]) -> None:
+        """Wait until the socket can be read or written, or is closed."""
+        fd = self.sock.fileno()
+        ready = asyncio.get_running_loop().create_future()
+
+        def leave() -> None:
+            if leave in self._waits:
+                self._waits.remove(leave)
+                remove(fd)
+            if not ready.done():
+                ready.set_result(None)
+
+        add(fd, leave)
+        self._waits.append(leave)
+        try:
+            await ready
+        finally:
+            leave()
 
     async def _read(self) -> bytes:
         flags = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
@@ -96,7 +119,8 @@ class Channel:
                     return self.sock.recv(_CHUNK)
                 data, descriptors, _, _ = socket.recv_fds(self.sock, _CHUNK, _MOST_DESCRIPTORS, flags)
             except (BlockingIOError, InterruptedError):
-                await anyio.wait_readable(self.sock)
+                loop = asyncio.get_running_loop()
+                await self._wait(loop.add_reader, loop.remove_reader)
             else:
                 self._descriptors.extend(descriptors)
                 while len(self._descriptors) > _MOST_DESCRIPTORS:

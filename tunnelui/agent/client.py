@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
-
-import anyio
 
 from tunnelui.agent.changes import apply
 from tunnelui.agent.codec import decode, decode_error, encode
@@ -25,8 +24,6 @@ from tunnelui.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from types import TracebackType
-
-    from anyio.abc import TaskGroup, TaskStatus
 
     from tunnelui.agent.channel import Channel
     from tunnelui.config.route import Route
@@ -74,7 +71,7 @@ async def connect() -> tuple[Channel, Hello] | None:
         channel = await meeting_place(folder).reach(limit=FROM_AGENT)
         if channel is None:
             return None
-        with anyio.fail_after(_HELLO):
+        async with asyncio.timeout(_HELLO):
             await channel.send({"hello": {"version": VERSION, "protocol": PROTOCOL}})
             answer = await channel.receive()
     except (OSError, ProtocolError) as error:  # TimeoutError is an OSError
@@ -115,28 +112,30 @@ class AgentClient:
         self._ids = itertools.count(1)
         self._waiting: dict[int, _Answer] = {}
         self._trouble: TunnelError = _gone()
-        self._group: TaskGroup
+        self._task: asyncio.Task[None]
 
     async def __aenter__(self) -> AgentClient:
         """
         :raises LocalError: there is no agent, and none can be started.
         """
-        self._group = anyio.create_task_group()
-        await self._group.__aenter__()
+        begun = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(begun))
         try:
-            await self._group.start(self._run)
-        except BaseException as error:
-            self._group.cancel_scope.cancel()
-            await self._group.__aexit__(None, None, None)
-            raise _only(error) from None
+            await asyncio.wait((self._task, begun), return_when=asyncio.FIRST_COMPLETED)
+            if self._task.done():
+                self._task.result()
+        except BaseException:
+            self._task.cancel()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
-        self._group.cancel_scope.cancel()
-        await self._group.__aexit__(None, None, None)
+        await asyncio.wait((self._task,))
+        if not self._task.cancelled():
+            self._task.result()  # it ends by itself only if there is a fault in it
 
     # The interface.
 
@@ -207,7 +206,7 @@ class AgentClient:
 
     async def aclose(self) -> None:
         self._hub.close()
-        self._group.cancel_scope.cancel()
+        self._task.cancel()
 
     # Beyond the interface.
 
@@ -232,6 +231,8 @@ class AgentClient:
                 answer.result()
             finally:
                 if not answer.is_done and self._channel is not None:
+                    import anyio  # here: whoever waits for the screen does without
+
                     with anyio.move_on_after(_PAUSE, shield=True), contextlib.suppress(OSError, ValueError):
                         await self._channel.send({"call": "cancel", "with": {"id": answer.number}})
 
@@ -249,28 +250,28 @@ class AgentClient:
             raise
         return answer
 
-    async def _run(self, *, task_status: TaskStatus[None]) -> None:
-        first = True
+    async def _run(self, begun: asyncio.Future[None]) -> None:
         while True:
             try:
                 channel, self.hello = await self._find()
             except TunnelError as error:  # one in config.toml, too: it may be mended while a screen waits
-                if first:
+                if not begun.done():
                     raise
                 self._trouble = error
-                await anyio.sleep(_PAUSE)
+                await asyncio.sleep(_PAUSE)
                 continue
             with channel:
                 try:
-                    await self._follow(channel, task_status if first else None)
+                    await self._follow(channel, begun)
                 except (OSError, ProtocolError) as error:
                     self._trouble = _gone(str(error))
                 finally:
                     self._leave()
-            first = False
-            await anyio.sleep(_PAUSE)
+            if not begun.done():
+                raise self._trouble
+            await asyncio.sleep(_PAUSE)
 
-    async def _follow(self, channel: Channel, task_status: TaskStatus[None] | None) -> None:
+    async def _follow(self, channel: Channel, begun: asyncio.Future[None]) -> None:
         self._snapshot = EngineSnapshot()
         number = next(self._ids)
         await channel.send({"id": number, "call": "watch"})
@@ -282,12 +283,11 @@ class AgentClient:
                     self._hub.publish(event)
             elif message.get("id") == number:
                 self._channel = channel
-                if task_status is not None:
-                    task_status.started()
-                    task_status = None
+                if not begun.done():
+                    begun.set_result(None)
             elif answer := self._waiting.get(message.get("id", 0)):
                 answer.take(message)
-        if task_status is not None:
+        if not begun.done():
             raise _gone()
 
     def _leave(self) -> None:
@@ -305,7 +305,7 @@ class _Answer:
         self._waiting = waiting
         self._parts: deque[Any] = deque()
         self._message: dict[str, Any] | None = None
-        self._news = anyio.Event()
+        self._news = asyncio.Event()
         waiting[number] = self
 
     def __enter__(self) -> _Answer:
@@ -330,7 +330,7 @@ class _Answer:
         while not self._parts:
             if self.is_done:
                 return None
-            self._news = anyio.Event()
+            self._news = asyncio.Event()
             await self._news.wait()
         return self._parts.popleft()
 
@@ -351,9 +351,3 @@ def _gone(detail: str = "") -> LocalError:
         code="agent_gone",
         hint="It is started again by itself; the tunnels come up on the same ports.",
     )
-
-
-def _only(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error

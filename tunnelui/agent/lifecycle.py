@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-import anyio
-import anyio.to_thread
 
 from tunnelui.agent.client import connect
 from tunnelui.agent.meeting import has_other_place
@@ -63,10 +61,12 @@ async def find_or_start(
             if found[1].is_ours and found[1].config == config_digest() and not anew:
                 return found
             # Before the old one goes: the new one must be able to read it.
-            await anyio.to_thread.run_sync(load_settings, config_file())
+            await asyncio.to_thread(load_settings, config_file())
             await _retire(*found, ask)
             anew = False
         open_folder(create=True)
+        import anyio.to_thread  # here: who finds an agent does without
+
         try:
             with anyio.fail_after(_START):
                 await anyio.to_thread.run_sync(_spawn, abandon_on_cancel=True)
@@ -102,7 +102,7 @@ async def request(channel: Channel, call: str, /, **given: Any) -> Any:
 async def _retire(channel: Channel, hello: Hello, ask: Callable[[str], Awaitable[bool]] | None) -> None:
     with channel:
         try:
-            with anyio.fail_after(_RETIRE):
+            async with asyncio.timeout(_RETIRE):
                 await request(channel, "retire")
                 await _closed(channel)
         except (OSError, TunnelError) as error:
@@ -117,7 +117,7 @@ async def _end(channel: Channel, hello: Hello) -> None:
     """End the process at the other end of *channel*, and return when it has gone."""
     try:
         os.kill(channel.peer_pid or hello.pid, signal.SIGTERM)
-        with anyio.fail_after(_RETIRE):
+        async with asyncio.timeout(_RETIRE):
             await _closed(channel)
     except (OSError, TunnelError) as error:
         raise LocalError(

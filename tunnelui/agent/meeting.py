@@ -13,14 +13,13 @@ The secret is made anew by every agent and never sent. ``TUNNELUI_AGENT_TRANSPOR
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import os
 import secrets
 import socket
 from typing import TYPE_CHECKING, Any, Final, Protocol
-
-import anyio
 
 from tunnelui.agent.channel import Channel
 from tunnelui.agent.runtime import check_peer, socket_path
@@ -158,7 +157,7 @@ class LoopbackPlace:
             raise LocalError("too many programs that have proved nothing", code="agent_peer")
         self._unproven += 1
         try:
-            with anyio.fail_after(_PATIENCE):
+            async with asyncio.timeout(_PATIENCE):
                 theirs = _nonce(await channel.receive())
                 ours = secrets.token_bytes(_NONCE)
                 proof = self._proof("agent", theirs, ours)
@@ -177,8 +176,8 @@ class LoopbackPlace:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         channel = Channel(sock, limit=limit)
         try:
-            with anyio.fail_after(_PATIENCE):
-                await _connect(sock, port)
+            async with asyncio.timeout(_PATIENCE):
+                await asyncio.get_running_loop().sock_connect(sock, (_LOOPBACK, port))
                 ours = secrets.token_bytes(_NONCE)
                 await channel.send({"challenge": ours.hex()})
                 answer = await channel.receive()
@@ -203,16 +202,6 @@ class LoopbackPlace:
         expected = self._proof(role, programs, agents).encode()
         if not (isinstance(given, str) and hmac.compare_digest(given.encode("utf-8", "replace"), expected)):
             raise LocalError("the process at the agent's port does not know the secret", code="agent_peer")
-
-
-async def _connect(sock: socket.socket, port: int) -> None:
-    try:
-        sock.connect((_LOOPBACK, port))
-    except BlockingIOError:
-        await anyio.wait_writable(sock)
-    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if number:
-        raise OSError(number, os.strerror(number))
 
 
 def _nonce(message: dict[str, Any] | None) -> bytes:

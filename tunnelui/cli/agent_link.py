@@ -7,9 +7,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-import anyio
-import anyio.to_thread
-
 from tunnelui.cli.context import saved_routes
 from tunnelui.cli.output import print_note
 from tunnelui.config.paths import config_file
@@ -103,6 +100,8 @@ async def tell_agent(call: str, **given: Any) -> None:
 async def _ask(question: str) -> bool:
     if not (sys.stdin and sys.stdin.isatty()):
         return False
+    import anyio.to_thread  # here: hardly ever
+
     print_note(f"{question} [y/N]")
     with contextlib.suppress(EOFError):
         return (await anyio.to_thread.run_sync(input, abandon_on_cancel=True)).strip().lower() in ("y", "yes")

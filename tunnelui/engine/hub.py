@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Final
-
-import anyio
 
 if TYPE_CHECKING:
     from tunnelui.engine.model import Event
@@ -21,7 +20,7 @@ class EventReader:
 
     def __init__(self, limit: int = MAX_BEHIND) -> None:
         self._events: deque[Event] = deque(maxlen=limit)
-        self._wake: anyio.Event | None = None  # while somebody waits
+        self._wake: asyncio.Event | None = None  # while somebody waits
         self._closed = False
         self.missed = 0
         """How many events this reader was too slow for."""
@@ -38,7 +37,7 @@ class EventReader:
     async def wait(self) -> None:
         """Return once there is an event, or there will never be one."""
         while not self._events and not self._closed:
-            self._wake = anyio.Event()
+            self._wake = asyncio.Event()
             try:
                 await self._wake.wait()
             finally:
