@@ -12,7 +12,7 @@ from benchmarks.cases.idle import measure_idle
 from benchmarks.cases.lookup import measure_look_ups
 from benchmarks.cases.profile import measure_profiles
 from benchmarks.cases.round_trip import measure_round_trips
-from benchmarks.cases.screen import measure_screen
+from benchmarks.cases.screen import measure_pictures, measure_screen
 from benchmarks.cases.start import measure_start
 from benchmarks.cases.traffic import KINDS, measure_traffic
 from benchmarks.halves.registry import Topology
@@ -33,7 +33,8 @@ CASES: Final = {f"{kind}-{word}": f"{kind}, {topology}" for kind in KINDS for wo
     "flood": "what a tunnel notices of a flood of others at the server",
     "growth": "what 10,000 connections one after the other leave behind",
     "start": "start of tunnelui tcp --listen -",
-    "screen": "first picture, looks at the engine, filter, idle CPU and memory of the screen",
+    "screen-picture": "first picture of the screen, with an agent and without",
+    "screen-work": "looks at the engine, filter, idle CPU and memory of the screen",
     "engines": "the TLS engines that there are for Python",
     "floor": "what OpenSSL and the kernel alone take",
     "profile": "where the CPU time goes: kernel, OpenSSL, Python",
@@ -74,7 +75,9 @@ def go_through(run: Run, cases: Iterable[str]) -> None:
         measure_growth(run)
     if "start" in cases:
         measure_start(run)
-    if "screen" in cases:
+    if "screen-picture" in cases:
+        measure_pictures(run)
+    if "screen-work" in cases:
         measure_screen(run)
     if "engines" in cases:
         measure_engines(run)

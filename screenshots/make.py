@@ -98,7 +98,7 @@ async def _draw_all(demo: Demo) -> None:
 async def _live(demo: Demo, size: tuple[int, int]) -> None:
     """Every scene with routes that are up, denied, down and off, and bytes that move."""
     async with _engine(demo, demo.routes, browser=True) as engine:
-        app = TunnelApp(engine, log_path="~/.local/state/tunnelui/tunnelui.log", surroundings=_SURROUNDINGS)
+        app = TunnelApp(engine, log_path="~/.local/state/tunnelui/tunnelui.log", surroundings=lambda: _SURROUNDINGS)
         async with app.run_test(size=size, notifications=True) as pilot, AsyncExitStack() as stack:
             for route in demo.routes:
                 await engine.start(route.name)

@@ -14,20 +14,38 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.halves.ours import environment
+from benchmarks.halves.ours import agent, environment, screen_command
 from benchmarks.lab import REPOSITORY
-from benchmarks.processes import CommandFailed, cpu_seconds, on_cores
+from benchmarks.processes import CommandFailed, cpu_of_threads, cpu_seconds, on_cores
 from benchmarks.processes import run as run_command
 from benchmarks.summary import OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from benchmarks.cases.run import Run
 
-__all__ = ["BARE", "CHANGED", "FEW", "FILTER", "GROWTH", "IDLE", "IMPORT", "PAINT", "STILL", "measure_screen"]
+__all__ = [
+    "BARE",
+    "CHANGED",
+    "FEW",
+    "FILTER",
+    "GROWTH",
+    "IDLE",
+    "IMPORT",
+    "PAINTS",
+    "STILL",
+    "measure_pictures",
+    "measure_screen",
+]
 
-PAINT: Final = "first picture of the screen"
+_LARGE: Final = (36, 120)
+_SMALL: Final = (24, 80)
+PAINTS: Final = tuple(
+    f"first picture{where}, {columns}x{rows}" for where in ("", " with an agent") for rows, columns in (_LARGE, _SMALL)
+)
+"""The screen alone on an engine that only tells, and ``tunnelui`` as users start it; each in a large terminal and a
+small one."""
 CHANGED: Final = "a look at 2,000 routes, 2 changed"
 STILL: Final = "a look at 2,000 routes, none changed"
 FILTER: Final = "a key of the filter among 2,000 routes"
@@ -39,30 +57,22 @@ FEW: Final = "the same among 20 routes"
 _PROBE: Final = str(REPOSITORY / "benchmarks" / "screen_probe.py")
 _BARE_PROBE: Final = str(REPOSITORY / "benchmarks" / "bare_probe.py")
 _MANY: Final = 2000
-_SIZE: Final = (36, 120)
-_DRAWN: Final = b"NAME"
+_DRAWN: Final = (b"NAME", b"route-00000", b" help")
+"""Of the first picture: the head of the list, a row, the keys at the bottom."""
+_PANES: Final = (*_DRAWN, b"Connections ", b"Log: ")
+_BARE_DRAWN: Final = (b"NAME",)
 _SETTLE: Final = 3.0
 _PATIENCE: Final = 30.0
 
 
 def measure_screen(run: Run) -> None:
-    """Alternate between the screen, the mere imports and a bare application, then between many routes and few."""
+    """Alternate between many routes and few; then watch the screen sit still, and a day of news."""
     python = run.plan.pythons[0]
-    for number in range(-1, run.plan.starts):  # the first one writes byte code
-        with _screen(run, [python, _PROBE, "show", "20", "0"]) as (_, seconds):
-            drawn = seconds
-        imported = _import(run, python)
-        with _screen(run, [python, _BARE_PROBE]) as (_, seconds):
-            bare = seconds
-        if number >= 0:
-            run.add(PAINT, "time", "ms", "lower", OURS, number, drawn * 1000)
-            run.add(PAINT, "time", "ms", "lower", IMPORT, number, imported * 1000)
-            run.add(PAINT, "time", "ms", "lower", BARE, number, bare * 1000)
     for number in range(run.plan.memory_rounds):
         for case, word in ((CHANGED, "tick"), (STILL, "still"), (FILTER, "filter")):
             for peer, routes in ((OURS, _MANY), (FEW, 20)):
                 run.add(case, "CPU", "ms", "lower", peer, number, _probe(run, python, word, routes))
-    with _screen(run, [python, _PROBE, "show", "100", "100"]) as (pid, _):
+    with _screen(run, [python, _PROBE, "show", "100", "100"]) as (pid, _, _):
         time.sleep(_SETTLE)
         began, cpu = time.monotonic(), cpu_seconds([pid])
         time.sleep(max(run.plan.idle_seconds, 5.0))
@@ -73,6 +83,53 @@ def measure_screen(run: Run) -> None:
     run.add(GROWTH, f"memory after {times:,}", "MiB more", "lower", OURS, 0, more)
 
 
+def measure_pictures(run: Run) -> None:
+    """Alternate between the screen, with an agent and without, the mere import and a bare application: the time from
+    the start of the process to the whole first picture, and the CPU of all its threads until then.
+    """
+    python = run.plan.pythons[0]
+    env = environment(run.lab.folder)
+    shown = [python, _PROBE, "show", "20", "0"]
+    with agent(run.lab, python, name="screen", routes=_routes(20)) as reached:
+        for number in range(-1, run.plan.starts):  # the first one writes byte code
+            imported = _import(run, python)
+            pictures = [
+                _picture(run, command, its_env, size, _PANES if size is _LARGE else _DRAWN)
+                for command, its_env in ((shown, env), (screen_command(python), reached))
+                for size in (_LARGE, _SMALL)
+            ]
+            bare = [_picture(run, [python, _BARE_PROBE], env, size, _BARE_DRAWN) for size in (_LARGE, _SMALL)]
+            if number < 0:
+                continue
+            for case, ours, its in zip(PAINTS, pictures, bare * 2, strict=True):
+                for peer, (seconds, cpu) in ((OURS, ours), (IMPORT, imported), (BARE, its)):
+                    run.add(case, "time", "ms", "lower", peer, number, seconds * 1000)
+                    run.add(case, "CPU", "ms", "lower", peer, number, cpu * 1000)
+
+
+def _routes(count: int) -> str:
+    """Return a ``routes.toml`` whose routes come up with the agent, on free ports, and carry nothing."""
+    return "".join(
+        f"""
+[[routes]]
+name = "route-{number:05}"
+destination = "host-{number}.example.com:5432"
+proxy_url = "https://127.0.0.1:9"
+tags = ["team-{number % 20}"]
+autostart = true
+"""
+        for number in range(count)
+    )
+
+
+def _picture(
+    run: Run, command: Sequence[str], env: Mapping[str, str], size: tuple[int, int], drawn: Sequence[bytes]
+) -> tuple[float, float]:
+    """Return the seconds until everything in *drawn* was drawn, and the CPU seconds until then."""
+    with _screen(run, command, env=env, size=size, drawn=drawn) as (_, seconds, cpu):
+        return seconds, cpu
+
+
 def _probe(run: Run, python: str, word: str, routes: int, count: int = 0) -> float:
     command = [python, _PROBE, word, str(routes), str(count)]
     env = environment(run.lab.folder)
@@ -80,11 +137,20 @@ def _probe(run: Run, python: str, word: str, routes: int, count: int = 0) -> flo
 
 
 @contextmanager
-def _screen(run: Run, command: list[str]) -> Iterator[tuple[int, float]]:
-    """Run a screen on a terminal of its own; give its process and the seconds until the list was drawn."""
+def _screen(
+    run: Run,
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    size: tuple[int, int] = _LARGE,
+    drawn: Sequence[bytes] = _DRAWN,
+) -> Iterator[tuple[int, float, float]]:
+    """Run a screen on a terminal of its own; give its process, and the seconds and the CPU seconds until all of *drawn*
+    was drawn.
+    """
     own, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", *_SIZE, 0, 0))
-    env = environment(run.lab.folder) | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+    env = {**(env or environment(run.lab.folder)), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
     with on_cores(run.lab.cores.relay | run.lab.cores.load):
         began = time.monotonic()
         process = subprocess.Popen(
@@ -94,16 +160,17 @@ def _screen(run: Run, command: list[str]) -> Iterator[tuple[int, float]]:
     try:
         with process:
             try:
-                seconds = _until_drawn(own, began)
+                seconds = _until_drawn(own, began, drawn)
+                cpu = cpu_of_threads(process.pid)
                 with _emptied(own):
-                    yield process.pid, seconds
+                    yield process.pid, seconds, cpu
             finally:
                 process.send_signal(signal.SIGKILL)
     finally:
         os.close(own)
 
 
-def _until_drawn(terminal: int, began: float) -> float:
+def _until_drawn(terminal: int, began: float, drawn: Sequence[bytes]) -> float:
     seen = b""
     while time.monotonic() - began < _PATIENCE:
         if select.select([terminal], [], [], 1.0)[0]:
@@ -111,9 +178,9 @@ def _until_drawn(terminal: int, began: float) -> float:
                 seen += os.read(terminal, 65536)
             except OSError:
                 break
-        if _DRAWN in seen:
+        if all(part in seen for part in drawn):
             return time.monotonic() - began
-    raise CommandFailed(f"the screen drew no list: {seen[-400:]!r}")
+    raise CommandFailed(f"the screen is not whole: {seen[-400:]!r}")
 
 
 @contextmanager
@@ -133,12 +200,17 @@ def _emptied(terminal: int) -> Iterator[None]:
         os.waitpid(pid, 0)
 
 
-def _import(run: Run, python: str) -> float:
+def _import(run: Run, python: str) -> tuple[float, float]:
+    """Return the seconds and the CPU seconds of a process that imports Textual's application."""
     with on_cores(run.lab.cores.relay | run.lab.cores.load):
         began = time.monotonic()
-        env = environment(run.lab.folder)
-        # With a pipe, which ends when the process does: waiting for an exit with a time-out polls, up to 50 ms apart.
-        subprocess.run(
-            [python, "-c", "import textual.app"], check=True, timeout=_PATIENCE, env=env, stdout=subprocess.PIPE
-        )
-        return time.monotonic() - began
+        command, env = [python, "-c", "import textual.app"], environment(run.lab.folder)
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.read()  # ends with the process; waiting for an exit with a time-out polls, up to 50 ms apart
+            seconds = time.monotonic() - began
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise CommandFailed(f"{command} ended with status {process.returncode}")
+    return seconds, used.ru_utime + used.ru_stime

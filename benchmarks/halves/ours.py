@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["agent", "agent_command", "client", "client_command", "environment", "server"]
+__all__ = ["agent", "agent_command", "client", "client_command", "environment", "screen_command", "server"]
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -30,13 +30,16 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def agent(lab: Lab, python: str) -> Iterator[dict[str, str]]:
+def agent(lab: Lab, python: str, *, name: str = "agent", routes: str = "") -> Iterator[dict[str, str]]:
     """Run an agent and give the environment of the programs that reach it. Without warm connections: what is measured
     has its TLS handshake in it.
+
+    :param name: of its folder; *routes* is its ``routes.toml``.
     """
-    folder = lab.folder / "agent"
+    folder = lab.folder / name
     folder.mkdir(exist_ok=True)
     (folder / "config.toml").write_text("warm = 0\n")
+    (folder / "routes.toml").write_text(routes)
     env = environment(folder) | {
         "TUNNELUI_RUNTIME_DIR": str(folder / "run"),
         "TUNNELUI_ALTERNATE_CA_PATH": str(lab.ca_file),
@@ -55,6 +58,11 @@ def agent_command(python: str, onward: Onward) -> list[str]:
     """Return a command line of ``tunnelui tcp`` that an agent takes over."""
     proxy = f"https://localhost:{onward.port}"
     return [*_installed(python), "tcp", "--listen", "-", "--proxy-url", proxy, onward.authority]
+
+
+def screen_command(python: str) -> list[str]:
+    """Return the command line of ``tunnelui``, which draws an agent's tunnels."""
+    return [*_installed(python)]
 
 
 def client_command(lab: Lab, python: str, onward: Onward, listen: str) -> list[str]:

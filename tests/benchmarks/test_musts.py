@@ -54,5 +54,5 @@ def test_every_row_names_cases_that_a_full_run_measures() -> None:
     names = {traffic.name_of(topology, part) for topology in Topology for part in parts}
     names |= {idle.name_of(topology, count) for topology in Topology for count in Plan().idle}
     names |= {round_trip.name_of(ms, how) for ms in Plan().round_trips for how in (round_trip.COLD, round_trip.USED)}
-    names |= {start.CASE, screen.PAINT, screen.CHANGED, screen.STILL}
+    names |= {start.CASE, *screen.PAINTS, screen.CHANGED, screen.STILL}
     assert {case for must in MUSTS for case in must.cases} <= names

@@ -143,7 +143,7 @@ async def _show(engine: Engine, settings: Settings | None, *, outlives: bool, re
 
 
 async def _until_left(app: TunnelApp) -> None:
-    """Run *app* to its end; a cancellation makes it leave in order."""
+    """Run *app* to its end. A cancellation makes it leave in order, as if the person had."""
     running = asyncio.create_task(app.run_async())
     try:
         await asyncio.shield(running)
@@ -154,7 +154,6 @@ async def _until_left(app: TunnelApp) -> None:
         # Not cancelled itself: the way out of the screen awaits, and would be cut half-way.
         with anyio.CancelScope(shield=True):
             await running
-        raise
 
 
 def _surroundings(settings: Settings | None, *, outlives: bool) -> Surroundings:
