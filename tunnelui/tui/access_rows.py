@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.route import DEFAULT_PROFILE
 from tunnelui.engine.model import IdentityStatus, State
 from tunnelui.errors import TunnelError
+from tunnelui.frozen import frozen
 from tunnelui.tui.facts import identity_words
 from tunnelui.tui.format import clock, duration
 from tunnelui.tui.steps import in_screen_words, on_screen
@@ -30,7 +30,7 @@ _LONGEST_URL: Final = 16_384
 _NOT_SIGNED_IN: Final = (IdentityStatus.SIGNED_OUT, IdentityStatus.EXPIRED)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AccessRow:
     """A profile at a proxy. ``proxy`` is an origin, or empty where none is known yet; ``routes`` are names."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunnelui.engine.model import IdentityStatus, State
 from tunnelui.errors import ConfigError
+from tunnelui.frozen import frozen
 from tunnelui.tui.format import age, clock, duration
 from tunnelui.tui.rows import local_of, target_of
 from tunnelui.tui.steps import in_screen_words, on_screen
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Advice", "Hint", "advise"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hint:
     """A key, named by the id of its binding, and what it does here."""
 
@@ -27,7 +27,7 @@ class Hint:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Advice:
     """*what* happened, one sentence; *then*, what happens by itself or what to do; *hints*, keys that help;
     *more*, what may be left out where there is no room for it."""

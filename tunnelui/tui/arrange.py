@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tunnelui.engine.model import State, TunnelSnapshot
+from tunnelui.frozen import frozen
 from tunnelui.tui.rows import SortOrder, ordered
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Grouping(StrEnum):
         return kinds[(kinds.index(self) + 1) % len(kinds)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arrangement:
     """What a person chose. ``folded`` are names of groups of this grouping, ``favourites`` names of routes."""
 
@@ -42,7 +43,7 @@ class Arrangement:
     folded: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """The row above the routes of one group; ``name`` is empty for routes without a tag."""
 

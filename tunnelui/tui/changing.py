@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunnelui.config.route_changes import RouteChange, split_changes, taken_back
 from tunnelui.engine.model import State
 from tunnelui.errors import TunnelError
+from tunnelui.frozen import frozen
 from tunnelui.tui.steps import told
 from tunnelui.tui.words import reason, safe
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["RouteChanger"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Step:
     """What takes a change back: *changes* to make, routes to *start* then, and the *words* that are said."""
 

@@ -7,11 +7,11 @@ come only where all others have what they ask for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 
+from tunnelui.frozen import frozen
 from tunnelui.tui.rows import Column
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _WIDEST_GAP: Final = 3
 _TAIL: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slot:
     """One column: where it starts, how wide it is."""
 
@@ -54,7 +54,7 @@ class Slot:
         return self.column in RIGHT
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """The columns from left to right; ``short_local`` leaves the host part of LOCAL out."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunnelui.config.services import service_of
+from tunnelui.frozen import frozen
 from tunnelui.tui.command_line import equivalent_command
 from tunnelui.tui.words import safe
 
@@ -22,7 +22,7 @@ _WEB = {"80": "http", "443": "https", "3000": "http", "8080": "http", "8443": "h
 """Ports that curl is likely to get an answer from, and how."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Way:
     """One spelling. *key* picks it; *text* is exactly what is copied."""
 

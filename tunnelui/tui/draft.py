@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.profile import Profile
@@ -11,6 +11,7 @@ from tunnelui.config.route_rules import check_route
 from tunnelui.config.services import service_of
 from tunnelui.engine.destinations import resolve_destination
 from tunnelui.errors import ConfigError
+from tunnelui.frozen import frozen
 from tunnelui.text import clean
 from tunnelui.tui.steps import next_step
 from tunnelui.wire.address import TCPListen, UnixListen, parse_listen
@@ -28,7 +29,7 @@ _VALID: Final = Route("name", "host.example:1")
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """What stands under a field. ``mark`` is ``good``, ``bad``, ``warn``, or empty while there is nothing to judge."""
 
@@ -36,7 +37,7 @@ class Verdict:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Draft:
     """The fields as typed; surrounding blanks do not count."""
 

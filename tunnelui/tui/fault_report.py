@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import platform
 import traceback
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from tunnelui.frozen import frozen
 from tunnelui.tui.words import reason, safe
 
 __all__ = ["Fault", "fault_of"]
@@ -17,7 +17,7 @@ _HERE: Final = Path(__file__).parent.parent
 _LONGEST: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fault:
     """What went wrong. ``place`` is ``FILE:LINE in FUNCTION``; ``report`` is the whole, for whoever mends it."""
 

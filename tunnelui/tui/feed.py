@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tunnelui.engine.model import EngineSnapshot, IdentitySnapshot, IdentityStatus, TunnelSnapshot
+from tunnelui.frozen import frozen
 from tunnelui.tui.rates import Rates
 from tunnelui.tui.steps import on_screen
 from tunnelui.tui.view import View
@@ -79,7 +80,7 @@ def _kept(old: EngineSnapshot, new: EngineSnapshot) -> EngineSnapshot:
     return replace(new, tunnels=tunnels)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class News:
     """A sentence for a toast."""
 

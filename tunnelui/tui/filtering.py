@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["RouteFilter"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RouteFilter:
     """Words that all have to fit. Case does not matter; a lone mark (``#``, ``:``, ``@``, ``!``) fits everything.
 

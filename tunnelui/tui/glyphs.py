@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.engine.model import State
+from tunnelui.frozen import frozen
 from tunnelui.tui.theme import is_plain_terminal
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ COLOURS: Final[Mapping[State, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Glyphs:
     """One set of signs, each one cell wide but for words; ``graph`` goes from nothing to full,
     ``tees`` are where rules meet: open to the left, right, below, above."""

@@ -7,9 +7,10 @@ file in the state folder, without which everything works.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from tunnelui.frozen import frozen
 from tunnelui.tui.arrange import Arrangement, Grouping
 from tunnelui.tui.rows import Column, SortOrder
 
@@ -24,7 +25,7 @@ _MOST: Final = 5000
 """Favourites and folded groups that are kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Remembered:
     """The values. ``theme`` is empty until one was chosen on the screen."""
 

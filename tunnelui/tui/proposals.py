@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.route_changes import RouteChange
 from tunnelui.config.route_rules import check_route, free_name
 from tunnelui.engine.model import State
 from tunnelui.errors import ConfigError
+from tunnelui.frozen import frozen
 from tunnelui.tui.words import line, pad, safe
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ __all__ = ["Proposal", "about", "accepted", "of_discovery", "of_merge", "summary
 _LABEL: Final = 13
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proposal:
     """A change, and whether it is taken. ``problem`` says why it can't be; ``live`` connections end with it."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tunnelui.engine.model import State
+from tunnelui.frozen import frozen
 from tunnelui.tui.format import bytes_short, duration
 from tunnelui.tui.words import safe
 
@@ -49,7 +49,7 @@ class Column(StrEnum):
         return self not in (Column.RATE_IN, Column.RATE_OUT, Column.GRAPH)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RouteRow:
     """What one row says; equal rows look the same. ``star`` is the sign of a favourite, or empty."""
 
@@ -90,7 +90,7 @@ class RouteRow:
                 return self.graph
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SortOrder:
     """By which column, and which way round."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.settings import Settings
 from tunnelui.engine.model import EngineSnapshot
+from tunnelui.frozen import frozen
 from tunnelui.tui.connect_as import proxy_example
 from tunnelui.tui.format import clock
 from tunnelui.tui.glyphs import ASCII
@@ -27,7 +28,7 @@ _SESSION: Final = "this session"
 _NOTHING: Final = EngineSnapshot()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Surroundings:
     """Where tunnelui lives. Empty texts are not shown.
 
@@ -45,7 +46,7 @@ class Surroundings:
     is_written: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SettingRow:
     """One setting. *action* is ``theme``, ``signs`` or ``proxy`` where it can be changed here, else empty."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from tunnelui.engine.model import EngineSnapshot, State
+from tunnelui.frozen import frozen
 from tunnelui.tui.rates import Rates
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["View"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """One moment. ``now`` is Unix time; ``trouble`` is why the engine could not be asked, or empty; ``states`` counts
     the tunnels in each state."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -12,6 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input
 
 from tunnelui.engine.model import State
+from tunnelui.frozen import frozen
 from tunnelui.tui.bindings import BACK, GROUPS, TABLE
 from tunnelui.tui.glyphs import COLOURS
 from tunnelui.tui.screens.base import TunnelScreen
@@ -36,7 +36,7 @@ _LEGEND = (State.LIVE, State.READY, State.AUTH, State.RETRY, State.PORT_BUSY, St
 _LEGEND_WORDS = {State.AUTH: "sign-in", State.RETRY: "retrying", State.PORT_BUSY: "trouble"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyEntry:
     """One action: its keys, and what it does."""
 
@@ -152,7 +152,7 @@ class HelpScreen(TunnelScreen[None]):
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Sizes:
     """Cells of one column of the help."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from tunnelui.frozen import frozen
 from tunnelui.tui.log_lines import day_of, level_words, message_of, rank, stamp
 from tunnelui.tui.widgets.row_list import RowList
 from tunnelui.tui.words import cut, fit, line, safe, wrap
@@ -30,7 +30,7 @@ _MOST_ROWS: Final = 30
 """Of one wrapped line."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Entry:
     """An event and where it stands: its first row, counted from the first event that there ever was."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 from textual.widget import Widget
 
+from tunnelui.frozen import frozen
 from tunnelui.tui.widgets.line_view import to_strip
 from tunnelui.tui.words import line
 
@@ -22,7 +22,7 @@ __all__ = ["KeyFooter"]
 _FIRST_TO_STAY = "app.help"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Item:
     """A key on the line, at the cells *x* to *end*."""
 
