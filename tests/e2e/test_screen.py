@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.harness import ALICE, DOMAIN, Client, Server, password_of
 from tests.e2e.terminal import Terminal, run_terminal
 from tests.e2e.visitor import visit
+from tests.peers.parts import require
 from tests.peers.process import eventually
 
 if TYPE_CHECKING:
@@ -192,6 +193,27 @@ def test_keys_that_arrive_together_go_where_the_first_of_them_leads(screen_clien
         terminal.wait_for(r"/nothing not here")
         terminal.keys("q")
         eventually(lambda: terminal.is_over)
+
+
+@pytest.mark.parametrize("term", ["screen", "screen-256color"])
+def test_in_gnu_screen_colours_are_what_it_can_draw(screen_client: Client, tmp_path: Path, term: str) -> None:
+    """The terminal around it may promise more by COLORTERM; screen takes that for blinking and dim."""
+    (program,) = require("screen")
+    (tmp_path / "screens").mkdir(mode=0o700)
+    (tmp_path / "screenrc").write_text("startup_message off\n")
+    env = screen_client.env | {"COLORTERM": "truecolor", "LC_ALL": "C.UTF-8", "SCREENDIR": str(tmp_path / "screens")}
+    argv = [program, "-c", str(tmp_path / "screenrc"), "-T", term, "-U", *screen_client.argv()]
+    with run_terminal(argv, tmp_path, env, width=120, height=36) as terminal:
+        terminal.wait_for("^▌○ billing +off")
+        terminal.keys("j")
+        terminal.wait_for("^▌○ down +off")
+        painted = terminal.command("capture-pane", "-p", "-e")
+        codes = {tuple(found.split(";")) for found in re.findall(r"\x1b\[([\d;]+)m", painted)}
+        assert any(code[:2] in {("38", "5"), ("48", "5")} for code in codes) == (term != "screen")
+        assert not any(part in {"2", "5"} for code in codes if "38" not in code and "48" not in code for part in code)
+        start(terminal, "echo")
+        terminal.keys("C-q")
+        eventually(lambda: terminal.is_over, 15)
 
 
 def test_the_mouse_selects_a_row(screen_client: Client) -> None:

@@ -14,7 +14,7 @@ packages=(
   mariadb-server mariadb-client
   openssh-server openssh-client
   zsh fish groff git
-  curl openssl proxytunnel squid socat netcat-openbsd proxychains4 tmux
+  curl openssl proxytunnel squid socat netcat-openbsd proxychains4 tmux screen
   chromium chromium-driver
   gnome-keyring dbus dbus-x11
   xvfb x11-utils

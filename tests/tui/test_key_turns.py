@@ -61,6 +61,23 @@ async def test_a_second_filter_typed_at_once_is_not_the_first_one_with_more() ->
         assert driven.app.screen.query_one(WordBar).query_one(Input).value == "ssh"
 
 
+async def test_escape_and_a_letter_soon_after_it_are_two_keys() -> None:
+    async with drive() as driven:
+        await burst(driven, "/kafka")
+        driven.app.post_message(Key("alt+j", "j"))
+        await burst(driven, "")
+        assert not driven.app.screen.has_class("-filtering")
+        assert driven.app.screen.query_one("#filter Input", Input).value == ""
+        assert driven.app.screen.query_one(RouteList).cursor > 0
+
+
+async def test_a_letter_with_alt_that_something_is_bound_to_is_one_key() -> None:
+    async with drive(keymap={"route.add": "alt+j"}) as driven:
+        driven.app.post_message(Key("alt+j", "j"))
+        await burst(driven, "")
+        assert driven.shows(RouteForm)
+
+
 async def test_what_is_looked_for_in_the_log_is_typed_at_once() -> None:
     async with drive() as driven:
         await burst(driven, "L/tunnel")

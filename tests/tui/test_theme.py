@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from textual.color import Color
 import tunnelui.tui
 from tests.support.screens import SMALL, drive, screen_lines
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import IDENTITY, many
+from tests.support.tunnel_scenes import IDENTITY, every_state, many
 from tunnelui.config.settings import THEME_NAMES, load_settings
 from tunnelui.config.state_file import StateFile
 from tunnelui.errors import ConfigError
@@ -179,6 +180,19 @@ async def test_no_color_sends_no_colour_at_all_and_the_cursor_can_be_seen(
                     assert color is None or color.is_default, segment
         if not keys:
             assert driven.lines[3].startswith("▌")
+
+
+async def test_quotation_marks_in_words_are_ascii_too_but_names_are_as_people_gave_them() -> None:
+    route = replace(every_state()[0].route, name="étude")
+    async with drive(ScriptedEngine([replace(every_state()[0], route=route)], [IDENTITY]), ascii_only=True) as driven:
+        assert "étude" in driven.lines[3]
+        await driven.press("slash")
+        await driven.enter_text("zzz")
+        assert 'No route fits "zzz".' in driven.text
+        assert driven.text.isascii()
+        driven.app.action_settings()
+        await driven.settle()
+        assert driven.text.isascii()
 
 
 @pytest.mark.parametrize("keys", [[], ["d"], ["Y"], ["y"], ["enter"], ["question_mark"], ["a"], ["colon"], ["t"]])

@@ -29,13 +29,14 @@ from tunnelui.errors import ConfigError, LocalError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from tunnelui.cli.options import Parser
     from tunnelui.engine.interface import Engine
     from tunnelui.tui.app import TunnelApp
     from tunnelui.tui.surroundings import Surroundings
 
-__all__ = ["add_arguments", "need_terminal", "run", "show"]
+__all__ = ["add_arguments", "colour_limit", "need_terminal", "run", "show"]
 
 _LAST_MOMENTS: Final = 3.0
 _FIRST_MOMENTS: Final = 1.0
@@ -109,7 +110,21 @@ async def show(
         gc.enable()
 
 
+def colour_limit(environ: Mapping[str, str]) -> str:
+    """Return how many colours GNU screen can be asked for, as Textual calls it; empty where it isn't in between.
+
+    ``COLORTERM`` is inherited through it and speaks of the terminal around it; what it promises comes out as other
+    colours, underlined or blinking.
+    """
+    term = environ.get("TERM", "")
+    if not environ.get("STY") or not environ.get("COLORTERM") or not term.startswith("screen"):
+        return ""
+    return "256" if "256color" in term else "standard"
+
+
 async def _show(engine: Engine, settings: Settings | None, *, outlives: bool, remembers: bool) -> int:
+    if limit := colour_limit(os.environ):
+        os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", limit)  # Textual reads it while it is imported
     from tunnelui.tui.app import TunnelApp
     from tunnelui.tui.memory import Memory
     from tunnelui.tui.theme import choose_theme

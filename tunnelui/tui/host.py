@@ -8,13 +8,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
+from tunnelui.tui.glyphs import ASCII
 from tunnelui.tui.guard import Guarded
 from tunnelui.tui.key_turns import KeysInTurn
+from tunnelui.tui.plain_signs import PlainSigns
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
     from pathlib import Path
     from typing import Any
+
+    from textual.filter import LineFilter
 
     from tunnelui.config.route import Route
     from tunnelui.config.route_changes import RouteChange
@@ -180,6 +184,10 @@ class Host(Guarded, KeysInTurn[None]):
     @property
     @abstractmethod
     def options(self) -> SessionOptions: ...
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        filters = super().get_line_filters()
+        return filters if self.glyphs is not ASCII else [*filters, PlainSigns()]
 
     @property
     @abstractmethod

@@ -70,7 +70,21 @@ class KeysInTurn(App[Result], Generic[Result]):
     async def on_event(self, event: Event) -> None:
         if not isinstance(event, (Key, Paste)) or event.is_forwarded:
             await super().on_event(event)
-        elif self._turn > 0:
+            return
+        for one in self._as_typed(event):
+            await self._take(one)
+
+    def _as_typed(self, event: Key | Paste) -> tuple[Event, ...]:
+        """Escape and a letter soon after it look the same as the letter with alt to a terminal. What nothing is bound
+        to was the former."""
+        if not isinstance(event, Key) or not event.key.startswith("alt+") or not event.is_printable:
+            return (event,)
+        if event.key in self.active_bindings or event.character is None:
+            return (event,)
+        return Key("escape", "\x1b"), Key(event.character, event.character)
+
+    async def _take(self, event: Event) -> None:
+        if self._turn > 0:
             self._hold((*self._held, event))
             self._seek()
         else:
