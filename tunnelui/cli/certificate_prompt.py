@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -61,6 +60,8 @@ def opens(profile: Profile, password: str) -> bool:
 
 def ask_password(profile: Profile) -> str:
     """Ask until the answer opens the client certificate; empty when none did."""
+    import getpass  # here: seldom is anybody asked
+
     for _ in range(_TRIES):
         try:
             password = getpass.getpass(f"Password of {profile.client_cert}: ")

@@ -65,11 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guarded(arguments: Sequence[str], *, takes_interrupt: bool = False) -> int:
+    from tunnelui.cli.loading import loading
     from tunnelui.cli.output import Exit, fail, is_output_lost
     from tunnelui.errors import TunnelError
 
     try:
-        run = _command(arguments)
+        with loading():
+            run = _command(arguments)
         if takes_interrupt:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         code = run()
@@ -122,6 +124,8 @@ def _command(arguments: Sequence[str]) -> Callable[[], int]:
             "\n".join(["commands:", *(f"  {command:10} {text}" for command, text in COMMANDS.items())]),
         )
         parser.add_version()
+        if rest == ["--version"]:
+            parser.read(rest)  # prints and ends: nothing else is loaded for it
         if arguments and not arguments[0].startswith("-"):
             parser.error(f"there is no command “{clean(arguments[0], 60)}”{nearest(arguments[0], COMMANDS)}")
     module = importlib.import_module(_module(name, arguments))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from tunnelui.errors import LocalError, TunnelError
-from tunnelui.transport.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -62,6 +60,10 @@ async def until_signal(work: Callable[[], Awaitable[T]]) -> T:
 
 async def until_first_signal(work: Callable[[], Awaitable[T]]) -> T:
     """`until_signal` on asyncio alone: *work* is cancelled once, and not again and again until it ends."""
+    import asyncio
+
+    from tunnelui.transport.scope import Scope
+
     loop = asyncio.get_running_loop()
     caught: list[signal.Signals] = []
     with Scope() as scope:

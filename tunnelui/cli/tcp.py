@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 
 from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import profile_from, settings_from
+from tunnelui.cli.loading import loading
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags, read_listen, read_seconds
 from tunnelui.cli.stopping import GRACE
 from tunnelui.config.route import Route
 from tunnelui.engine.destinations import resolve_destination
 from tunnelui.errors import ConfigError
+from tunnelui.transport.resolver import AnswerAhead, system_resolver
+from tunnelui.transport.way_out import outgoing_proxy
 
 if TYPE_CHECKING:
     import argparse
 
     from tunnelui.cli.options import Parser
     from tunnelui.config.settings import Settings
+    from tunnelui.transport.resolver import Resolver
+    from tunnelui.wire.destination import ProxyOrigin
 
 __all__ = ["add_arguments", "run"]
 
@@ -60,9 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
                 place="--listen -",
                 hint="Name one destination, or a local address for each.",
             )
-        from tunnelui.cli.tcp_stdio import carry
+        with loading():
+            resolve = _ask_ahead(resolve_destination(routes[0], profile_from(arguments, settings)).proxy)
+            from tunnelui.cli.tcp_stdio import carry
 
-        return carry(arguments, settings, routes[0])
+        return carry(arguments, settings, routes[0], resolve)
     from tunnelui.cli.tcp_listen import listen
 
     return listen(arguments, settings, routes)
@@ -92,3 +99,13 @@ def _routes(arguments: argparse.Namespace, settings: Settings) -> list[Route]:
         resolve_destination(route, profile)
         routes.append(route)
     return routes
+
+
+def _ask_ahead(proxy: ProxyOrigin) -> Resolver:
+    """Begin to look the proxy's name up, unless another proxy will do that, and return who gives the answer."""
+    try:
+        if outgoing_proxy(proxy.scheme, proxy.host) is None:
+            return AnswerAhead(proxy.host, proxy.port)
+    except ConfigError:
+        pass  # said when the proxy is dialled
+    return system_resolver

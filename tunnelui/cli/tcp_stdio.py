@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
     from tunnelui.config.route import Route
     from tunnelui.config.settings import Settings
+    from tunnelui.transport.resolver import Resolver
 
 __all__ = ["carry"]
 
 
-def carry(arguments: argparse.Namespace, settings: Settings, route: Route) -> int:
+def carry(arguments: argparse.Namespace, settings: Settings, route: Route, resolve: Resolver) -> int:
     told: set[str] = set()
 
     def tell(event: Event) -> None:
@@ -47,6 +48,7 @@ def carry(arguments: argparse.Namespace, settings: Settings, route: Route) -> in
             service_account=service_account_from(arguments),
             publish=tell,
             contexts=contexts,
+            resolve=resolve,
         )
         return Exit.DONE
 

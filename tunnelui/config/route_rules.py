@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.route import DEFAULT_PROFILE
@@ -155,6 +154,8 @@ def _check_command(text: str) -> None:
     """A command is words for no shell; of braces only those of `COMMAND_FIELDS` mean something."""
     if not _is_plain(text):
         raise ConfigError(f"“{clean(text)}” has a character that can't be shown", place="command")
+    import shlex  # here: few routes have a command, and ssh waits for what checks a profile's name
+
     try:
         words = shlex.split(text)
     except ValueError as error:

@@ -7,7 +7,6 @@ found (inline tables, strange spellings) the place is the file alone.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.errors import ConfigError
@@ -61,12 +60,12 @@ class TomlFile:
         return f"{self.path}:{line}" if line else str(self.path)
 
 
-@dataclass(slots=True)
 class Problems:
     """Collects what is wrong in one file, so that all of it is said at once."""
 
-    file: TomlFile
-    found: list[tuple[str, str]] = field(default_factory=list)
+    def __init__(self, file: TomlFile) -> None:
+        self.file = file
+        self.found: list[tuple[str, str]] = []
 
     def add(self, key: KeyPath, message: str) -> None:
         self.found.append((self.file.place(key), message))

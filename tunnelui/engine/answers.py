@@ -31,7 +31,6 @@ __all__ = ["Meaning", "half_close", "meaning", "reason", "refusal", "request_id"
 _JSON_KEYS: Final = ("error_description", "message", "reason", "detail", "error", "title")
 _SAYS_NOTHING: Final = ("the service behind the proxy is unavailable", "you may not use this destination")
 _HIDDEN: Final = b"[token]"
-_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,4})[^\r\n]*\r\n")
 
 
 class Meaning(StrEnum):
@@ -159,8 +158,9 @@ def _from_json(body: bytes) -> str:
 
 def _dechunk(body: bytes) -> bytes:
     """Return what is there of a chunked body (RFC 9112 section 7.1); only for display, so leniently."""
+    size_line = re.compile(rb"([0-9A-Fa-f]{1,4})[^\r\n]*\r\n")
     out, at = b"", 0
-    while match := _CHUNK.match(body, at):
+    while match := size_line.match(body, at):
         size = int(match[1], 16)
         out += body[match.end() : match.end() + size]
         at = match.end() + size + 2

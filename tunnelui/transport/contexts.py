@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
 from tunnelui.transport.authorities import context_with_authorities
-from tunnelui.transport.certificate import certificate_names, first_certificate, matches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,6 +97,8 @@ def server_context(certificates: Sequence[tuple[str, str]]) -> ssl.SSLContext:
     """
     if not certificates:
         raise ConfigError("no certificate is given", hint="Name a certificate and its key.")
+    from tunnelui.transport.certificate import certificate_names, matches  # here: a client needs neither
+
     contexts = []
     for cert_file, key_file in certificates:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -154,6 +155,8 @@ def _load_chain(
     context: ssl.SSLContext, cert_file: str, key_file: str, cert: str, key: str, password: str | None = None
 ) -> bytes:
     """Load a certificate and its key; the certificate's DER bytes. Without a *password*, none can be given."""
+    from tunnelui.transport.certificate import first_certificate
+
     _read(cert_file, cert)
     _read(key_file, key)
     try:

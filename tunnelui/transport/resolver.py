@@ -6,16 +6,19 @@ process wait for it; here it runs in a few daemon threads that are left behind.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NamedTuple
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-__all__ = ["AddrInfo", "RecentAnswers", "Resolver", "system_resolver"]
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["AddrInfo", "AnswerAhead", "RecentAnswers", "Resolver", "system_resolver"]
 
 
 class AddrInfo(NamedTuple):
@@ -33,6 +36,8 @@ It sets no deadline of its own: `tunnelui.transport.dial.dial` does, by cancelli
 
 async def system_resolver(host: str, port: int) -> Sequence[AddrInfo]:
     """Ask the system. A cancelled lookup is forgotten; its thread is free again when the system answers."""
+    import asyncio  # here: `AnswerAhead` asks before the event loop's modules are loaded
+
     future: asyncio.Future[list[AddrInfo]] = asyncio.get_running_loop().create_future()
     _threads.submit(_Lookup(host, port, future))
     return await future
@@ -61,6 +66,33 @@ class RecentAnswers:
             self._answers.clear()
         self._answers[host, port] = asked, answer
         return answer
+
+
+class AnswerAhead:
+    """A `Resolver` that asks the system for one name at once, before an event loop runs: the name server answers while
+    the program is loaded. The answer is given once; everything else is asked when it is wanted.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._asked = host, port
+        self._answer: Future[Sequence[AddrInfo]] | None = Future()
+        threading.Thread(target=self._ask, args=(self._answer,), name="tunnelui-resolver", daemon=True).start()
+
+    async def __call__(self, host: str, port: int) -> Sequence[AddrInfo]:
+        answer = self._answer
+        if answer is None or (host, port) != self._asked:
+            return await system_resolver(host, port)
+        import asyncio
+
+        self._answer = None
+        return await asyncio.wrap_future(answer)
+
+    def _ask(self, answer: Future[Sequence[AddrInfo]]) -> None:
+        answer.set_running_or_notify_cancel()  # from now on nobody can cancel it, only wait no longer
+        try:
+            answer.set_result(_look_up(*self._asked))
+        except Exception as error:
+            answer.set_exception(error)
 
 
 class _Lookup(NamedTuple):

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from tunnelui.errors import PeerError, ProxyError
 from tunnelui.text import clean
-from tunnelui.transport.certificate import certificate_names
 from tunnelui.transport.contexts import client_context, reason, server_context
 from tunnelui.transport.endpoint import CHUNK, LONG_CHUNK, WOULD_BLOCK, SocketEndpoint, scratch
 from tunnelui.transport.resumption import ResumingContext
@@ -297,6 +296,8 @@ def _handshake_failure(endpoint: TLSEndpoint, connection: ssl.SSLObject, error: 
     detail = reason(error)
     der = _presented_certificate(connection)
     if der is not None:
+        from tunnelui.transport.certificate import certificate_names  # here: for this message alone
+
         names = certificate_names(der)
         shown = ", ".join(clean(name, 80) for name in names[:_SHOWN_NAMES]) or "no host"
         more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
