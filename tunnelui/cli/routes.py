@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
+from tunnelui.cli.agent_link import tell_agent
 from tunnelui.cli.context import saved_routes
 from tunnelui.cli.cut import live_tunnels, tell_cut
 from tunnelui.cli.options import add_json_flag
@@ -204,6 +205,8 @@ def _remove(arguments: argparse.Namespace) -> None:
     gone = [find_route(routes, name) for name in dict.fromkeys(arguments.names)]
     live = anyio.run(live_tunnels, [route.name for route in gone])
     save_undoable(file, routes, [route for route in routes if route not in gone])
+    if live:
+        anyio.run(tell_agent, "reload")  # at once, so that what is told next is true
     for route in gone:
         print_line(f"Removed {route.name}")
     tell_cut(live)
