@@ -103,6 +103,10 @@ def test_the_screen_on_an_agent_loads_no_engine() -> None:
     }
 
 
+def test_the_screen_on_an_agent_needs_no_event_library_but_asyncio() -> None:
+    assert "anyio" not in modules_after("import tunnelui.cli.main, tunnelui.cli.ui, tunnelui.agent.lifecycle")
+
+
 PICTURE = """
 import asyncio
 

@@ -11,6 +11,7 @@ from textual.widgets import Input
 
 from tests.support.screens import LARGE, SMALL, drive, screen_lines
 from tests.support.scripted_engine import ScriptedEngine
+from tests.support.tunnel_scenes import IDENTITY, many
 from tunnelui.cli.ui import show
 from tunnelui.config.route import Route
 from tunnelui.config.settings import Settings
@@ -19,6 +20,7 @@ from tunnelui.tui.app import TunnelApp
 from tunnelui.tui.screens.base import LAYOUT
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.theme import LIGHT
+from tunnelui.tui.widgets.route_list import RouteList
 from tunnelui.tui.widgets.tag_bar import TagBar
 from tunnelui.tui.widgets.word_bar import WordBar
 
@@ -66,6 +68,18 @@ async def test_the_first_picture_is_whole(pictures: list[list[str]], size: tuple
         await driven.pilot.pause(0.2)
         assert pictures[0] == driven.lines
         assert "orders-db" in "".join(pictures[0])
+
+
+@pytest.mark.parametrize("size", [SMALL, (100, 30), LARGE])
+@pytest.mark.parametrize("spare", [-1, 0])
+async def test_the_first_picture_has_the_scroll_bar(
+    pictures: list[list[str]], size: tuple[int, int], spare: int
+) -> None:
+    room = size[1] - (14 if size != SMALL else 8)
+    async with drive(ScriptedEngine(many(room - spare), [IDENTITY]), size=size) as driven:
+        await driven.pilot.pause(0.2)
+        assert driven.app.screen.query_one(RouteList).show_vertical_scrollbar == (spare < 0)
+        assert pictures[0] == driven.lines
 
 
 @pytest.mark.parametrize(("size", "parts"), [(SMALL, _ALWAYS + _FOOT), (LARGE, _ALWAYS + _PANES + _FOOT)])

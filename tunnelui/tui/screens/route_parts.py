@@ -37,6 +37,9 @@ __all__ = ["TALL", "WIDE", "RouteParts"]
 WIDE: Final = 100
 TALL: Final = 30
 """From this many cells on the panes stand beside the list."""
+_AROUND: Final = 8
+"""Rows above and below those of the list; the log takes _LOG more."""
+_LOG: Final = 6
 _VERY_TALL: Final = 45
 """From this many rows on the log has more of them."""
 
@@ -67,6 +70,9 @@ class RouteParts:
 
     def compose(self, size: Size, view: View) -> ComposeResult:
         """Yield what a screen of *size* cells shows of *view*."""
+        # Textual finds out after the first picture whether a list has a scroll bar, and would lay all out anew for it.
+        room = size.height - _AROUND - (_LOG if self.fit(size) else 0)
+        self.routes.show_vertical_scrollbar = len(view.snapshot.tunnels) > room
         yield self.status
         yield self.top_rule
         with self._body:
