@@ -308,6 +308,25 @@ def test_the_agent_killed_under_the_screen_is_said_and_heals(screen_client: Clie
     socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
 
+def test_an_agent_that_hangs_is_said_and_heals(screen_client: Client) -> None:
+    with screen(screen_client, (80, 24)) as terminal:
+        terminal.wait_for("echo +off")
+        port = start(terminal, "echo")
+        pid = json.loads(screen_client.run("agent", "--json").stdout)["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            terminal.wait_for("can.t be asked: the agent does not answer", 40)
+            terminal.keys("Space")
+            terminal.wait_for("▌.*[Tt]he agent does not answer")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        terminal.wait_gone("be asked: ")
+        terminal.wait_for(rf"echo +ready .*127\.0\.0\.1:{port}")
+        terminal.keys("q")
+        eventually(lambda: terminal.is_over)
+        assert terminal.exit_code == 0
+
+
 def test_a_program_gets_the_terminal_and_gives_it_back(screen_client: Client) -> None:
     script = 'echo "here {host}:{port}"; trap "echo caught; exit 3" INT; read line; echo "got $line"; sleep 20'
     done = screen_client.run("routes", "edit", "echo", "--command", f"sh -c '{script}'")

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.engine_bench import Local, give_token, running
 from tunnelui.auth.service_account import ServiceAccount
+from tunnelui.auth.stores import MemoryStore
+from tunnelui.auth.token_store import StoreError, TokenKey
 from tunnelui.auth.tokens import Token
 from tunnelui.config.profile import Profile
 from tunnelui.config.route import Route
@@ -343,8 +345,6 @@ async def test_without_a_person_the_connection_fails_with_what_is_needed(proxy: 
 
 
 async def test_identity_is_looked_up_for_a_screen(proxy: ConnectProxy, pki: Pki) -> None:
-    from tunnelui.auth.stores import MemoryStore
-    from tunnelui.auth.token_store import TokenKey
     from tunnelui.wire.destination import parse_proxy_url
 
     store = MemoryStore()
@@ -353,6 +353,22 @@ async def test_identity_is_looked_up_for_a_screen(proxy: ConnectProxy, pki: Pki)
         await bench.until(lambda: [i.name for i in bench.engine.snapshot().identities] == ["bob@example.com"])
     async with running(proxy, pki, store=store) as bench:
         assert bench.engine.snapshot().identities == ()
+
+
+async def test_trouble_with_the_store_is_told_once_however_many_proxies_there_are(
+    proxy: ConnectProxy, pki: Pki
+) -> None:
+    class Broken(MemoryStore):
+        async def load(self, key: TokenKey) -> Token | None:
+            raise StoreError("this machine has no usable keyring; the token stays in memory.")
+
+    routes = [Route(f"r{number}", f"tcp+https://p{number}.example.com/db.internal:5432") for number in range(4)]
+    async with running(proxy, pki, store=Broken(), routes=routes, look_up_identities=True) as bench:
+        await bench.until(lambda: len(bench.engine.snapshot().identities) == 4)
+        await bench.until(lambda: bench.of("note"))
+        await anyio.sleep(0.2)
+        assert [event.message.partition(";")[0] for event in bench.of("note")] == ["this machine has no usable keyring"]
+        assert len(bench.engine.snapshot().notes) == 1
 
 
 async def test_trouble_at_the_login_endpoint_is_told(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.agent.changes import apply
 from tunnelui.agent.codec import decode, decode_error, encode
+from tunnelui.agent.heartbeat import Heartbeat
 from tunnelui.agent.meeting import meeting_place
 from tunnelui.agent.protocol import FROM_AGENT, PROTOCOL
 from tunnelui.agent.runtime import open_folder
@@ -99,7 +100,8 @@ class AgentClient:
     """An `tunnelui.engine.interface.Engine` for as long as it is entered. Leaving it leaves the tunnels alone.
 
     An agent that goes away is looked for again, and started again, without end; meanwhile `snapshot` and all requests
-    raise why there is none, at first a `LocalError` with the code ``agent_gone``.
+    raise why there is none, at first a `LocalError` with the code ``agent_gone``. While it is there and does not answer
+    they raise one with the code ``agent_silent``.
     """
 
     def __init__(self, find: Callable[[], Awaitable[tuple[Channel, Hello]]]) -> None:
@@ -112,6 +114,7 @@ class AgentClient:
         self._ids = itertools.count(1)
         self._waiting: dict[int, _Answer] = {}
         self._trouble: TunnelError = _gone()
+        self._heartbeat = Heartbeat()
         self._task: asyncio.Task[None]
 
     async def __aenter__(self) -> AgentClient:
@@ -140,8 +143,7 @@ class AgentClient:
     # The interface.
 
     def snapshot(self) -> EngineSnapshot:
-        if self._channel is None:
-            raise self._trouble
+        self._need_agent()
         return self._snapshot
 
     def events(self) -> EventReader:
@@ -236,12 +238,21 @@ class AgentClient:
                     with anyio.move_on_after(_PAUSE, shield=True), contextlib.suppress(OSError, ValueError):
                         await self._channel.send({"call": "cancel", "with": {"id": answer.number}})
 
-    async def _ask(self, request: str, given: dict[str, Any]) -> _Answer:
+    def _need_agent(self) -> Channel:
+        """
+        :raises TunnelError: there is none, or it does not answer.
+        """
         if self._channel is None:
             raise self._trouble
+        if self._heartbeat.is_silent:
+            raise _silent()
+        return self._channel
+
+    async def _ask(self, request: str, given: dict[str, Any]) -> _Answer:
+        channel = self._need_agent()
         answer = _Answer(next(self._ids), self._waiting)
         try:
-            await self._channel.send({"id": answer.number, "call": request, "with": given})
+            await channel.send({"id": answer.number, "call": request, "with": given})
         except (OSError, ValueError):
             answer.forget()
             raise _gone() from None
@@ -261,11 +272,14 @@ class AgentClient:
                 await asyncio.sleep(_PAUSE)
                 continue
             with channel:
+                self._heartbeat = Heartbeat()
+                watch = asyncio.create_task(self._watch_over(channel))
                 try:
                     await self._follow(channel, begun)
                 except (OSError, ProtocolError) as error:
                     self._trouble = _gone(str(error))
                 finally:
+                    watch.cancel()
                     self._leave()
             if not begun.done():
                 raise self._trouble
@@ -276,6 +290,7 @@ class AgentClient:
         number = next(self._ids)
         await channel.send({"id": number, "call": "watch"})
         while (message := await channel.receive()) is not None:
+            self._heartbeat.heard()
             if "changes" in message:
                 self._snapshot = apply(self._snapshot, message["changes"])
             elif "events" in message:
@@ -289,6 +304,10 @@ class AgentClient:
                 answer.take(message)
         if not begun.done():
             raise _gone()
+
+    async def _watch_over(self, channel: Channel) -> None:
+        with contextlib.suppress(OSError, ValueError):  # it has gone, which is seen elsewhere
+            await self._heartbeat.watch(lambda: channel.send({"id": next(self._ids), "call": "status"}))
 
     def _leave(self) -> None:
         self._channel = None
@@ -343,6 +362,14 @@ class _Answer:
         if "failed" in self._message:
             raise decode_error(self._message["failed"])
         return self._message.get("done")
+
+
+def _silent() -> LocalError:
+    return LocalError(
+        "the agent does not answer",
+        code="agent_silent",
+        hint="It was stopped, or the machine is too busy. tunnelui agent status shows its process.",
+    )
 
 
 def _gone(detail: str = "") -> LocalError:

@@ -232,9 +232,13 @@ class Identities:
         if now.problem is not None and now.problem is not before.problem:
             data = {"code": now.problem.code, "hint": now.problem.hint}
             self._tell("note", f"sign-in at {key.proxy}: {now.problem}", key, data, level="warning")
-        for note, earlier in ((now.note, before.note), (now.sign_in_note, before.sign_in_note)):
-            if note and note != earlier:
-                self._tell("note", note, key, {}, level="warning")
+        # The store is everybody's: what is wrong with it is told once, however many there are who have no token in it.
+        known = any(other.note == now.note for which, other in self._last.items() if which != key)
+        news = [now.note] if now.note != before.note and not known else []
+        if now.sign_in_note != before.sign_in_note:
+            news.append(now.sign_in_note)
+        for note in filter(None, news):
+            self._tell("note", note, key, {}, level="warning")
 
     def _tell_signed_in(self, key: TokenKey, status: CredentialStatus) -> None:
         who = f" as {status.name}" if status.name else ""
