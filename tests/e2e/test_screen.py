@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import time
@@ -325,6 +326,29 @@ def test_an_agent_that_hangs_is_said_and_heals(screen_client: Client) -> None:
         terminal.keys("q")
         eventually(lambda: terminal.is_over)
         assert terminal.exit_code == 0
+
+
+def test_the_way_to_the_shell_and_back_brings_the_whole_picture(screen_client: Client) -> None:
+    env = screen_client.env | {"COLORTERM": "truecolor", "LC_ALL": "C.UTF-8", "PS1": "shell> "}
+    with run_terminal(["bash", "--norc", "-i"], screen_client.folder, env, width=80, height=24) as terminal:
+        terminal.wait_for("shell>")
+        terminal.type(shlex.join(screen_client.argv()) + "\r")
+        terminal.wait_for("echo +off")
+        start(terminal, "echo")
+        before = terminal.text
+        terminal.keys("C-z")
+        terminal.wait_for("Stopped")
+        terminal.type("fg\r")
+        eventually(lambda: terminal.text == before, 10, f"the picture as before: {before}")
+        terminal.keys("C-z")
+        terminal.wait_for("Stopped")
+        terminal.command("resize-window", "-x", "100", "-y", "30")
+        terminal.type("fg\r")
+        terminal.wait_for(r"┤ Log: echo ├")
+        terminal.keys("q")
+        terminal.wait_for("tunnelui down --all stops it")
+        terminal.type("exit\r")
+        eventually(lambda: terminal.is_over)
 
 
 def test_a_program_gets_the_terminal_and_gives_it_back(screen_client: Client) -> None:

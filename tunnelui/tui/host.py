@@ -185,6 +185,13 @@ class Host(Guarded, KeysInTurn[None]):
     @abstractmethod
     def options(self) -> SessionOptions: ...
 
+    def on_mount(self) -> None:
+        self.app_resume_signal.subscribe(self, self._draw_again)
+
+    def _draw_again(self, _: object) -> None:
+        """After ctrl+z and fg: the terminal has forgotten the picture, which Textual would leave so."""
+        self.refresh(layout=True)
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = super().get_line_filters()
         return filters if self.glyphs is not ASCII else [*filters, PlainSigns()]
