@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.support.pki import Pki
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,19 +25,22 @@ LIBRARY = frozenset(
         "argparse",
         "copy",
         "dataclasses",
+        "encodings",
         "fnmatch",
         "gc",
         "gettext",
         "glob",
+        "grp",
         "ipaddress",
         "locale",
         "ntpath",
         "pathlib",
+        "pwd",
         "unicodedata",
         "urllib",
     ]
 )
-OWN_MODULES = 66
+OWN_MODULES = 68
 COMPILED = 4  # methods that dataclasses have written and compiled; see tunnelui.frozen
 REPORT = """
 import atexit, sys
@@ -156,12 +162,16 @@ def test_the_lowest_layers_load_no_event_loop(package: str) -> None:
 
 
 def test_a_whole_stdio_tunnel_loads_nothing_heavy_where_no_token_is_needed(tmp_path: Path) -> None:
-    """Through a plain CONNECT proxy that wants no sign-in, to the end."""
+    """Through a CONNECT proxy with TLS that wants no sign-in, to the end."""
     report = tmp_path / "modules.json"
+    pki = Pki(tmp_path / "pki")
+    files = pki.issue("localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.cert_file, files.key_file)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(20)
-        destination = f"tcp+http://127.0.0.1:{listener.getsockname()[1]}/echo.example.com:7"
-        arguments = ["tcp", "--listen", "-", "--token-store", "memory", destination]
+        destination = f"tcp+https://localhost:{listener.getsockname()[1]}/echo.example.com:7"
+        arguments = ["tcp", "--listen", "-", "--token-store", "memory", "--alternate-ca-path", pki.ca_file, destination]
         with subprocess.Popen(
             [sys.executable, "-c", REPORT.format(report=str(report), arguments=arguments)],
             stdin=subprocess.PIPE,
@@ -169,15 +179,18 @@ def test_a_whole_stdio_tunnel_loads_nothing_heavy_where_no_token_is_needed(tmp_p
             stderr=subprocess.PIPE,
             env={**os.environ, "TUNNELUI_TOKEN_STORE": ""},
         ) as process:
-            proxy, _ = listener.accept()
-            with proxy:
-                proxy.settimeout(20)
+            accepted, _ = listener.accept()
+            accepted.settimeout(20)
+            with context.wrap_socket(accepted, server_side=True) as proxy:
                 head = b""
                 while b"\r\n\r\n" not in head:
                     head += proxy.recv(65536)
                 assert head.startswith(b"CONNECT echo.example.com:7 HTTP/1.1\r\n")
+                assert process.stdin is not None
+                process.stdin.close()
+                process.stdin = None
                 proxy.sendall(b"HTTP/1.1 200 OK\r\n\r\nhello")
-                proxy.shutdown(socket.SHUT_WR)
+                proxy.unwrap()
                 output, errors = process.communicate(timeout=20)
     assert (process.returncode, output) == (0, b"hello"), errors
     modules, compiled = json.loads(report.read_text())

@@ -242,7 +242,7 @@ async def start_tls(
             incoming,
             outgoing,
             server_side=server_side,
-            server_hostname=server_hostname,
+            server_hostname=_as_it_is(server_hostname),
             session=resuming.session_for(place) if resuming else None,
         )
         endpoint = TLSEndpoint(sock, connection, incoming, outgoing, address=address, error=error)
@@ -268,6 +268,11 @@ async def start_tls(
     # The last flight may have brought data along, which no event would announce.
     endpoint._inside = True
     return endpoint
+
+
+def _as_it_is(name: str | None) -> str | bytes | None:
+    """For text the standard library loads its tables of international names first; bytes it takes as they are."""
+    return name.encode() if name is not None and name.isascii() else name
 
 
 async def _shake_hands(endpoint: TLSEndpoint, connection: ssl.SSLObject, incoming: ssl.MemoryBIO) -> None:
