@@ -118,7 +118,9 @@ def test_a_refusal_of_the_proxy_reaches_the_program(program: Program, proxy: Con
     [
         (b"GET http://db.example.com/ HTTP/1.1\r\nHost: db.example.com\r\n\r\n", b"HTTP/1.1 405 "),
         (b"GET / HTTP/1.1\r\nHost: db.example.com\r\n\r\n", b"HTTP/1.1 405 "),
-        (b"\x16\x03\x01 this is TLS\r\n\r\n", b"HTTP/1.1 400 "),
+        (b"\x16\x03\x01 this is TLS\r\n\r\n", b"\x15\x03\x01"),
+        (b"\x04\x01\x00\x50\x00\x00\x00\x01me\x00db.example.com\x00", b"\x00\x5b"),
+        (b"who are you\r\n\r\n", b"HTTP/1.1 400 "),
         (b"\x05\x01\x02", b"\x05\xff"),
         (b"\x05\x01\x00\x05\x02\x00\x01\x7f\x00\x00\x01\x00\x50", b"\x05\x00\x05\x07"),
         (b"", b""),

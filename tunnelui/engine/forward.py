@@ -47,6 +47,16 @@ _CONNECT_ONLY: Final = (
 )
 
 
+_FOREIGN: Final = {
+    4: ("a program speaks SOCKS4; SOCKS5 and CONNECT are taken (socks5h://, http://)", b"\x00\x5b" + bytes(6)),
+    22: (
+        "a program speaks TLS, which the way to this proxy does not need: set it as http:// or socks5h://",
+        b"\x15\x03\x01\x00\x02\x02\x28",
+    ),
+}
+"""The first byte of other languages: what to tell, and how they say no (a rejected request, a fatal alert)."""
+
+
 class NotCovered(LocalError):
     """No route leads to the destination."""
 
@@ -130,6 +140,10 @@ class ForwardProxy:
         if not first:
             raise near.failure("closed", "nothing was asked for")
         near.unread(first)
+        if foreign := _FOREIGN.get(first[0]):
+            words, answer = foreign
+            await _say_last(near, answer)
+            raise ProtocolError(words)
         return await (_ask_socks(near) if first[0] == _SOCKS else _ask_http(near))
 
     def _other(self, authority: HostPort) -> Opener:
