@@ -6,8 +6,6 @@ endless string could fill the screen or the log. Every such string passes throug
 
 from __future__ import annotations
 
-import unicodedata
-
 __all__ = ["clean", "without_query"]
 
 _REPLACEMENT = "\ufffd"
@@ -47,6 +45,8 @@ def _clean_character(character: str) -> str:
         return character
     if character in "\t\n\r":
         return " "
-    if character in _KEPT or unicodedata.category(character) not in _REMOVED:
+    if character in _KEPT:
         return character
-    return _REPLACEMENT
+    from unicodedata import category  # here: most text is ASCII, and many a command ends without another
+
+    return _REPLACEMENT if category(character) in _REMOVED else character

@@ -6,7 +6,6 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from tunnelui.config.certificate_password import certificate_password
 from tunnelui.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,6 +73,7 @@ def ask_password(profile: Profile) -> str:
 
 def _with_password(profile: Profile) -> Profile:
     from tunnelui.auth.certificate_passwords import kept_password
+    from tunnelui.config.certificate_password import certificate_password
 
     try:
         if certificate_password(profile) or opens(profile, ""):

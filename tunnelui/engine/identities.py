@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from tunnelui.auth.credentials import Credentials
 from tunnelui.auth.service_account import ServiceAccount
 from tunnelui.auth.token_store import TokenKey
-from tunnelui.config.certificate_password import certificate_password
 from tunnelui.engine.model import Event, IdentitySnapshot, IdentityStatus, Problem, ProfileSnapshot, SignInSnapshot
 from tunnelui.errors import ConfigError
 from tunnelui.text import without_query
@@ -44,7 +43,7 @@ class Contexts:
         """
         with self._lock:
             if profile not in self._made:
-                password = certificate_password(profile) if profile.client_cert else ""
+                password = _configured_password(profile) if profile.client_cert else ""
                 try:
                     self._made[profile] = _context(profile, password)
                 except ConfigError as error:
@@ -92,6 +91,12 @@ def _context(profile: Profile, password: str) -> ssl.SSLContext:
     )
     context.server_name = profile.server_name
     return context
+
+
+def _configured_password(profile: Profile) -> str:
+    from tunnelui.config.certificate_password import certificate_password  # here, since most profiles have none
+
+    return certificate_password(profile)
 
 
 def profile_snapshot(profile: Profile) -> ProfileSnapshot:

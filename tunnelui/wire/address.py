@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import unicodedata
 from typing import Final
 
 from tunnelui.errors import ConfigError
@@ -201,6 +200,8 @@ def _parse_name(text: str) -> str:
 
 def _to_ascii(text: str) -> str:
     """A-labels in the place of U-labels; mapping of RFC 5895 is left out but for letter case."""
+    import unicodedata
+
     import idna  # here: its tables are large, and nearly every name is ASCII
 
     # Before lower(), which makes an ASCII k of the Kelvin sign. Every letter of IDNA 2008 passes, in either case.
