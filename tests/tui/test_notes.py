@@ -91,7 +91,7 @@ async def test_the_sign_in_shows_the_notes_while_the_address_is_awaited() -> Non
 
 @pytest.mark.parametrize("width", [10, 30, 60, 200])
 def test_no_word_of_a_note_is_lost(width: int) -> None:
-    long = "pass" * 40
+    long = "Pass" + "word" * 40
     rows = note_rows([NOTE, long], width)
     assert all(len(row) <= width for row in rows)
     assert "".join("".join(rows).split()) == "".join((NOTE + long).split())

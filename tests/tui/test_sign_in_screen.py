@@ -11,7 +11,7 @@ from textual.widgets import Input
 from tests.support.screens import SMALL, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import NOW, PROXY, URL, every_state, identity
-from tunnelui.engine.model import IdentityStatus, Problem
+from tunnelui.engine.model import IdentityStatus, Problem, ProfileSnapshot
 from tunnelui.errors import ConfigError
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.routes import RoutesScreen
@@ -34,6 +34,30 @@ async def test_it_shows_the_address_the_routes_and_the_time_left() -> None:
         assert _shown_url(driven) == URL
         await driven.wait(10)
         assert "4m02s left" in driven.text
+
+
+@pytest.mark.parametrize("key", ["i", "P"], ids=["sign-in", "profiles"])
+async def test_no_browser_is_spoken_of_where_none_is_opened(key: str) -> None:
+    engine = _engine()
+    profiles = tuple(ProfileSnapshot(each, opens_browser=False) for each in ("default", "corp"))
+    quiet = ScriptedEngine(engine.snapshot().tunnels, engine.snapshot().identities, profiles=profiles)
+    for one, opens in ((engine, True), (quiet, False)):
+        async with drive(one) as driven:
+            await driven.press(key)
+            assert ("A browser window should have opened." in driven.text) == opens
+            assert ("No browser is opened for this profile (open_browser in config.toml)." in driven.text) != opens
+            assert ("No browser here?" in driven.text) == opens
+            assert driven.text.lower().count("on any machine") == 1
+
+
+async def test_what_is_said_of_a_browser_is_a_sentence() -> None:
+    note = "no browser was found on this machine; open the address anywhere and paste the one that it ends on"
+    who = identity(sign_in=True, url=URL)
+    assert who.sign_in is not None
+    who = replace(who, sign_in=replace(who.sign_in, note=note))
+    async with drive(ScriptedEngine(every_state(), [who])) as driven:
+        await driven.press("i")
+        assert "  No browser was found on this machine; open the address" in driven.text
 
 
 async def test_a_very_long_address_is_whole_on_the_screen_and_in_the_clipboard() -> None:

@@ -13,7 +13,7 @@ __all__ = ["Heartbeat"]
 
 _QUIET: Final = 5.0
 """Seconds of silence after which the other end is asked for a sign of life."""
-_ANSWER: Final = 5.0
+_ANSWER: Final = 10.0
 """Seconds that it has for it."""
 
 

@@ -12,7 +12,7 @@ from tunnelui.errors import TunnelError
 from tunnelui.frozen import frozen
 from tunnelui.tui.facts import identity_words
 from tunnelui.tui.format import clock, duration
-from tunnelui.tui.steps import in_screen_words, on_screen
+from tunnelui.tui.steps import browser_words, on_screen
 from tunnelui.tui.words import cut, cut_middle, line, pad, safe, wrap, wrap_hard
 from tunnelui.wire.destination import parse_proxy_url
 
@@ -190,7 +190,10 @@ def pending_lines(
     rows = [head + line((cut(waits, max(0, width - head.cell_length - 2), glyphs.ellipsis), "$muted"))]
     if not sign_in.url:
         return [*rows, line("  ", ("Asking the proxy for the address.", "$muted"))]
-    note = in_screen_words(sign_in.note) or "A browser window should have opened. No browser here? Open on any machine:"
+    note = browser_words(sign_in.note, row.settings)
+    if not sign_in.note:
+        opens = row.settings is None or row.settings.opens_browser
+        note += " No browser here? Open on any machine:" if opens else " Open on any machine:"
     rows += [line("  ", (each, "$auth" if sign_in.note else "$muted")) for each in wrap(safe(note, 400), room, 2)]
     url = wrap_hard(safe(sign_in.url, _LONGEST_URL), room)
     if len(url) > most_url:

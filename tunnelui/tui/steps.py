@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.engine.model import IdentityStatus
-from tunnelui.tui.words import safe
+from tunnelui.tui.words import capital, safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tunnelui.engine.model import IdentitySnapshot, Problem
+    from tunnelui.engine.model import IdentitySnapshot, Problem, ProfileSnapshot
     from tunnelui.errors import TunnelError
 
-__all__ = ["in_screen_words", "next_step", "on_screen", "told"]
+__all__ = ["browser_words", "in_screen_words", "next_step", "on_screen", "told"]
 
 _STEPS: Final[Mapping[str, str]] = {
     "callback": "Close other programs that hold ports of this machine, then try again; or use a service account.",
@@ -43,6 +43,15 @@ def in_screen_words(text: str) -> str:
         for flag, words in _FLAGS:
             text = flag.sub(words, text)
     return text
+
+
+def browser_words(note: str, profile: ProfileSnapshot | None) -> str:
+    """Return what has become of the browser of a sign-in: its *note*, or else what *profile* says of browsers."""
+    if note:
+        return capital(in_screen_words(note))
+    if profile is not None and not profile.opens_browser:
+        return "No browser is opened for this profile (open_browser in config.toml)."
+    return "A browser window should have opened."
 
 
 def next_step(code: str, hint: str) -> str:

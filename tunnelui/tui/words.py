@@ -16,7 +16,7 @@ from tunnelui.text import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["cut", "cut_middle", "fit", "line", "literal", "pad", "reason", "safe", "wrap", "wrap_hard"]
+__all__ = ["capital", "cut", "cut_middle", "fit", "line", "literal", "pad", "reason", "safe", "wrap", "wrap_hard"]
 
 _MAX_MARKS = 2
 
@@ -45,6 +45,11 @@ def safe(text: str, limit: int = 200) -> str:
             marks = 0
         out.append(character)
     return "".join(out)
+
+
+def capital(text: str) -> str:
+    """Return *text*, which may be part of a sentence elsewhere, with a capital letter at its start."""
+    return text if text.startswith("tunnelui") else text[:1].upper() + text[1:]
 
 
 def reason(error: Exception) -> str:

@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from tunnelui.tui.bindings import SIGN_IN
 from tunnelui.tui.format import duration
 from tunnelui.tui.screens.sign_in_actions import SignInActions
-from tunnelui.tui.steps import in_screen_words, on_screen
+from tunnelui.tui.steps import browser_words, on_screen
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.notes import note_rows
@@ -114,12 +114,15 @@ class SignInScreen(SignInActions[None]):
         rows.append(line(""))
         if not sign_in.url:
             return [*rows, line("  ", ("Asking the proxy for the address.", "$muted")), line("")]
-        note = (
-            safe(in_screen_words(sign_in.note), 400) or "A browser window should have opened. Finish the sign-in there."
-        )
+        profile = next((each for each in view.snapshot.profiles if each.name == self._profile), None)
+        opens = profile is None or profile.opens_browser
+        note = safe(browser_words(sign_in.note, profile), 400)
+        if opens and not sign_in.note:
+            note += " Finish the sign-in there."
         rows += [line("  ", (row, "$auth" if sign_in.note else "$ink")) for row in wrap(note, width - 6, 3)]
         if "paste" not in note:
-            words = "No browser here? Open this address on any machine, then paste what the browser ends on."
+            words = "Open this address on any machine, then paste what the browser ends on."
+            words = f"No browser here? {words}" if opens else words
             rows += [line("  ", (row, "$muted")) for row in wrap(words, width - 6, 2)]
         return [*rows, line("")]
 

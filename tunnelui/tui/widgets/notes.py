@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tunnelui.tui.steps import in_screen_words
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import line, safe, wrap
+from tunnelui.tui.words import capital, line, safe, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,9 @@ _LONGEST = 1000
 
 def note_rows(notes: Sequence[str], width: int, limit: int = 40) -> list[str]:
     """Return the notes wrapped to *width* cells, each on lines of its own, none with more than *limit* of them."""
-    return [row for note in notes for row in wrap(safe(in_screen_words(note), _LONGEST), max(10, width), limit)]
+    return [
+        row for note in notes for row in wrap(safe(capital(in_screen_words(note)), _LONGEST), max(10, width), limit)
+    ]
 
 
 class NoteBand(LineView):
