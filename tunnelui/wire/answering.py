@@ -84,8 +84,9 @@ class RequestParser(HeadParser[RequestHead]):
 
     def _finish(self, first: bytes, headers: Headers, raw: bytes) -> RequestHead:
         method, target, version = first.decode("ascii").split(" ")
+        names = [name for name, _ in headers.items]
         for name in _SINGLE:
-            if len(headers.get_all(name)) > 1:
+            if names.count(name) > 1:
                 raise HeadError(f"the field {name} stands more than once")
         host = headers.get("host")
         if host is None and version == "HTTP/1.0":
@@ -102,7 +103,8 @@ class RequestParser(HeadParser[RequestHead]):
             raise HeadError("a CONNECT has no body, so it can't have a length")
         authority = read_authority(target, "the target is not HOST:PORT")
         # Some clients leave the port out (proxytunnel); what they name is still the target and nothing else.
-        if read_authority(host, "the field host is no host", default_port=authority.port) != authority:
+        reason = "the field host is no host"
+        if host != target and read_authority(host, reason, default_port=authority.port) != authority:
             raise HeadError("the field host differs from the target")
         return RequestHead(method, target, headers, raw, authority)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -57,12 +58,19 @@ def connect_request(
 
     :raises HeadError: a part would break out of its place, or the token is empty or longer than 8 KiB.
     """
+    before, after = _around_token(authority, user_agent, tuple(headers))
+    if token is None:
+        return before + after
+    if not _TOKEN.fullmatch(token):
+        raise HeadError("the token has characters that no token has, or is too long")
+    return b"%sAuthorization: Pomerium %s\r\n%s" % (before, token.encode("ascii"), after)
+
+
+@functools.lru_cache(maxsize=256)
+def _around_token(authority: HostPort, user_agent: str, headers: tuple[tuple[str, str], ...]) -> tuple[bytes, bytes]:
+    """What stands before and after the token: no secret, and the same for each connection to a destination."""
     target = str(authority)
     if read_authority(target, "the destination is not HOST:PORT") != authority:
         raise HeadError("the destination is not in its normal form")
-    fields = [("Host", target), ("User-Agent", user_agent)]
-    if token is not None:
-        if not _TOKEN.fullmatch(token):
-            raise HeadError("the token has characters that no token has, or is too long")
-        fields.append(("Authorization", f"Pomerium {token}"))
-    return b"CONNECT %s HTTP/1.1\r\n%s\r\n" % (target.encode("ascii"), render_fields([*fields, *headers]))
+    fields = render_fields([("Host", target), ("User-Agent", user_agent)])
+    return b"CONNECT %s HTTP/1.1\r\n%s" % (target.encode("ascii"), fields), render_fields(headers) + b"\r\n"

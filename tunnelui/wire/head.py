@@ -59,7 +59,11 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """Return the first value of *name* (any case)."""
-        return next(iter(self.get_all(name)), None)
+        name = name.lower()
+        for key, value in self.items:
+            if key == name:
+                return value
+        return None
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Return every value of *name* (any case), in order."""

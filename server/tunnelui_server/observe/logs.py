@@ -34,6 +34,11 @@ _MAX_TEXT: Final = 1000
 _MAX_TRACEBACK: Final = 8000
 _MAX_FIELDS: Final = 40
 _MAX_ITEMS: Final = 50
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
+_MAX_KNOWN: Final = 2048
+_LONGEST_KNOWN: Final = 200
+_known: Final[set[str]] = set()
+"""Texts that stay as they are: names of routes, rules and the like stand in line after line."""
 
 
 class JSONFormatter(logging.Formatter):
@@ -45,9 +50,7 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC)
-            .isoformat(timespec="milliseconds")
-            .replace("+00:00", "Z"),
+            "time": _time(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _text(record.getMessage()),
@@ -60,7 +63,7 @@ class JSONFormatter(logging.Formatter):
         if record.exc_info:
             line["traceback"] = _text(self.formatException(record.exc_info), _MAX_TRACEBACK)
         # json leaves DEL as it is.
-        return json.dumps(line, ensure_ascii=True, separators=(",", ":")).replace("\x7f", "\\u007f")
+        return _ENCODER.encode(line).replace("\x7f", "\\u007f")
 
 
 def configure_logging(level: str, stream: TextIO | None = None, *, worker: int | None = None) -> None:
@@ -112,5 +115,23 @@ def _value(value: Any) -> Any:
 
 
 def _text(text: str, limit: int = _MAX_TEXT) -> str:
+    if text in _known and len(text) <= limit:
+        return text
     # Cut first: a long text costs nothing then, and a secret that is cut in two is still behind its name.
-    return redact(text[:limit]) + ("…" if len(text) > limit else "")
+    shown = redact(text[:limit]) + ("…" if len(text) > limit else "")
+    if len(text) <= _LONGEST_KNOWN and shown == text:
+        if len(_known) >= _MAX_KNOWN:
+            _known.clear()
+        _known.add(text)
+    return shown
+
+
+def _time(created: float) -> str:
+    """Unix time as ISO 8601 in UTC, to the millisecond."""
+    second = int(created // 1)
+    return f"{_second(second)}.{int((created - second) * 1000):03d}Z"
+
+
+@functools.lru_cache(maxsize=4)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()[:-6]

@@ -75,6 +75,6 @@ def redact(text: str) -> str:
         text = _QUOTED.sub(rf"\1{REDACTED}", text)
     if "authorization" in folded or "cookie" in folded:
         text = _HEADER.sub(rf"\1\2{REDACTED}", text)
-    if any(scheme in folded for scheme in ("basic ", "bearer ", "pomerium ")):
+    if "basic " in folded or "bearer " in folded or "pomerium " in folded:
         text = _SCHEME.sub(rf"\1 {REDACTED}", text)
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ _METADATA: Final = frozenset(
 )
 
 
+@functools.lru_cache(maxsize=1024)
 def is_special_address(address: IPAddress) -> bool:
     """Whether no route may lead there unless it insists: link-local, metadata, multicast, unspecified, broadcast."""
     if isinstance(address, ipaddress.IPv6Address):
@@ -40,6 +42,11 @@ def _nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     if address in ipaddress.IPv6Network("64:ff9b::/96"):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return None
+
+
+@functools.lru_cache(maxsize=16_384)
+def _id_of(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class Route:
     @property
     def id(self) -> str:
         """A short name that stays the same as long as ``from`` does."""
-        return hashlib.sha256(self.source.encode()).hexdigest()[:16]
+        return _id_of(self.source)
 
     @property
     def label(self) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunnelui_server.observe import JSONFormatter, configure_logging, redact
+from tunnelui_server.observe import JSONFormatter, configure_logging, logs, redact
 from tunnelui_server.observe.logs import AUDIT_LOGGER
 from tunnelui_server.observe.redact import _ARGON2, _HEADER, _JWT, _PARAMETER, _QUOTED, _SCHEME, REDACTED
 
@@ -106,6 +107,28 @@ def test_whatever_is_logged_is_one_printable_ascii_line_of_json(message: str, fi
     assert shown.isascii()
     assert shown.isprintable()
     assert isinstance(json.loads(shown, parse_constant=lambda _: None), dict)
+
+
+def test_what_was_harmless_before_is_looked_at_again_where_it_matters() -> None:
+    for _ in range(2):
+        assert line("m", fields={"k": "x" * 100, "x" * 100: "v"})["k"] == "x" * 100
+        assert list(line("m", fields={"x" * 100: "v"}))[-1] == "x" * 60 + "…"
+        assert line("m", fields={"a": "s3cret", "token": "s3cret"}) | {"time": ""} == line(
+            "m", fields={"a": "s3cret", "token": REDACTED}
+        ) | {"time": ""}
+    for number in range(5000):
+        line(f"m {number}")
+    assert len(logs._known) <= logs._MAX_KNOWN
+    line("a token=s3cret", fields={"k": f"Bearer {JWT}", "long": "y" * 300})
+    assert not [text for text in logs._known if ("s3cret" in text and "=" in text) or JWT in text or len(text) > 200]
+
+
+@given(st.floats(0, 4e9))
+def test_the_time_is_that_of_the_record_in_utc(created: float) -> None:
+    record = logging.makeLogRecord({"name": "n", "levelname": "INFO", "msg": "m", "created": created})
+    shown = datetime.fromisoformat(json.loads(JSONFormatter().format(record))["time"])
+    assert shown.tzinfo is not None
+    assert -0.001 < shown.timestamp() - created <= 0.0001
 
 
 def test_lines_are_bounded() -> None:
