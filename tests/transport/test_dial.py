@@ -19,7 +19,9 @@ from tests.support.descriptors import no_more_descriptors
 from tests.support.sockets import free_port, no_leaked_descriptors
 from tunnelui.errors import LocalError, PeerError, ProxyError, UpstreamError
 from tunnelui.transport import dial as dial_module
+from tunnelui.transport import race as race_module
 from tunnelui.transport.dial import AddrInfo, DialTimeouts, dial, dial_unix, system_resolver
+from tunnelui.transport.race import Lost, Race
 from tunnelui.transport.resolver import RecentAnswers
 from tunnelui.wire.address import HostPort
 
@@ -172,7 +174,7 @@ async def test_the_next_address_follows_a_failure_at_once() -> None:
         dialed = await dial(NAME, resolve=answers(refusing(), good))
         dialed.sock.close()
         assert dialed.peer == target(good)
-        assert time.monotonic() - started < dial_module.ATTEMPT_DELAY
+        assert time.monotonic() - started < race_module.ATTEMPT_DELAY
 
 
 @linux
@@ -181,31 +183,66 @@ async def test_the_next_address_follows_silence_after_the_attempt_delay() -> Non
         dialed = await dial(NAME, resolve=answers(silent, good))
         dialed.sock.close()
         assert dialed.peer == target(good)
-        assert dialed.tcp >= dial_module.ATTEMPT_DELAY * 0.9
+        assert dialed.tcp >= race_module.ATTEMPT_DELAY * 0.9
         await asyncio.sleep(0)  # the loser's callback
 
 
 async def test_of_two_that_connect_at_the_same_moment_one_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dial_module, "ATTEMPT_DELAY", 0.0)
-    loop = asyncio.get_running_loop()
-    sock_connect = loop.sock_connect
-    connected: list[socket.socket] = []
-    both = asyncio.Event()
-
-    async def connect_together(sock: socket.socket, address: tuple[str, int]) -> None:
-        await sock_connect(sock, address)
-        connected.append(sock)
-        if len(connected) == 2:
-            both.set()
-        await both.wait()
-
-    monkeypatch.setattr(loop, "sock_connect", connect_together)
+    monkeypatch.setattr(race_module, "_is_loopback", lambda host: False)  # as with an address that takes a moment
     with listening() as one, listening() as two, no_leaked_descriptors():
-        dialed = await dial(NAME, resolve=answers(one, two))
-        assert [sock.fileno() >= 0 for sock in connected].count(True) == 1
-        assert dialed.sock in connected
-        assert dialed.peer in (target(one), target(two))
-        dialed.sock.close()
+        race = Race([one, two])
+        running = asyncio.ensure_future(race.run(5.0))
+        await asyncio.sleep(0)
+        race._begin()  # before the loop has looked at the first, as a timer may
+        sock, info = await running
+        with sock:
+            assert info in (one, two)
+            assert sock.getpeername() == info.sockaddr
+
+
+async def test_a_cancellation_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race_module, "_is_loopback", lambda host: False)
+    with listening() as good, no_leaked_descriptors():
+        running = asyncio.ensure_future(Race([good]).run(5.0))
+        await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    tell = Race._tell
+
+    def tell_and_cancel(race: Race) -> None:
+        tell(race)
+        running.cancel()
+
+    monkeypatch.setattr(Race, "_tell", tell_and_cancel)
+    with listening() as good, no_leaked_descriptors():
+        running = asyncio.ensure_future(Race([good]).run(5.0))
+        with pytest.raises(asyncio.CancelledError):  # in the moment of success
+            await running
+
+
+async def test_a_connection_within_this_machine_waits_for_nothing() -> None:
+    with listening() as good, no_leaked_descriptors():
+        race = Race([good])
+        run = race.run(5.0)
+        if sys.platform == "linux":
+            with pytest.raises(StopIteration) as ended:
+                run.send(None)
+            sock = ended.value.value[0]
+        else:
+            sock = (await run)[0]
+        with sock:
+            assert sock.getpeername() == good.sockaddr
+
+
+async def test_a_refusal_within_this_machine_lets_the_next_address_begin() -> None:
+    with listening() as good, no_leaked_descriptors():
+        sock, info = await Race([refusing(), refusing(), good]).run(5.0)
+        sock.close()
+        assert info == good
+        with pytest.raises(Lost) as caught:
+            await Race([refusing(), refusing()]).run(5.0)
+        assert [type(failure) for failure in caught.value.failures] == [ConnectionRefusedError] * 2
 
 
 async def test_when_all_fail_a_refusal_is_told_before_a_missing_way() -> None:

@@ -286,6 +286,126 @@ async def test_a_slow_drip_does_not_outlast_the_limit() -> None:
     theirs.close()
 
 
+async def test_a_watch_is_kept_from_one_wait_to_the_next_and_never_spins() -> None:
+    ours, theirs = tcp_pair()
+    endpoint, loop = PlainEndpoint(ours), asyncio.get_running_loop()
+    theirs.sendall(b"1")
+    assert await endpoint.receive() == b"1"  # without a wait
+    reading = asyncio.ensure_future(endpoint.receive())
+    await asyncio.sleep(0)
+    theirs.sendall(b"2")
+    assert await reading == b"2"
+    looks = 0
+    look = endpoint._on_readable
+
+    def count() -> None:
+        nonlocal looks
+        looks += 1
+        look()
+
+    endpoint.watch(count)
+    theirs.sendall(b"3")  # for nobody: heard once
+    await anyio.sleep(0.05)
+    assert looks == 1
+    assert not loop.remove_reader(ours.fileno())
+    with anyio.fail_after(2):
+        assert await endpoint.receive() == b"3"
+    theirs.shutdown(socket.SHUT_WR)
+    with anyio.fail_after(2):
+        assert await endpoint.receive() == b""
+    endpoint.close()
+    theirs.close()
+
+
+async def test_what_came_in_the_moment_of_a_cancellation_is_read_by_the_next() -> None:
+    ours, theirs = tcp_pair()
+    endpoint = PlainEndpoint(ours)
+    reading = asyncio.ensure_future(endpoint.receive())
+    await asyncio.sleep(0)
+    theirs.sendall(b"precious")
+    endpoint._on_readable()  # as the loop does; who waits has not gone on yet
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    with anyio.fail_after(2):
+        assert await endpoint.receive() == b"precious"
+    endpoint.close()
+    theirs.close()
+
+
+async def test_one_wait_costs_one_read() -> None:
+    ours, theirs = tcp_pair()
+    endpoint, reads = PlainEndpoint(ours), 0
+    recv = endpoint._recv
+
+    def count(buffer: memoryview, limit: int) -> int:
+        nonlocal reads
+        reads += 1
+        return recv(buffer, limit)
+
+    endpoint._recv = count  # type: ignore[method-assign]
+    theirs.sendall(b"0")
+    assert await endpoint.receive() == b"0"
+    for number in range(1, 11):
+        reading = asyncio.ensure_future(endpoint.receive())
+        await anyio.sleep(0.002)
+        theirs.sendall(b"%d" % number)
+        assert await reading == b"%d" % number
+    assert reads == 11
+    endpoint.close()
+    theirs.close()
+
+
+async def test_one_who_watches_takes_the_place_of_the_one_before() -> None:
+    ours, theirs = tcp_pair()
+    endpoint, calls = PlainEndpoint(ours), list[str]()
+
+    def second() -> None:
+        calls.append("second")
+        endpoint.unwatch()
+
+    endpoint.watch(lambda: calls.append("first"))
+    endpoint.watch(second)
+    theirs.sendall(b"x")
+    await anyio.sleep(0.05)
+    endpoint.unwatch()
+    assert calls == ["second"]
+    assert await endpoint.receive() == b"x"
+    endpoint.close()
+    theirs.close()
+
+
+async def test_an_inner_limit_that_was_left_does_not_end_the_outer_one() -> None:
+    ours, theirs = tcp_pair()
+    endpoint, loop = PlainEndpoint(ours), asyncio.get_running_loop()
+    with endpoint.within(0.4):
+        with endpoint.within(0.1):
+            reading = asyncio.ensure_future(endpoint.receive())
+            await asyncio.sleep(0)
+            theirs.sendall(b"x")
+            assert await reading == b"x"
+        began = loop.time()
+        with pytest.raises(TimeoutError):  # the timer of the inner one comes on the way
+            await endpoint.receive()
+        assert 0.2 < loop.time() - began < 5
+    assert endpoint._timer is None
+    endpoint.close()
+    theirs.close()
+
+
+async def test_closing_forgets_the_limit() -> None:
+    ours, theirs = tcp_pair()
+    endpoint = PlainEndpoint(ours)
+    with endpoint.within(60):
+        waiting = asyncio.ensure_future(endpoint.receive())
+        await asyncio.sleep(0)
+        endpoint.close()
+        with pytest.raises(PeerError):
+            await waiting
+        assert endpoint._timer is None
+    theirs.close()
+
+
 async def test_only_what_carries_a_stream_reads_much_at_once() -> None:
     ours, theirs = tcp_pair()
     for side, option in ((ours, socket.SO_RCVBUF), (theirs, socket.SO_SNDBUF)):

@@ -17,9 +17,9 @@ import pytest
 
 from tests.support.sockets import Background, no_leaked_descriptors, read_exactly, reset, tcp_pair
 from tests.support.stream_peers import TLSPeer
-from tests.transport.conftest import in_thread
+from tests.transport.conftest import VERSIONS, in_thread
 from tunnelui.errors import PeerError
-from tunnelui.transport.tls import TLSEndpoint, client_context, server_context, start_tls
+from tunnelui.transport.tls import _HANDSHAKE_SLICE, TLSEndpoint, client_context, server_context, start_tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,18 +88,33 @@ async def test_the_last_flight_can_travel_with_the_first_bytes(pki: Pki) -> None
 async def test_data_that_comes_with_the_last_flight_is_not_forgotten(pki: Pki) -> None:
     ours, theirs = tcp_pair()
 
-    def client() -> TLSPeer:
-        peer = TLSPeer(theirs, pki.client_context(), server_side=False, server_hostname="localhost")
-        peer.sendall(b"at once")
+    async def client() -> TLSEndpoint:
+        peer = await start_tls(theirs, pki.client_context(), server_hostname="localhost", hold_last=True)
+        peer.write(b"at once")  # in one packet with the end of the handshake
         return peer
 
-    talking = Background(client)
+    talking = asyncio.ensure_future(client())
     endpoint = await start_tls(ours, pki.server_context(), server_side=True)
     assert endpoint.buffered
     with anyio.fail_after(5):
         assert await endpoint.receive() == b"at once"
     endpoint.close()
-    (await in_thread(talking.result)).close()
+    (await talking).close()
+
+
+@pytest.mark.parametrize("kind", ["tls1.2", "tls1.3"])
+async def test_certificates_longer_than_a_slice_come_whole(pki: Pki, kind: str) -> None:
+    names = ["localhost", *(f"host-{number}.{'x' * 50}.example.com" for number in range(400))]
+    ours, theirs = tcp_pair()
+    context = pki.server_context(*names, version=VERSIONS[kind])
+    shaking = Background(lambda: TLSPeer(theirs, context, server_side=True))
+    endpoint = await start_tls(ours, pki.client_context(version=VERSIONS[kind]), server_hostname="localhost")
+    peer = await in_thread(shaking.result)
+    assert len(endpoint.peer_certificate or b"") > 8 * _HANDSHAKE_SLICE
+    peer.sendall(b"hello")
+    assert await endpoint.receive() == b"hello"
+    endpoint.close()
+    peer.close()
 
 
 async def failing_handshake(
@@ -223,6 +238,29 @@ async def test_the_deadline_is_for_the_whole_handshake_and_not_for_each_byte(pki
     error = await failing_handshake(pki.server_context(), drip, server_side=True, name=None, timeout=0.5)
     assert error.code == "timeout"
     assert 0.4 < time.monotonic() - started < 4
+
+
+async def test_a_peer_with_much_to_say_in_its_handshake_lets_others_have_their_turns(pki: Pki) -> None:
+    body = b"\x01\x01\xf0\x00" + bytes(0x1F000)  # the longest ClientHello that OpenSSL takes, or nearly
+    records = [body[start : start + 0x4000] for start in range(0, len(body), 0x4000)]
+    said = b"".join(b"\x16\x03\x01" + len(record).to_bytes(2, "big") + record for record in records)
+    passes = 0
+
+    async def others() -> None:
+        nonlocal passes
+        while True:
+            passes += 1
+            await asyncio.sleep(0)
+
+    def talk(peer: socket.socket) -> None:
+        peer.sendall(said)
+        peer.recv(1)
+
+    busy = asyncio.ensure_future(others())
+    error = await failing_handshake(pki.server_context(), talk, server_side=True, name=None)
+    busy.cancel()
+    assert error.code == "tls"
+    assert passes > len(said) / _HANDSHAKE_SLICE / 2
 
 
 async def test_a_client_without_a_common_suite_is_a_tls_failure_for_the_server(pki: Pki) -> None:

@@ -404,9 +404,25 @@ async def test_connections_come_ready_for_use_with_their_peer(listeners: list[so
     for sock in accepted.sockets:
         assert not sock.getblocking()
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 15
     accepted.close()
     for client in clients:
         client.close()
+
+
+async def test_connections_of_somebody_elses_listener_come_ready_for_use_too() -> None:
+    accepted = Accepted()
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()):
+        listener.setblocking(False)
+        async with anyio.create_task_group() as group:
+            group.start_soon(accept_loop, [listener], accepted)
+            await accepted.wait_for(1)
+            group.cancel_scope.cancel()
+    assert accepted.sockets[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert accepted.sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    accepted.close()
 
 
 async def test_unix_peers_have_no_address(tmp_path: Path, listeners: list[socket.socket]) -> None:

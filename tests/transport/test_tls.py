@@ -14,7 +14,7 @@ from tests.support.sockets import Background, read_to_end, tcp_pair
 from tests.support.stream_peers import TLSPeer
 from tests.transport.conftest import in_thread
 from tunnelui.errors import ProxyError, UpstreamError
-from tunnelui.transport.endpoint import CHUNK, WOULD_BLOCK
+from tunnelui.transport.endpoint import CHUNK, LONG_CHUNK, WOULD_BLOCK
 from tunnelui.transport.tls import TLSEndpoint, client_context, start_tls
 
 if TYPE_CHECKING:
@@ -96,6 +96,47 @@ async def test_records_that_wait_inside_survive_our_end(wiring: Wiring, kind: st
     peer.sendall(b"and more")
     peer.half_close()
     assert await receive_to_end(endpoint) == b"".join(records) + b"and more"
+    endpoint.close()
+    peer.close()
+
+
+@versions
+@pytest.mark.parametrize("room", [CHUNK // 2, CHUNK + 1000, LONG_CHUNK])
+async def test_a_long_read_comes_whole_and_in_order_with_its_end(wiring: Wiring, kind: str, room: int) -> None:
+    """More than OpenSSL is handed at once, into a buffer that is smaller, a little larger, or larger by far."""
+    endpoint, peer = await connect(wiring, kind, server_side=False, buffer=4 * LONG_CHUNK)
+    endpoint._full_reads = 1 << 10  # it carries a stream
+    data = os.urandom(3 * LONG_CHUNK + 4321)
+
+    def send() -> None:
+        peer.sendall(data)
+        peer.half_close()
+
+    sending, got, buffer = Background(send), bytearray(), memoryview(bytearray(room))
+    with anyio.fail_after(20):
+        while size := endpoint.read_into(buffer):
+            if size == WOULD_BLOCK:
+                await anyio.sleep(0.01)  # so that much comes together
+            else:
+                got += buffer[:size]
+    await in_thread(sending.result)
+    assert got == data
+    endpoint.close()
+    peer.close()
+
+
+async def test_what_is_broken_in_a_later_slice_breaks_the_stream(wiring: Wiring) -> None:
+    endpoint, peer = await connect(wiring, "tls1.3", server_side=False, buffer=4 * LONG_CHUNK)
+    endpoint._full_reads = 1 << 10
+    assert isinstance(peer, TLSPeer)
+    peer.tls.write(bytes(1 << 14))
+    good = peer._out.read()
+    endpoint._sock.setblocking(True)  # all of it in one read
+    peer.sock.sendall(good + b"\x17\x03\x03\x40\x11" + bytes(0x4011) + bytes(2 * CHUNK))
+    await anyio.sleep(0.1)
+    with pytest.raises(UpstreamError) as caught:
+        endpoint.read_into(memoryview(bytearray(LONG_CHUNK)))
+    assert caught.value.code == "tls"
     endpoint.close()
     peer.close()
 

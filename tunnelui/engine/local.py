@@ -28,6 +28,7 @@ from tunnelui.engine.warm_pools import WarmPools
 from tunnelui.errors import ConfigError, TunnelError
 from tunnelui.text import clean
 from tunnelui.transport.descriptors import allow_descriptors
+from tunnelui.transport.jobs import Jobs
 from tunnelui.transport.resolver import RecentAnswers, system_resolver
 from tunnelui.wire.destination import parse_proxy_url
 
@@ -101,6 +102,7 @@ class LocalEngine:
         self.linger = linger
         self.vigil = Vigil(self._on_wake)
         self.group: TaskGroup
+        self.jobs = Jobs()
         self._settings = settings
         self._store = store
         self._file = routes if isinstance(routes, RouteFile) else None
@@ -172,6 +174,7 @@ class LocalEngine:
         try:
             with anyio.CancelScope(shield=True):
                 await self.aclose()
+                await self.jobs.aclose()
         finally:
             self.group.cancel_scope.cancel()
             self._entered = False

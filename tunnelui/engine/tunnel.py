@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tunnelui.config.route import Route
     from tunnelui.engine.connector import Connector
     from tunnelui.engine.vigil import Vigil
+    from tunnelui.transport.jobs import Jobs
     from tunnelui.wire.destination import Destination, ProxyOrigin
 
 __all__ = ["Host", "Tunnel"]
@@ -40,6 +41,7 @@ class Host(Protocol):
     """What a tunnel needs of its engine."""
 
     group: TaskGroup
+    jobs: Jobs
     linger: float
     max_connections: int
     vigil: Vigil
@@ -263,7 +265,7 @@ class Tunnel:
         connection = Connection(self._host.next_id(), near, peer, self, self._host.vigil)
         self._connections[connection.id] = connection
         self._emit("accepted", f"accepted {peer}".rstrip(), connection, data={"peer": peer})
-        self._host.group.start_soon(self._open, connection, self._connector)
+        self._host.jobs.start(self._open(connection, self._connector))
 
     async def _open(self, connection: Connection, connector: Connector) -> None:
         try:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections import deque
@@ -105,7 +106,7 @@ class WarmPool:
         """Return the connection that waits longest, the caller's from now on; ``None`` when there is none."""
         while self._idle:
             warm = self._idle.popleft()
-            asyncio.get_running_loop().remove_reader(warm.far.read_fd)
+            warm.far.unwatch()
             if self._is_fresh(warm) and _is_silent(warm):
                 return warm
             _part(warm)
@@ -172,7 +173,7 @@ class WarmPool:
 
     def _keep(self, warm: Warm) -> None:
         self._idle.append(warm)
-        asyncio.get_running_loop().add_reader(warm.far.read_fd, self._look, warm)
+        warm.far.watch(functools.partial(self._look, warm))
 
     def _look(self, warm: Warm) -> None:
         """It became readable: TLS tickets, or its end."""
@@ -185,7 +186,6 @@ class WarmPool:
 
     def _drop(self, warm: Warm) -> None:
         self._idle.remove(warm)
-        asyncio.get_running_loop().remove_reader(warm.far.read_fd)
         _part(warm)
 
     def _is_fresh(self, warm: Warm) -> bool:

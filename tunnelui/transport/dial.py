@@ -1,7 +1,7 @@
 """Resolve and connect: every stage timed and bounded, every failure a `PeerError`.
 
-Addresses are tried as RFC 8305 (happy eyeballs) says: families in turn, the next attempt 250 ms after the last or as
-soon as that fails, and the first connection wins.
+Addresses are tried as RFC 8305 (happy eyeballs) says: families in turn, and the first connection wins
+(`tunnelui.transport.race`).
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ import ipaddress
 import os
 import socket
 import time
-from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.errors import LocalError, PeerError, ProxyError
 from tunnelui.frozen import frozen
 from tunnelui.text import clean
-from tunnelui.transport.resolver import AddrInfo, Resolver, system_resolver
-from tunnelui.transport.socket_options import prepare
+from tunnelui.transport.race import Lost, Race, Silence, open_socket
+from tunnelui.transport.resolver import AddrInfo, RecentAnswers, Resolver, system_resolver
 from tunnelui.wire.address import HostPort
 
 if TYPE_CHECKING:
@@ -32,12 +31,10 @@ __all__ = ["AddrInfo", "DialTimeouts", "Dialed", "Resolver", "dial", "dial_unix"
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-ATTEMPT_DELAY: Final = 0.25  # RFC 8305 section 5
 _MAX_ADDRESSES: Final = 16  # a hostile name server may give hundreds
 _MAX_NAMED: Final = 4
 _UNIX_RETRY: Final = 0.02
 
-_UNDER_WAY: Final = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
 # What says that this machine has run out of something, rather than that the peer can't be reached.
 _LOCAL_ERRNOS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -80,10 +77,13 @@ async def dial(
         is ``dns`` or ``tcp``.
     :raises LocalError: this machine is out of descriptors or memory.
     """
-    started = time.monotonic()
+    started = resolved = time.monotonic()
     literal = _literal(address)
-    found = await look_up(address, timeout=timeouts.dns, resolve=resolve, error=error)
-    resolved = time.monotonic()
+    if literal is None:
+        found = await look_up(address, timeout=timeouts.dns, resolve=resolve, error=error)
+        resolved = time.monotonic()
+    else:
+        found = (literal,)
     candidates = _allowed(found, allow)
     if not candidates:
         raise error(
@@ -93,12 +93,15 @@ async def dial(
             detail="none of its addresses may be dialled",
             hint="Check which networks may be dialled.",
         )
-    race = _Race(tried=[] if literal else [info.sockaddr[0] for info in candidates])
-    sock, info = await race.run(candidates, timeouts.tcp, address, error)
+    try:
+        sock, info = await Race(candidates).run(timeouts.tcp)
+    except Lost as lost:
+        tried = () if literal else [candidate.sockaddr[0] for candidate in candidates]
+        raise _map(lost.failures, str(address), error, tried) from None
     return Dialed(
         sock,
         HostPort(info.sockaddr[0], info.sockaddr[1]),
-        dns=0.0 if literal else resolved - started,
+        dns=resolved - started,
         tcp=time.monotonic() - resolved,
     )
 
@@ -110,7 +113,7 @@ async def dial_unix(path: str, *, timeout: float, error: type[PeerError] = Proxy
     :raises LocalError: this machine is out of descriptors or memory.
     """
     try:
-        sock = _open(socket.AF_UNIX)
+        sock = open_socket(socket.AF_UNIX)
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
@@ -121,128 +124,13 @@ async def dial_unix(path: str, *, timeout: float, error: type[PeerError] = Proxy
                         # The backlog is full. Unlike with EINPROGRESS, nothing is under way: ask again.
                         await asyncio.sleep(_UNIX_RETRY)
             if number:
-                raise _Silence(timeout) if number == errno.EAGAIN else OSError(number, os.strerror(number))
+                raise Silence(timeout) if number == errno.EAGAIN else OSError(number, os.strerror(number))
         except BaseException:
             sock.close()
             raise
     except OSError as reason:
         raise _map([reason], f"unix:{clean(path)}", error, ()) from None
     return sock
-
-
-class _Silence(TimeoutError):
-    """Our own deadline passed, not the system's."""
-
-    def __init__(self, timeout: float) -> None:
-        super().__init__(errno.ETIMEDOUT, f"no answer within {timeout:g} s")
-
-
-@dataclass(slots=True)
-class _Race:
-    """Attempts that run at the same time; the first that connects ends the others."""
-
-    tried: list[str]
-    failures: list[OSError] = field(default_factory=list)
-    winner: tuple[socket.socket, AddrInfo] | None = None
-
-    async def run(
-        self, candidates: Sequence[AddrInfo], timeout: float, address: HostPort, error: type[PeerError]
-    ) -> tuple[socket.socket, AddrInfo]:
-        if len(candidates) == 1:
-            return await self._dial_only(candidates[0], timeout, address, error)
-        try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout) as deadline:
-                    await self._race(candidates)
-            # Whoever cancels us at the very moment of success gets the cancellation, not a socket that nobody closes:
-            # a scope of anyio leaves alone who has something to wake up for, and comes again in this pass.
-            await asyncio.sleep(0)
-        except BaseException:
-            if self.winner:
-                self.winner[0].close()
-            raise
-        if self.winner:
-            return self.winner
-        if deadline.expired():
-            self.failures.append(_Silence(timeout))
-        raise _map(self.failures, str(address), error, self.tried) from None
-
-    async def _dial_only(
-        self, info: AddrInfo, timeout: float, address: HostPort, error: type[PeerError]
-    ) -> tuple[socket.socket, AddrInfo]:
-        """The same for one address: without a cancel scope, since most connections come this way."""
-        try:
-            sock = _open(info.family)
-            try:
-                await _connect(sock, info, timeout)
-                # As in `run`: a cancellation in the moment of success is the caller's, and the socket nobody's.
-                await asyncio.sleep(0)
-            except BaseException:
-                sock.close()
-                raise
-        except OSError as reason:
-            raise _map([reason], str(address), error, self.tried) from None
-        return sock, info
-
-    async def _race(self, candidates: Sequence[AddrInfo]) -> None:
-        won: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        attempts: list[asyncio.Task[None]] = []
-        try:
-            for info in candidates:
-                attempts.append(asyncio.create_task(self._attempt(info, won)))
-                await asyncio.wait((won, attempts[-1]), timeout=ATTEMPT_DELAY, return_when=asyncio.FIRST_COMPLETED)
-                if won.done():
-                    return
-            all_over = asyncio.gather(*attempts)
-            await asyncio.wait((won, all_over), return_when=asyncio.FIRST_COMPLETED)
-            if not won.done():
-                all_over.result()  # nothing, or a fault of ours
-        finally:
-            for attempt in attempts:
-                attempt.cancel()
-            await asyncio.gather(*attempts, return_exceptions=True)
-
-    async def _attempt(self, info: AddrInfo, won: asyncio.Future[None]) -> None:
-        """Connect. A second winner is closed."""
-        try:
-            sock = _open(info.family)
-            try:
-                await asyncio.get_running_loop().sock_connect(sock, info.sockaddr)
-            except BaseException:
-                sock.close()
-                raise
-        except OSError as reason:
-            self.failures.append(reason)
-            return
-        if self.winner:
-            sock.close()
-        else:
-            self.winner = sock, info
-            won.set_result(None)
-
-
-async def _connect(sock: socket.socket, info: AddrInfo, timeout: float) -> None:
-    """:raises OSError: what the system says, or `_Silence`."""
-    number = sock.connect_ex(info.sockaddr)
-    if number in _UNDER_WAY:
-        loop = asyncio.get_running_loop()
-        ready: asyncio.Future[bool] = loop.create_future()
-        loop.add_writer(sock, _settle, ready, True)
-        timer = loop.call_later(timeout, _settle, ready, False)
-        try:
-            if not await ready:
-                raise _Silence(timeout)
-        finally:
-            timer.cancel()
-            loop.remove_writer(sock)
-        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if number:
-        raise OSError(number, os.strerror(number))
-
-
-def _settle(ready: asyncio.Future[bool], value: bool) -> None:
-    if not ready.done():
-        ready.set_result(value)
 
 
 async def look_up(
@@ -258,6 +146,8 @@ async def look_up(
     """
     if literal := _literal(address):
         return [literal]
+    if isinstance(resolve, RecentAnswers) and (recent := resolve.recent(address.host, address.port)):
+        return recent
     found: Sequence[AddrInfo] = ()
     detail = "it has no address"
     try:
@@ -275,11 +165,16 @@ _ip_address: Final = functools.lru_cache(maxsize=512)(ipaddress.ip_address)
 
 
 def _literal(address: HostPort) -> AddrInfo | None:
+    ip = _ip_or_none(address.host)
+    return None if ip is None else _info(ip, address.port)
+
+
+@functools.lru_cache(maxsize=512)
+def _ip_or_none(host: str) -> IPAddress | None:
     try:
-        ip = _ip_address(address.host)
+        return ipaddress.ip_address(host)
     except ValueError:
         return None
-    return _info(ip, address.port)
 
 
 def _info(ip: IPAddress, port: int) -> AddrInfo:
@@ -305,12 +200,6 @@ def _allowed(found: Iterable[AddrInfo], allow: Callable[[IPAddress], bool] | Non
     return [info for info in pairs if info is not None][:_MAX_ADDRESSES]
 
 
-def _open(family: socket.AddressFamily) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    prepare(sock)
-    return sock
-
-
 def _map(
     failures: Sequence[OSError], address: str, error: type[PeerError], tried: Sequence[str]
 ) -> PeerError | LocalError:
@@ -327,7 +216,7 @@ def _map(
     detail = os.strerror(last.errno) if last.errno else str(last)
     if any(isinstance(failure, TimeoutError) for failure in failures):
         code = "timeout"
-        detail = str(last.strerror) if isinstance(last, _Silence) else detail
+        detail = str(last.strerror) if isinstance(last, Silence) else detail
     elif any(isinstance(failure, (ConnectionRefusedError, FileNotFoundError)) for failure in failures):
         code, detail = "refused", ""
     if tried:

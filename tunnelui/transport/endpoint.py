@@ -9,20 +9,18 @@ Only one reader and one writer may use an endpoint at a time.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
+import functools
 import socket
 import struct
 import threading
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tunnelui.errors import PeerError, ProxyError
 from tunnelui.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from tunnelui.transport.waits import Waits
 
 __all__ = ["CHUNK", "LONG_CHUNK", "WOULD_BLOCK", "Endpoint", "PlainEndpoint", "SocketEndpoint", "scratch"]
 
@@ -33,8 +31,8 @@ CHUNK: Final = 1 << 16
 """The most bytes that one read moves, and so what a direction of a tunnel may hold back for a slow peer..."""
 
 LONG_CHUNK: Final = 4 * CHUNK
-"""...and the same once it has shown that it carries a stream: larger reads cost less for each byte, and more memory as
-long as it lives (OpenSSL keeps its buffer). So what moves little stays small."""
+"""...and the same once it has shown that it carries a stream: larger reads cost less for each byte, and may hold more
+back. So what moves little stays small."""
 
 _STREAK: Final = 16  # full reads more than others: again and again, more has come than we took
 
@@ -68,28 +66,22 @@ class _Scratch(threading.local):
 scratch: Final = _Scratch()
 
 
-class Endpoint(ABC):
+class Endpoint(Waits, ABC):
     """A byte stream with two ends that close apart.
 
-    :ivar read_fd: what to watch for readability; -1 when reading never has to wait.
-    :ivar write_fd: what to watch for writability; -1 when writing never has to wait.
     :ivar drained: whether the last `read_into` took all there was, so that another one at once would find nothing.
     :ivar address: whom to name in errors.
     :ivar stage: the stage to name in errors; a relay sets it to ``relay``.
     """
 
-    read_fd: int
-    write_fd: int
-
     def __init__(self, *, address: str, error: type[PeerError]) -> None:
+        super().__init__()
         self.address = address
         self.drained = False
         self.stage = "connect"
         self._error = error
         self._unread = b""
         self._out: memoryview | bytes = b""
-        self._waits: list[Callable[[], None]] = []
-        self._deadline: float | None = None
 
     @property
     def buffered(self) -> bool:
@@ -145,32 +137,21 @@ class Endpoint(ABC):
         """An error of this endpoint's class that names its address and stage."""
         return self._error(code, address=self.address, stage=self.stage, detail=detail)
 
-    @contextlib.contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Let no wait of this endpoint in the block last longer than until *seconds* from now.
-
-        Cheaper than a cancel scope, and blind to waits for anything else.
-
-        :raises TimeoutError: from the wait.
-        """
-        outer = self._deadline
-        deadline = asyncio.get_running_loop().time() + seconds
-        self._deadline = deadline if outer is None else min(deadline, outer)
-        try:
-            yield
-        finally:
-            self._deadline = outer
-
     async def receive(self, limit: int = CHUNK) -> bytes:
         """Wait for bytes and return up to *limit* of them; ``b""`` at the orderly end.
 
         :raises PeerError: the stream is broken.
         """
-        while True:
-            size = self.read_into(scratch.plain[:limit])
-            if size != WOULD_BLOCK:
-                return bytes(scratch.plain[:size])
-            await self._readable()
+        # Where the last read took all, only the loop knows of more; after the limit nobody waits for it.
+        if not self.drained or self.buffered or self._late():
+            data = self._some(limit)
+            if data is not None:
+                return data
+        return await self._when_readable(functools.partial(self._some, limit), self.unread)
+
+    def _some(self, limit: int) -> bytes | None:
+        size = self.read_into(scratch.plain[:limit])
+        return None if size == WOULD_BLOCK else bytes(scratch.plain[:size])
 
     async def send_all(self, data: bytes) -> None:
         """Write *data* and wait until the system has taken it.
@@ -212,56 +193,14 @@ class Endpoint(ABC):
         self.drained = False
         return size
 
-    async def _readable(self) -> None:
-        loop = asyncio.get_running_loop()
-        await self._wait(loop, self.read_fd, loop.add_reader, loop.remove_reader)
-
-    async def _writable(self) -> None:
-        loop = asyncio.get_running_loop()
-        await self._wait(loop, self.write_fd, loop.add_writer, loop.remove_writer)
-
-    async def _wait(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        fd: int,
-        add: Callable[[int, Callable[[], None]], object],
-        remove: Callable[[int], object],
-    ) -> None:
-        deadline = self._deadline
-        if deadline is not None and loop.time() >= deadline:
-            raise TimeoutError
-        ready = loop.create_future()
-
-        def leave() -> None:
-            if leave in self._waits:
-                self._waits.remove(leave)
-                remove(fd)
-            if not ready.done():
-                ready.set_result(None)
-
-        add(fd, leave)
-        self._waits.append(leave)
-        # At the deadline the caller looks once more, and the next wait fails.
-        timer = loop.call_at(deadline, leave) if deadline is not None else None
-        try:
-            await ready
-        finally:
-            if timer is not None:
-                timer.cancel()
-            leave()
-
-    def _stop_waiting(self) -> None:
-        """Before the descriptors close: others may get their numbers at once, so the event loop must forget them."""
-        for leave in tuple(self._waits):
-            leave()
-
 
 class SocketEndpoint(Endpoint):
     """What plain and TLS endpoints share: the socket, its kept output and its two ways to close. It owns *sock*."""
 
     def __init__(self, sock: socket.socket, *, address: str = "", error: type[PeerError] = ProxyError) -> None:
         super().__init__(address=address, error=error)
-        sock.setblocking(False)
+        if sock.gettimeout() != 0.0:
+            sock.setblocking(False)
         self._sock = sock
         self._full_reads = 0
         self.read_fd = self.write_fd = sock.fileno()
@@ -277,10 +216,11 @@ class SocketEndpoint(Endpoint):
 
     def abort(self) -> None:
         self._forget()
-        # A Unix socket has no reset, and a socket that is closed already needs none.
-        with contextlib.suppress(OSError):
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
-        self._sock.close()
+        if self._sock.fileno() >= 0:
+            # A Unix socket has no reset.
+            with contextlib.suppress(OSError):
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+            self._sock.close()
 
     def _forget(self) -> None:
         self._stop_waiting()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tunnelui.errors import LocalError, PortBusyError
 from tunnelui.text import clean
 from tunnelui.transport.port_holder import tcp_holder, unix_peer
-from tunnelui.transport.socket_options import prepare
+from tunnelui.transport.socket_options import is_prepared, prepare, prepare_accepted
 from tunnelui.wire.address import HostPort, TCPListen, UnixListen
 
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ class _Acceptor:
         self._broken = broken
         self._pause: asyncio.TimerHandle | None = None
         self._warned = False
+        self._prepare = prepare_accepted if is_prepared(listener) else prepare
 
     def start(self) -> None:
         self._pause = None
@@ -176,7 +177,7 @@ class _Acceptor:
 
     def _hand_over(self, sock: socket.socket, name: object) -> None:
         try:
-            prepare(sock)
+            self._prepare(sock)
             self._handler(sock, _peer(name))
         except BaseException:
             sock.close()
@@ -249,9 +250,9 @@ def _listen_tcp(bind: _Bind, port: int, reuse_port: bool) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if bind.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        prepare(sock)  # before the first connection, which has its options from here
         sock.bind((bind.host, port))
         sock.listen(_BACKLOG)
-        sock.setblocking(False)
     except BaseException:
         sock.close()
         raise

@@ -154,14 +154,14 @@ class _Direction:
             return
         loop = self.relay.loop
         if self._wait is _Wait.READABLE:
-            loop.remove_reader(self._fd)
+            self.source.unwatch()
         elif self._wait is _Wait.WRITABLE:
             loop.remove_writer(self._fd)
         elif self._wait is _Wait.TURN:
             self.relay.turns.leave(self)
         self._wait, self._fd = what, fd
         if what is _Wait.READABLE:
-            loop.add_reader(fd, self.pump)
+            self.source.watch(self.pump)
         elif what is _Wait.WRITABLE:
             loop.add_writer(fd, self.pump)
         elif what is _Wait.TURN:
@@ -272,7 +272,10 @@ class Relay:
         self.last_moved = self.loop.time()
         self._arm()
         self._outward.pump()
-        self._inward.pump()
+        if self.far.buffered:
+            self._inward.pump()
+        else:  # it has just answered or been dialled: the loop tells when there is something
+            self._inward.wait_for(_Wait.READABLE)
 
     async def run(self) -> RelayResult:
         """`start`, and wait for the end. Both endpoints are closed when it returns.

@@ -56,10 +56,14 @@ class RecentAnswers:
         self._clock = clock
         self._answers: dict[tuple[str, int], tuple[float, Sequence[AddrInfo]]] = {}
 
-    async def __call__(self, host: str, port: int) -> Sequence[AddrInfo]:
+    def recent(self, host: str, port: int) -> Sequence[AddrInfo]:
+        """Return the answer that is given again; empty where one has to be asked for."""
         at, answer = self._answers.get((host, port), (-self._seconds, ()))
-        if self._clock() - at < self._seconds:
-            return answer
+        return answer if self._clock() - at < self._seconds else ()
+
+    async def __call__(self, host: str, port: int) -> Sequence[AddrInfo]:
+        if recent := self.recent(host, port):
+            return recent
         asked = self._clock()
         answer = await self._resolve(host, port)
         if len(self._answers) >= _MOST_ANSWERS:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from tunnelui.errors import PeerError, ProxyError
 from tunnelui.text import clean
 from tunnelui.transport.contexts import client_context, reason, server_context
-from tunnelui.transport.endpoint import CHUNK, LONG_CHUNK, WOULD_BLOCK, SocketEndpoint, scratch
+from tunnelui.transport.endpoint import LONG_CHUNK, WOULD_BLOCK, SocketEndpoint, scratch
 from tunnelui.transport.resumption import ResumingContext
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ __all__ = ["TLSEndpoint", "client_context", "server_context", "start_tls"]
 # Answers to handshake messages (alerts, key updates) pile up in a peer that sends them and does not read.
 _MAX_PENDING: Final = 2 * LONG_CHUNK  # more than one read that a slow peer holds up
 _RECORD: Final = 1 << 14  # the most plaintext in a TLS record
+# OpenSSL's buffer for what came stays as large as it once was. Certificates come but once, and few tunnels carry a
+# stream for as long as they live.
+_HANDSHAKE_SLICE: Final = 2048
+_SLICE: Final = 1 << 16
+_NOTHING: Final = memoryview(b"")
 _SHOWN_NAMES: Final = 8
 _ENCODING_DER: Final = 2  # _ssl.ENCODING_DER
 
@@ -97,14 +102,35 @@ class TLSEndpoint(SocketEndpoint):
             return WOULD_BLOCK
         if received == 0:
             raise self.failure("truncated", "no close_notify before the end of the stream")
-        self._incoming.write(scratch.cipher[:received])
-        size = self._decrypt(buffer)
+        size = self._decrypt(buffer, scratch.cipher[:received])
         if self._inside or self._ended:
             self.drained = False
         return size
 
-    def _decrypt(self, buffer: memoryview) -> int:
-        """Decrypt what is there into *buffer*, until OpenSSL wants more or the buffer is full."""
+    def _decrypt(self, buffer: memoryview, cipher: memoryview = _NOTHING) -> int:
+        """Hand *cipher* on, and decrypt what is there into *buffer* until OpenSSL wants more or the buffer is full."""
+        size = 0
+        while len(cipher) > _SLICE and not self._ended and size < len(buffer):
+            self._incoming.write(cipher[:_SLICE])
+            cipher = cipher[_SLICE:]
+            size += self._decrypt_some(buffer[size:])
+        if cipher:
+            self._incoming.write(cipher)
+        size += self._decrypt_some(buffer[size:])
+        if self._outgoing.pending:
+            self.flush()
+            if self.pending > _MAX_PENDING:
+                raise self.failure("tls", "it asks for answers and does not read them")
+        if size:
+            # TLS 1.3 sends tickets after the handshake, before or with the first bytes.
+            if self._remember is not None:
+                remember, self._remember = self._remember, None
+                remember()
+            return size
+        return 0 if self._ended else WOULD_BLOCK
+
+    def _decrypt_some(self, buffer: memoryview) -> int:
+        """Return how many bytes there were; `_inside` and `_ended` tell what else there is."""
         size, limit, read = 0, len(buffer), self._read
         try:
             while size < limit:
@@ -124,17 +150,7 @@ class TLSEndpoint(SocketEndpoint):
             self._ended = True
         except ssl.SSLError as error:
             raise self.failure("tls", reason(error)) from error
-        if self._outgoing.pending:
-            self.flush()
-            if self.pending > _MAX_PENDING:
-                raise self.failure("tls", "it asks for answers and does not read them")
-        if size:
-            # TLS 1.3 sends tickets after the handshake, before or with the first bytes.
-            if self._remember is not None:
-                remember, self._remember = self._remember, None
-                remember()
-            return size
-        return 0 if self._ended else WOULD_BLOCK
+        return size
 
     def remember_session(self, remember: Callable[[ssl.SSLSession | None], None]) -> None:
         """Call *remember* once, with what may be resumed, when the first bytes have been read."""
@@ -249,8 +265,8 @@ async def start_tls(
         endpoint.stage = "tls"
         incoming.write(data)
         with endpoint.within(timeout):
-            await _shake_hands(endpoint, connection, incoming)
-            if not hold_last:
+            await _shake_hands(endpoint, connection, incoming, first=not server_side or bool(data))
+            if not hold_last and not endpoint.flush():
                 await endpoint.drain()
     except TimeoutError:
         sock.close()
@@ -266,7 +282,7 @@ async def start_tls(
         endpoint.remember_session(functools.partial(resuming.keep, place))
     endpoint.stage = "connect"
     # The last flight may have brought data along, which no event would announce.
-    endpoint._inside = True
+    endpoint._inside = bool(incoming.pending or connection.pending())
     return endpoint
 
 
@@ -275,24 +291,50 @@ def _as_it_is(name: str | None) -> str | bytes | None:
     return name.encode() if name is not None and name.isascii() else name
 
 
-async def _shake_hands(endpoint: TLSEndpoint, connection: ssl.SSLObject, incoming: ssl.MemoryBIO) -> None:
-    while True:
-        try:
-            connection.do_handshake()
-        except ssl.SSLWantReadError:
+async def _shake_hands(
+    endpoint: TLSEndpoint, connection: ssl.SSLObject, incoming: ssl.MemoryBIO, *, first: bool
+) -> None:
+    """:param first: it is for us to speak, or the peer has been heard already."""
+    if not first:
+        await _hear(endpoint, incoming, at_once=True)
+    while not _step(endpoint, connection):
+        if not endpoint.flush():
             await endpoint.drain()
-            while (received := endpoint._recv(scratch.cipher, CHUNK)) == WOULD_BLOCK:
-                await endpoint._readable()
-            if received == 0:
-                raise endpoint.failure("tls", "the connection was closed during the handshake") from None
-            incoming.write(scratch.cipher[:received])
-        except ssl.SSLError as error:
-            # The alert tells the peer why; if it can't be sent at once, so be it.
-            with contextlib.suppress(PeerError):
-                endpoint.flush()
-            raise _handshake_failure(endpoint, connection, error) from error
-        else:
-            return
+        await _hear(endpoint, incoming)
+
+
+async def _hear(endpoint: TLSEndpoint, incoming: ssl.MemoryBIO, *, at_once: bool = False) -> None:
+    """Wait for what the peer says next, and hand it to OpenSSL.
+
+    :param at_once: it may be there already. Otherwise others get their turn first, however much the peer has to say.
+    """
+
+    def listen() -> int | None:
+        received = endpoint._recv(scratch.cipher, _HANDSHAKE_SLICE)
+        if received == WOULD_BLOCK:
+            return None
+        incoming.write(scratch.cipher[:received])
+        return received
+
+    received = listen() if at_once else None
+    if received is None:
+        received = await endpoint._when_readable(listen, lambda _: None)  # whoever is cancelled here gives up
+    if received == 0:
+        raise endpoint.failure("tls", "the connection was closed during the handshake")
+
+
+def _step(endpoint: TLSEndpoint, connection: ssl.SSLObject) -> bool:
+    """Go on as far as what has come allows; whether the handshake is over."""
+    try:
+        connection.do_handshake()
+    except ssl.SSLWantReadError:
+        return False
+    except ssl.SSLError as error:
+        # The alert tells the peer why; if it can't be sent at once, so be it.
+        with contextlib.suppress(PeerError):
+            endpoint.flush()
+        raise _handshake_failure(endpoint, connection, error) from error
+    return True
 
 
 def _handshake_failure(endpoint: TLSEndpoint, connection: ssl.SSLObject, error: ssl.SSLError) -> PeerError:

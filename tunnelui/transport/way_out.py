@@ -7,6 +7,7 @@ The rules are those that httpx has for a sign-in, so that both go the same way: 
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 from dataclasses import field
@@ -41,8 +42,10 @@ def outgoing_proxy(scheme: str, host: str, environ: Mapping[str, str] = os.envir
 
     :raises ConfigError: the variable that counts names no proxy that can be used.
     """
+    if _is_loopback(host):
+        return None
     name, value = _variable(scheme, environ)
-    if not value or _is_loopback(host) or _is_excepted(host, _get("NO_PROXY", environ)):
+    if not value or _is_excepted(host, _get("NO_PROXY", environ)):
         return None
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
@@ -68,9 +71,11 @@ def _variable(scheme: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _get(name: str, environ: Mapping[str, str]) -> str:
-    return environ.get(name.lower(), environ.get(name, "")).strip()
+    small = environ.get(name.lower())
+    return (environ.get(name, "") if small is None else small).strip()
 
 
+@functools.lru_cache(maxsize=64)
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -10,11 +10,10 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import anyio
-
 from tunnelui.errors import LocalError, PeerError, ProtocolError, UpstreamError
 from tunnelui.transport.dial import DialTimeouts, dial, system_resolver
 from tunnelui.transport.endpoint import PlainEndpoint
+from tunnelui.transport.scope import Scope
 from tunnelui_server.gateway.answers import Refusal, opened
 from tunnelui_server.gateway.credentials import find_token
 from tunnelui_server.gateway.open_tunnel import OpenTunnel
@@ -118,7 +117,7 @@ class Tunneller:
         refusal: Refusal | None = None
         tunnel = self.live.add(session_id)
         try:
-            with anyio.CancelScope() as tunnel.scope:
+            with Scope() as tunnel.scope:
                 refusal = await self._decide(request, tunnel, reason)
         finally:
             tunnel.scope = None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tunnelui.transport.relay import Relay
+    from tunnelui.transport.scope import Scope
     from tunnelui_server.sessions import SessionStore
 
 __all__ = ["LiveTunnel", "LiveTunnels"]
@@ -41,7 +42,7 @@ class LiveTunnel:
         self.expires_at: float | None = None
         self.opened = False
         self.cause: str | None = None
-        self.scope: anyio.CancelScope | None = None
+        self.scope: Scope | None = None
         self.relay: Relay | None = None
 
     def cut(self, cause: str) -> None:

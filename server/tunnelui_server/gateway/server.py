@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import anyio
-import anyio.abc
 
 from tunnelui.errors import PeerError
 from tunnelui.transport.dial import system_resolver
 from tunnelui.transport.endpoint import PlainEndpoint
 from tunnelui.transport.exchange import read_request_head
+from tunnelui.transport.jobs import Jobs
 from tunnelui.transport.listen import accept_loop, close_listeners, local_address, open_listener
 from tunnelui.transport.tls import server_context, start_tls
 from tunnelui.wire.head import HeadError
@@ -173,19 +173,17 @@ class Gateway:
     async def run(self) -> None:
         """Serve what `open` has opened, until `stop` is called."""
         try:
-            async with anyio.create_task_group() as connections:
-                async with anyio.create_task_group() as watching:
-                    watching.start_soon(self.live.watch)
-                    async with anyio.create_task_group() as accepting:
-                        for front in self._fronts:
-                            handler = functools.partial(self._accepted, connections, front)
-                            accepting.start_soon(accept_loop, front.listeners, handler)
-                        await self._stop.wait()
-                        accepting.cancel_scope.cancel()
-                    self._close()
-                    await self._drain()
-                    watching.cancel_scope.cancel()
-                connections.cancel_scope.cancel()
+            async with Jobs() as connections, anyio.create_task_group() as watching:
+                watching.start_soon(self.live.watch)
+                async with anyio.create_task_group() as accepting:
+                    for front in self._fronts:
+                        handler = functools.partial(self._accepted, connections, front)
+                        accepting.start_soon(accept_loop, front.listeners, handler)
+                    await self._stop.wait()
+                    accepting.cancel_scope.cancel()
+                self._close()
+                await self._drain()
+                watching.cancel_scope.cancel()
         finally:
             self._close()
             self.live.cut_all("shutdown")  # also when a listener broke
@@ -212,7 +210,7 @@ class Gateway:
         with anyio.move_on_after(_LAST_WORDS):
             await self.live.wait_until_empty()
 
-    def _accepted(self, connections: anyio.abc.TaskGroup, front: _Front, sock: socket.socket, peer: str) -> None:
+    def _accepted(self, connections: Jobs, front: _Front, sock: socket.socket, peer: str) -> None:
         address = address_key(peer)
         if not self._quota.admit(address):
             sock.close()
@@ -222,7 +220,7 @@ class Gateway:
                 fields = {"client": peer, "refused": self._refused, "connections": self._quota.connections}
                 _LOG.warning("too many connections", extra={"fields": fields})
             return
-        connections.start_soon(self._serve, front, sock, peer, address)
+        connections.start(self._serve(front, sock, peer, address))
 
     async def _serve(self, front: _Front, sock: socket.socket, peer: str, address: str) -> None:
         visit = _Visit(self._quota, address, sock)

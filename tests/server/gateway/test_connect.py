@@ -19,10 +19,11 @@ import pytest
 
 from tests.server.gateway.harness import Upstream, World, connect_head, masked, read_all, status
 from tunnelui.errors import PeerError
-from tunnelui.transport import dial as dialing
+from tunnelui.transport import race as racing
 from tunnelui.transport.dial import AddrInfo, dial
 from tunnelui.transport.endpoint import PlainEndpoint
 from tunnelui.transport.exchange import read_response_head
+from tunnelui.transport.race import Race
 from tunnelui.transport.relay import Relay
 from tunnelui.transport.tls import start_tls
 from tunnelui.wire.address import HostPort
@@ -33,7 +34,6 @@ from tunnelui_server.gateway.tally import LocalTally
 from tunnelui_server.sessions import TokenSigner
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -461,15 +461,16 @@ def test_cut_in_the_moment_when_the_upstream_answers_is_not_missed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, token = world.sign_in()
-    real = dialing._settle
+    real = Race._tell
 
-    def settle(ready: asyncio.Future[bool], value: bool) -> None:
-        real(ready, value)
+    def tell(race: Race) -> None:
+        real(race)
         for tunnels in world.gateway.live._by_session.values():
             for tunnel in tunnels:
                 tunnel.cut("session_revoked")
 
-    monkeypatch.setattr(dialing, "_settle", settle)
+    monkeypatch.setattr(racing, "_is_loopback", lambda host: False)  # so that the answer comes a moment later
+    monkeypatch.setattr(Race, "_tell", tell)
     assert status(world.ask(connect_head(STAFF, token))) == 302
     assert world.event("tunnel decided", status=302)["cause"] == "session_revoked"
     assert_nothing_is_counted(world)
