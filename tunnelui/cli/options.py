@@ -128,6 +128,8 @@ class Parser(argparse.ArgumentParser):
             at = list(arguments).index("--")
             arguments, rest = arguments[:at], list(arguments[at + 1 :])
         given = list(self._spell_switches(arguments))
+        if not {"-h", "--help"} & set(given):
+            self.usage = self.prog  # argparse would lay it all out first, for messages that we don't print
         parse = self.parse_known_args if self._has_actions else self.parse_known_intermixed_args
         namespace, unknown = parse(given)
         if unknown:
