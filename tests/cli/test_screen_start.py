@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 import termios
 import time
@@ -85,6 +86,19 @@ def test_a_terminal_without_a_size_does_not_keep_it_busy(program: Program) -> No
         assert psutil.Process(terminal.process.pid).cpu_times().user - before < 0.7
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize(("term", "coloured"), [("xterm-mono", False), ("xterm-256color", True)])
+def test_a_terminal_without_colours_is_sent_none(program: Program, term: str, coloured: bool) -> None:
+    program.env = {name: value for name, value in program.env.items() if name != "NO_COLOR"} | {"TERM": term}
+    with program.terminal() as terminal:
+        terminal.wait_for("No routes yet")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.wait() == 0
+    codes = re.findall(r"\x1b\[([\d;]+)m", terminal.shown)
+    assert codes, "bold and the like are sent to both"
+    sent = any(re.fullmatch(r"[34][0-8]|9[0-7]|10[0-7]", part) for code in codes for part in code.split(";"))
+    assert sent == coloured
 
 
 @pytest.mark.parametrize("and_continued", [False, True])

@@ -123,6 +123,8 @@ def colour_limit(environ: Mapping[str, str]) -> str:
 
 
 async def _show(engine: Engine, settings: Settings | None, *, outlives: bool, remembers: bool) -> int:
+    if os.environ.get("TERM", "").endswith(("-mono", "-m")):
+        os.environ.setdefault("NO_COLOR", "1")
     if limit := colour_limit(os.environ):
         os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", limit)  # Textual reads it while it is imported
     from tunnelui.tui.app import TunnelApp

@@ -155,8 +155,10 @@ def choose_glyphs(
 
 
 def _is_c_locale(environ: Mapping[str, str]) -> bool:
-    # Python turns UTF-8 mode on in the C locale (PEP 538, 540), so that its streams say nothing about the terminal.
-    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+    # Python turns UTF-8 mode on in the C locale (PEP 538, 540), so that its streams say nothing about the terminal. It
+    # also sets LC_CTYPE then, where it was not set, beside a LANG that says what the terminal was opened with.
+    coerced = not environ.get("LC_ALL") and environ.get("LC_CTYPE") in {"C.UTF-8", "C.utf8"}
+    for name in ("LC_ALL", "LANG") if coerced else ("LC_ALL", "LC_CTYPE", "LANG"):
         if value := environ.get(name):
             return value in {"C", "POSIX"}
     return False
