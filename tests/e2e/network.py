@@ -33,10 +33,11 @@ _APART = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--"]
 NAME = "proxy.corp.example.com"
 PROXY, OTHER_PROXY = "10.99.0.1", "10.99.0.9"
 OURS, OTHER_OURS = "10.99.0.2", "10.99.0.3"
+SERVICE = "10.99.0.4"
 PORT = 8443
 ECHO = """
-import socket, threading
-listener = socket.create_server(("127.0.0.1", 7000), backlog=64)
+import socket, sys, threading
+listener = socket.create_server((sys.argv[1], 7000), backlog=64)
 print("ready", flush=True)
 def serve(sock):
     with sock:
@@ -74,7 +75,7 @@ class Network:
         run("ip", "link", "set", "near0", "up")
         run(*self.there, "ip", "link", "set", "far0", "up")
         self.resolve_to(PROXY)
-        echo = Process("echo", [*self.there, sys.executable, "-c", ECHO], folder)
+        echo = Process("echo", [*self.there, sys.executable, "-c", ECHO, "127.0.0.1"], folder)
         self.stack.enter_context(echo)
         echo.wait_for("ready")
         self.server = self.start_server()
@@ -100,7 +101,7 @@ class Network:
     def start_server(self) -> Process:
         files = self.pki.issue(NAME)
         Path(files.key_file).chmod(0o600)
-        route = {"from": "tcp+https://echo.corp.example.com:7", "to": "tcp://127.0.0.1:7000"}
+        places = {"echo": "127.0.0.1", "away": SERVICE}
         config = {
             "address": f":{PORT}",
             "certificate_file": files.cert_file,
@@ -108,7 +109,15 @@ class Network:
             "state_dir": str(self.folder / "state"),
             "idp_provider": "local",
             "local_users": [],
-            "routes": [{**route, "name": "echo", "allow_public_unauthenticated_access": True}],
+            "routes": [
+                {
+                    "name": name,
+                    "from": f"tcp+https://{name}.corp.example.com:7",
+                    "to": f"tcp://{place}:7000",
+                    "allow_public_unauthenticated_access": True,
+                }
+                for name, place in places.items()
+            ],
         }
         file = self.folder / "server.yaml"
         file.write_text(yaml.safe_dump(config))
@@ -125,8 +134,8 @@ class Network:
         eventually(listens, 30, "the proxy")
         return process
 
-    def open(self) -> socket.socket:
-        sock = socket.create_connection(("127.0.0.1", self.local), timeout=30)
+    def open(self, port: int = 0) -> socket.socket:
+        sock = socket.create_connection(("127.0.0.1", port or self.local), timeout=30)
         sock.sendall(b"hello")
         assert sock.recv(5) == b"hello"
         return sock
@@ -240,6 +249,29 @@ def packets_dropped_without_a_listener(network: Network) -> None:
             assert "answered nothing" in said, who
 
 
+def upstream_vanished(network: Network) -> None:
+    """The service's machine is gone for the server, and neither the server nor the local programs wait for it."""
+    run("ip", "addr", "add", f"{SERVICE}/24", "dev", "near0")
+    echo = Process("away", [sys.executable, "-c", ECHO, SERVICE], network.folder)
+    network.stack.enter_context(echo)
+    echo.wait_for("ready")
+    network.ask("routes", "add", "away", f"tcp+https://{NAME}:{PORT}/away.corp.example.com:7")
+    port = int(json.loads(network.ask("up", "away", "--json"))["local"].rpartition(":")[2])
+    with network.open(port) as live, network.open(port) as idle, network.open() as other:
+        # What the service's machine says is lost from now on, and nothing else.
+        run("ip", "rule", "add", "from", SERVICE, "lookup", "100")
+        run("ip", "route", "add", "blackhole", "default", "table", "100")
+        live.sendall(b"is anybody there")
+        took = network.is_reset_within(live, 50)
+        say(f"with data under way, noticed after {took:.1f} s")
+        say(f"without, {took + network.is_reset_within(idle, 45):.1f} s")
+        other.sendall(b"still here")
+        assert other.recv(100) == b"still here"
+    causes = [json.loads(line).get("cause") for line in network.server.output.splitlines() if line.startswith("{")]
+    assert "upstream_lost" in causes, causes
+    assert "upstream_failed" in causes, causes
+
+
 def short_hole(network: Network) -> None:
     """A few seconds without packets cost no connection."""
     with network.open() as live:
@@ -310,6 +342,7 @@ SCENES: dict[str, Callable[[Network], None]] = {
         address_removed,
         packets_dropped,
         packets_dropped_without_a_listener,
+        upstream_vanished,
         short_hole,
         proxy_restarted_elsewhere,
         lid_closed,

@@ -83,6 +83,10 @@ class LiveTunnels:
         self._by_session.setdefault(session_id, set()).add(tunnel)
         return tunnel
 
+    def opened(self) -> list[LiveTunnel]:
+        """Return those whose clients were told 200."""
+        return [tunnel for tunnels in self._by_session.values() for tunnel in tunnels if tunnel.opened]
+
     def remove(self, tunnel: LiveTunnel) -> None:
         """It has ended."""
         peers = self._by_session[tunnel.session_id]

@@ -26,6 +26,7 @@ from tunnelui_server.gateway.fronts import web_address
 from tunnelui_server.gateway.handover import hand_over
 from tunnelui_server.gateway.live import LiveTunnels
 from tunnelui_server.gateway.quota import Exceeded, Quota, address_key
+from tunnelui_server.gateway.silence import cut_silent
 from tunnelui_server.gateway.tally import LocalTally
 from tunnelui_server.sessions import TokenSigner, token_issuer
 
@@ -175,6 +176,7 @@ class Gateway:
         try:
             async with Jobs() as connections, anyio.create_task_group() as watching:
                 watching.start_soon(self.live.watch)
+                watching.start_soon(cut_silent, self.live)
                 async with anyio.create_task_group() as accepting:
                     for front in self._fronts:
                         handler = functools.partial(self._accepted, connections, front)
