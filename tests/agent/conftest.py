@@ -13,8 +13,8 @@ from tests.support.engine_bench import running
 from tests.support.pki import Pki
 from tunnelui.agent.client import AgentClient, Hello, connect
 from tunnelui.agent.meeting import meeting_place
-from tunnelui.agent.runtime import open_folder
 from tunnelui.agent.server import AgentServer
+from tunnelui.config.runtime_folder import open_folder
 from tunnelui.errors import LocalError
 
 if TYPE_CHECKING:

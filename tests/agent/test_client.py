@@ -14,8 +14,9 @@ from tests.support.engine_bench import Local
 from tests.support.sockets import open_descriptors
 from tunnelui.agent import runtime
 from tunnelui.agent.client import AgentClient, connect
-from tunnelui.agent.runtime import open_folder, socket_path
+from tunnelui.agent.runtime import socket_path
 from tunnelui.config.route import Route
+from tunnelui.config.runtime_folder import open_folder
 from tunnelui.engine.model import State
 from tunnelui.errors import LocalError, ProtocolError
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
+import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -470,3 +472,26 @@ async def test_a_reader_gets_what_happens_from_then_on(contract: Contract) -> No
     with anyio.fail_after(5):
         kinds = {(await anext(reader)).kind for _ in range(2)}
     assert kinds == {"state", "stopped"}
+
+
+async def test_commands_with_tunnels_of_their_own_are_listed_and_asked_to_end(contract: Contract) -> None:
+    assert await contract.engine.programs() == ()
+    script = (
+        "import sys, time; from tunnelui.engine.programs import ProgramTunnel, announced\n"
+        "with announced('exec', [ProgramTunnel('db', '127.0.0.1:1', 'db.example.com:5432')], runs='/usr/bin/psql'):\n"
+        "    print('ready', flush=True); time.sleep(60)"
+    )
+    async with await anyio.open_process([sys.executable, "-c", script]) as process:
+        assert process.stdout is not None
+        assert (await process.stdout.receive()).strip() == b"ready"
+        (one,) = await contract.engine.programs()
+        assert (one.program, one.pid, one.runs) == ("exec", process.pid, "psql")
+        assert [(tunnel.name, tunnel.local, tunnel.target) for tunnel in one.tunnels] == [
+            ("db", "127.0.0.1:1", "db.example.com:5432")
+        ]
+        with pytest.raises(ConfigError) as caught:
+            await contract.engine.stop_program(os.getpid())
+        assert caught.value.code == "no_such_program"
+        await contract.engine.stop_program(one.pid)
+        assert await process.wait() == -signal.SIGTERM
+    assert await contract.engine.programs() == ()

@@ -11,7 +11,8 @@ import pytest
 
 from tunnelui.agent.client import connect
 from tunnelui.agent.lifecycle import find_or_start, request
-from tunnelui.agent.runtime import open_folder, socket_path
+from tunnelui.agent.runtime import socket_path
+from tunnelui.config.runtime_folder import open_folder
 from tunnelui.errors import LocalError
 
 if TYPE_CHECKING:

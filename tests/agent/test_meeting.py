@@ -16,7 +16,7 @@ import pytest
 from tunnelui.agent import meeting
 from tunnelui.agent.client import AgentClient, connect
 from tunnelui.agent.meeting import LoopbackPlace, UnixPlace, meeting_place
-from tunnelui.agent.runtime import open_folder
+from tunnelui.config.runtime_folder import open_folder
 from tunnelui.errors import LocalError
 
 if TYPE_CHECKING:

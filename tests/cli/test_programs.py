@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.peers.process import eventually, free_port
-from tunnelui.agent import programs
-from tunnelui.agent.programs import ProgramTunnel, announced, running_programs
-from tunnelui.agent.runtime import open_folder
+from tunnelui.config.runtime_folder import open_folder
+from tunnelui.engine import programs
+from tunnelui.engine.programs import ProgramTunnel, announced, running_programs
 
 if TYPE_CHECKING:
     from pathlib import Path

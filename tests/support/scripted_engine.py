@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tunnelui.config.route import Route
     from tunnelui.config.route_changes import RouteChange
     from tunnelui.engine.findings import Finding
+    from tunnelui.engine.programs import RunningProgram
 
 __all__ = ["ScriptedEngine"]
 
@@ -64,6 +65,7 @@ class ScriptedEngine:
         self.now = 1_790_000_000.0
         self.closed = False
         self.past: list[Event] = []
+        self.others: tuple[RunningProgram, ...] = ()
         self._readers: list[MemoryObjectSendStream[Event]] = []
 
     # What tests do.
@@ -112,6 +114,13 @@ class ScriptedEngine:
 
     async def history(self, route: str = "") -> tuple[Event, ...]:
         return tuple(event for event in self.past if not route or event.route == route)
+
+    async def programs(self) -> tuple[RunningProgram, ...]:
+        return self.others
+
+    async def stop_program(self, pid: int) -> None:
+        self._asked("stop_program", str(pid))
+        self.others = tuple(one for one in self.others if one.pid != pid)
 
     async def start(self, name: str, *, any_port: bool = False) -> None:
         self._asked("start", name)

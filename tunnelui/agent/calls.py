@@ -85,6 +85,8 @@ class Calls:
             "unlock": self._unlock,
             "reload": lambda given: self._changing(self._engine.reload()),
             "history": lambda given: self._engine.history(str(given.get("route") or "")),
+            "programs": lambda _: self._engine.programs(),
+            "stop_program": lambda given: self._engine.stop_program(_get(int, given, "pid")),
             "status": self._status,
             "end": self._end,
             "retire": self._retire,

@@ -13,12 +13,13 @@ from tunnelui.agent.codec import decode, decode_error, encode
 from tunnelui.agent.heartbeat import Heartbeat
 from tunnelui.agent.meeting import meeting_place
 from tunnelui.agent.protocol import FROM_AGENT, PROTOCOL
-from tunnelui.agent.runtime import open_folder
 from tunnelui.agent.variables import other_variables
 from tunnelui.config.discovery import Offer
+from tunnelui.config.runtime_folder import open_folder
 from tunnelui.engine.findings import Finding
 from tunnelui.engine.hub import EventHub, EventReader
 from tunnelui.engine.model import EngineSnapshot, Event, StageTimings
+from tunnelui.engine.programs import RunningProgram
 from tunnelui.errors import LocalError, ProtocolError, TunnelError
 from tunnelui.version import VERSION
 
@@ -151,6 +152,12 @@ class AgentClient:
 
     async def history(self, route: str = "") -> tuple[Event, ...]:
         return decode(tuple[Event, ...], await self.call("history", route=route))
+
+    async def programs(self) -> tuple[RunningProgram, ...]:
+        return decode(tuple[RunningProgram, ...], await self.call("programs"))
+
+    async def stop_program(self, pid: int) -> None:
+        await self.call("stop_program", pid=pid)
 
     async def start(self, name: str, *, any_port: bool = False) -> None:
         await self.call("start", name=name, any_port=any_port)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.agent.client import connect
 from tunnelui.agent.meeting import has_other_place
-from tunnelui.agent.runtime import config_digest, open_folder
+from tunnelui.agent.runtime import config_digest
 from tunnelui.config.paths import config_file
+from tunnelui.config.runtime_folder import open_folder
 from tunnelui.config.settings import load_settings
 from tunnelui.errors import LocalError, TunnelError
 from tunnelui.text import clean

@@ -11,12 +11,12 @@ import contextlib
 import fcntl
 import os
 import socket
-import stat
 import struct
 import sys
 from typing import TYPE_CHECKING, Final
 
-from tunnelui.config.paths import config_file, runtime_dir
+from tunnelui.config.paths import config_file
+from tunnelui.config.runtime_folder import RUNTIME_HINT
 from tunnelui.errors import LocalError
 
 if TYPE_CHECKING:
@@ -26,13 +26,11 @@ __all__ = [
     "AgentLock",
     "check_peer",
     "config_digest",
-    "open_folder",
     "peer_pid",
     "peer_uid",
     "socket_path",
 ]
 
-_HINT: Final = "Set TUNNELUI_RUNTIME_DIR to a folder of your own that nobody else can enter."
 _LONGEST_PATH: Final = 103  # sun_path is 104 bytes on macOS and 108 on Linux, with a NUL
 _XUCRED: Final = "IIh16I"  # struct xucred: version, uid, number of groups, groups
 
@@ -44,33 +42,8 @@ def socket_path(folder: Path) -> Path:
     """
     path = folder / "agent.sock"
     if len(os.fsencode(path)) > _LONGEST_PATH:
-        raise LocalError(f"{path} is too long for a socket's address", code="runtime_dir", hint=_HINT)
+        raise LocalError(f"{path} is too long for a socket's address", code="runtime_dir", hint=RUNTIME_HINT)
     return path
-
-
-def open_folder(*, create: bool) -> Path | None:
-    """Return the runtime folder once it is sure that it is ours alone; made if *create*, else ``None`` if missing.
-
-    :raises LocalError: it can't be made, belongs to somebody else, or is no folder (code ``runtime_dir``).
-    """
-    folder = runtime_dir()
-    try:
-        if create:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        status = folder.lstat()
-        if not stat.S_ISDIR(status.st_mode):
-            raise LocalError(f"{folder} is no folder", code="runtime_dir", hint=_HINT)
-        if status.st_uid != os.geteuid():
-            raise LocalError(f"{folder} belongs to another user", code="runtime_dir", hint=_HINT)
-        if status.st_mode & 0o077:
-            folder.chmod(0o700)
-    except FileNotFoundError:
-        if not create:
-            return None
-        raise LocalError(f"{folder} can't be made", code="runtime_dir", hint=_HINT) from None
-    except OSError as error:
-        raise LocalError(f"{folder}: {error.strerror or error}", code="runtime_dir", hint=_HINT) from None
-    return folder
 
 
 def peer_uid(sock: socket.socket) -> int | None:
@@ -98,7 +71,7 @@ def check_peer(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):
         if peer_uid(sock) == os.geteuid():
             return
-    raise LocalError("the process at the agent's socket is not yours", code="agent_peer", hint=_HINT)
+    raise LocalError("the process at the agent's socket is not yours", code="agent_peer", hint=RUNTIME_HINT)
 
 
 def config_digest() -> str:
@@ -126,7 +99,7 @@ class AgentLock:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise LocalError(f"{self._path}: {error.strerror}", code="runtime_dir", hint=_HINT) from None
+            raise LocalError(f"{self._path}: {error.strerror}", code="runtime_dir", hint=RUNTIME_HINT) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -13,8 +13,9 @@ import anyio.to_thread
 
 from tunnelui.agent.meeting import meeting_place
 from tunnelui.agent.notifications import remind, show_notifications
-from tunnelui.agent.runtime import AgentLock, open_folder
+from tunnelui.agent.runtime import AgentLock
 from tunnelui.agent.server import AgentServer
+from tunnelui.config.runtime_folder import open_folder
 from tunnelui.engine.following import follow_file
 from tunnelui.engine.model import Event, State
 from tunnelui.errors import ConfigError

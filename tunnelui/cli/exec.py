@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.to_thread
 
-from tunnelui.agent.programs import ProgramTunnel, announced
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import check_tls_of, profile_from, saved_routes, service_account_from, settings_for_saved
@@ -26,6 +25,7 @@ from tunnelui.config.services import service_of
 from tunnelui.engine.identities import Contexts
 from tunnelui.engine.local import LocalEngine
 from tunnelui.engine.model import State, to_json
+from tunnelui.engine.programs import ProgramTunnel, announced
 from tunnelui.errors import ConfigError, LocalError
 
 if TYPE_CHECKING:

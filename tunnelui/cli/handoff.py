@@ -63,7 +63,8 @@ def agent_for(arguments: Sequence[str]) -> Callable[[], int] | None:
     given = simple_request(arguments)
     if given is None:
         return None
-    from tunnelui.agent.runtime import check_peer, config_digest, open_folder, socket_path
+    from tunnelui.agent.runtime import check_peer, config_digest, socket_path
+    from tunnelui.config.runtime_folder import open_folder
 
     try:
         folder = open_folder(create=False)

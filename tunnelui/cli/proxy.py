@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from tunnelui.agent.programs import ProgramTunnel, announced
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import saved_routes, service_account_from, settings_for_saved
@@ -21,6 +20,7 @@ from tunnelui.engine.forwarding import covering, is_loopback
 from tunnelui.engine.hub import EventHub
 from tunnelui.engine.local import LocalEngine
 from tunnelui.engine.model import Event, to_json
+from tunnelui.engine.programs import ProgramTunnel, announced
 from tunnelui.errors import ConfigError
 from tunnelui.transport.listen import accept_loop, close_listeners, local_address, open_listener
 from tunnelui.transport.resolver import system_resolver

@@ -12,8 +12,8 @@ from tunnelui.text import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tunnelui.agent.programs import RunningProgram
     from tunnelui.engine.model import TunnelSnapshot
+    from tunnelui.engine.programs import RunningProgram
 
 __all__ = ["exit_of", "print_programs", "print_states", "size"]
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from tunnelui.agent.programs import running_programs
 from tunnelui.cli.agent_link import running_agent
 from tunnelui.cli.context import saved_routes
 from tunnelui.cli.options import add_json_flag
@@ -19,6 +18,7 @@ from tunnelui.cli.stopping import Interrupted, until_signal
 from tunnelui.cli.telling import tell_other_ways
 from tunnelui.cli.times import remaining
 from tunnelui.engine.model import EngineSnapshot, IdentityStatus, State, TunnelSnapshot
+from tunnelui.engine.programs import running_programs
 from tunnelui.errors import ConfigError, LocalError
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from tunnelui.agent.programs import ProgramTunnel, announced
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.context import check_tls_of, service_account_from
 from tunnelui.cli.output import Exit, print_note
@@ -15,6 +14,7 @@ from tunnelui.cli.telling import announce, tell_all
 from tunnelui.engine.identities import Contexts
 from tunnelui.engine.local import LocalEngine
 from tunnelui.engine.model import Event, State
+from tunnelui.engine.programs import ProgramTunnel, announced
 from tunnelui.errors import LocalError
 
 if TYPE_CHECKING:

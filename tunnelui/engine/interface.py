@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tunnelui.config.route_changes import RouteChange
     from tunnelui.engine.findings import Finding
     from tunnelui.engine.model import EngineSnapshot, Event, StageTimings
+    from tunnelui.engine.programs import RunningProgram
 
 __all__ = ["Engine"]
 
@@ -147,6 +148,20 @@ class Engine(Protocol):
 
         :raises tunnelui.errors.ConfigError: a route is not as it was before the change (code ``route_changed``), is not
             there, or a new one is wrong. Nothing was changed then.
+        """
+        ...
+
+    async def programs(self) -> tuple[RunningProgram, ...]:
+        """Return the commands that run tunnels of their own (``exec``, ``proxy``, ``tcp``), the oldest first.
+
+        :raises tunnelui.errors.LocalError: the runtime folder is somebody else's.
+        """
+        ...
+
+    async def stop_program(self, pid: int) -> None:
+        """Ask one of them to end, by SIGTERM: ``exec`` passes it on to its program.
+
+        :raises tunnelui.errors.ConfigError: there is none with this number (code ``no_such_program``).
         """
         ...
 

@@ -19,6 +19,7 @@ from tunnelui.engine.hub import EventHub
 from tunnelui.engine.identities import Contexts, Identities, profile_snapshot, service_account_of
 from tunnelui.engine.model import EngineSnapshot
 from tunnelui.engine.probe import probe
+from tunnelui.engine.programs import OtherPrograms
 from tunnelui.engine.reach import DEADLINES, Deadlines
 from tunnelui.engine.report import trouble, woke
 from tunnelui.engine.succession import new_names, succeed
@@ -57,7 +58,7 @@ __all__ = ["LocalEngine"]
 _RESERVED_DESCRIPTORS: Final = 256  # for listeners, warm connections, sign-ins, logs
 
 
-class LocalEngine:
+class LocalEngine(OtherPrograms):
     """An `tunnelui.engine.interface.Engine` whose tunnels run in this event loop, from ``async with`` to its end.
 
     All its tasks belong to one task group. A fault in one connection ends that connection and nothing else.

@@ -1,4 +1,5 @@
-"""Commands that run tunnels of their own (``exec``, ``proxy``, ``tcp``): what each says of itself, for ``status``.
+"""Commands that run tunnels of their own (``exec``, ``proxy``, ``tcp``): what each says of itself, for ``status`` and
+the screen.
 
 A file in the runtime folder for each, locked for as long as the process lives: a file that can be locked was left
 behind by one that was killed, and is removed. Nothing depends on it, so what can't be written is left out.
@@ -9,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from tunnelui.agent.runtime import open_folder
-from tunnelui.errors import LocalError
+from tunnelui.config.runtime_folder import open_folder
+from tunnelui.errors import ConfigError, LocalError
 from tunnelui.text import clean
 
 if sys.platform != "win32":
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["ProgramTunnel", "RunningProgram", "announced", "running_programs"]
+__all__ = ["OtherPrograms", "ProgramTunnel", "RunningProgram", "announced", "running_programs"]
 
 _FOLDER: Final = "programs"
 _LARGEST: Final = 1024 * 1024
@@ -85,6 +87,22 @@ def running_programs() -> tuple[RunningProgram, ...]:
             else:
                 path.unlink(missing_ok=True)
     return tuple(sorted(found, key=lambda one: one.started_at))
+
+
+class OtherPrograms:
+    """What an engine says of them (`tunnelui.engine.interface.Engine`)."""
+
+    async def programs(self) -> tuple[RunningProgram, ...]:
+        import asyncio
+
+        return await asyncio.to_thread(running_programs)
+
+    async def stop_program(self, pid: int) -> None:
+        # Only what has a locked file: a number may mean another process by now.
+        if all(one.pid != pid for one in await self.programs()):
+            raise ConfigError(f"no command of tunnelui runs as process {pid}", code="no_such_program")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
 
 
 def _write(value: RunningProgram) -> tuple[Path | None, int]:

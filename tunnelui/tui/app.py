@@ -295,6 +295,13 @@ class TunnelApp(Host):
 
         ProxySwitch(self).toggle()
 
+    def action_other_commands(self) -> None:
+        """Show the tunnels of other commands, if they are not shown already."""
+        from tunnelui.tui.screens.programs import OtherCommands
+
+        if not isinstance(self.screen, OtherCommands):
+            self.push_screen(OtherCommands())
+
     def action_edit_config(self) -> None:
         self.carry_out(self.options.edit())
 

@@ -27,6 +27,7 @@ __all__ = [
     "MOVE",
     "PROBE",
     "PROFILES",
+    "PROGRAMS",
     "QUESTION",
     "REVIEW",
     "ROUTES",
@@ -203,6 +204,12 @@ CHOICE: Final = [
     _key("escape", "close", "close", "choice.close", show=True, display="esc"),
 ]
 
+PROGRAMS: Final = [
+    _key("y,enter", "copy_local", "copy", "copy.local", show=True, full="copy the local address"),
+    _key("x", "end", "stop it", "tunnel.end", show=True, full="ask the command to end"),
+    _key("escape", "close", "close", "choice.close", show=True, display="esc"),
+]
+
 PROBE: Final = [
     _key("T", "again", "again", "tunnel.test", full="test the way"),
     BACK,
@@ -247,6 +254,7 @@ APP: Final = [
     _key("ctrl+p,colon", "command_palette", "commands", "app.palette", show=True, display="^p", full="every command"),
     _key("comma", "settings", "settings", "app.settings", display=","),
     _key("V", "proxy_mode", "proxy mode", "app.proxy_mode"),
+    _key("E", "other_commands", "other commands", "app.other_commands"),
     _key("ctrl+e", "edit_config", "edit config", "app.edit_config", display="^e"),
     _key("ctrl+z", "suspend_process", "to the shell", "app.suspend", display="^z", full="to the shell"),
     _key("q", "ask_quit", "quit", "app.quit", show=True),
@@ -276,6 +284,7 @@ TABLE: Final[Mapping[str, Binding]] = _by_id(
     *SAVE,
     *QUESTION,
     *CHOICE,
+    *PROGRAMS,
     *FAULT,
     BACK,
     *APP,
