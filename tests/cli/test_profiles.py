@@ -117,9 +117,9 @@ def test_somebody_at_a_terminal_is_asked(locked: Program) -> None:
 def test_without_an_agent_and_a_place_to_keep_it_the_next_step_is_told(locked: Program) -> None:
     done = locked.run("profiles", "unlock", "corp", input=f"{PASSWORD}\n".encode())
     assert done.returncode == 1
-    assert b"tunnelui agent start" in done.stderr and b"--keep" in done.stderr
+    assert b"tunnelui agent start" in done.stderr and b"--keyring" in done.stderr
     locked.env["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
-    done = locked.run("profiles", "unlock", "corp", "--keep", input=f"{PASSWORD}\n".encode())
+    done = locked.run("profiles", "unlock", "corp", "--keyring", input=f"{PASSWORD}\n".encode())
     assert (done.returncode, b"keyring is switched off" in done.stderr) == (1, True)
 
 
@@ -132,7 +132,7 @@ def test_the_keyring_keeps_it_on_request(locked: Program) -> None:
 
     script = (
         "set -e; eval \"$(printf 'password\\n' | gnome-keyring-daemon --unlock --components=secrets)\" >/dev/null; "
-        f"printf '%s\\n' \"$TEST_PASSWORD\" | {command('profiles', 'unlock', 'corp', '--keep')}; "
+        f"printf '%s\\n' \"$TEST_PASSWORD\" | {command('profiles', 'unlock', 'corp', '--keyring')}; "
         f"{command('wait', 'db', '--timeout', '10', '--json')}; {command('agent', 'restart')}; "
         f"{command('wait', 'db', '--timeout', '10', '--json')}; {command('profiles', '--json')}; "
         f"{command('agent', 'stop')}; {command('profiles', 'lock', 'corp')}; {command('profiles', '--json')}; "
@@ -157,7 +157,7 @@ def test_the_keyring_keeps_it_on_request(locked: Program) -> None:
         (("unlock", "nope"), "there is no profile “nope”"),
         (("unlock",), "“default” has no client certificate"),
         (("unlok",), "“unlok” is not one of list, unlock, lock; did you mean “unlock”?"),
-        (("lock", "--keep"), "--keep belongs to unlock"),
+        (("lock", "--keyring"), "--keyring belongs to unlock"),
         (("list", "corp"), "list takes no name"),
     ],
 )

@@ -37,15 +37,17 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("name", nargs="?", metavar="PROFILE", help="for unlock and lock; by default “default”")
     parser.add_switch(
-        "--keep", help="with unlock: keep the password in the system's keyring, for every agent and command"
+        "--keyring", help="with unlock: keep the password in the system's keyring, for every agent and command"
     )
     add_json_flag(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(config_file())
-    if arguments.keep and arguments.what != "unlock":
-        raise ConfigError("--keep belongs to unlock", place="--keep", hint="tunnelui profiles unlock PROFILE --keep")
+    if "keyring" in arguments.given and arguments.what != "unlock":
+        raise ConfigError(
+            "--keyring belongs to unlock", place="--keyring", hint="tunnelui profiles unlock PROFILE --keyring"
+        )
     if arguments.what == "list":
         if arguments.name:
             raise ConfigError("list takes no name", place=arguments.name, hint="Run: tunnelui profiles")
@@ -60,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         print_line(f"{words} {profile.client_cert}. An agent that has used it keeps it until it ends.")
         return Exit.DONE
-    return _unlock(profile, keep=arguments.keep)
+    return _unlock(profile, keep=arguments.keyring)
 
 
 def _unlock(profile: Profile, *, keep: bool) -> int:
@@ -88,7 +90,7 @@ def _unlock(profile: Profile, *, keep: bool) -> int:
         raise LocalError(
             "no agent runs that could take the password",
             code="no_agent",
-            hint="Start one (tunnelui agent start), or keep the password in the keyring (--keep).",
+            hint="Start one (tunnelui agent start), or keep the password in the keyring (--keyring).",
         )
     where = [*["the agent has it until it ends"] * told, *["the keyring keeps it"] * keep]
     print_line(f"Unlocked {profile.client_cert}: {', '.join(where)}.")
