@@ -26,7 +26,7 @@ PROXY = RunningProgram("proxy", 4712, NOW - 5, (ProgramTunnel("", "127.0.0.1:108
 async def test_they_are_listed_with_process_and_program() -> None:
     async with drive() as driven:
         driven.engine.others = (PSQL, PROXY)
-        await driven.press("C")
+        await driven.press("E")
         await driven.settle()
         assert driven.shows(OtherCommands)
         assert "127.0.0.1:40001  db.corp.example.com:5432" in driven.text
@@ -36,7 +36,7 @@ async def test_they_are_listed_with_process_and_program() -> None:
         assert driven.app.clipboard == "127.0.0.1:40002"
         await driven.press("j")
         assert "proxy: pid 4712, for 5s" in driven.text
-        await driven.press("C", "escape")
+        await driven.press("E", "escape")
         assert not driven.shows(OtherCommands)
 
 
@@ -44,7 +44,7 @@ async def test_they_are_listed_with_process_and_program() -> None:
 async def test_one_is_asked_to_end_after_a_question(answer: str, then: list[tuple[str, ...]]) -> None:
     async with drive() as driven:
         driven.engine.others = (PSQL,)
-        await driven.press("C")
+        await driven.press("E")
         await driven.settle()
         await driven.press("x")
         assert driven.shows(Question)
@@ -57,7 +57,7 @@ async def test_one_is_asked_to_end_after_a_question(answer: str, then: list[tupl
 
 async def test_nothing_to_list_says_what_would_be() -> None:
     async with drive() as driven:
-        await driven.press("C")
+        await driven.press("E")
         await driven.settle()
         assert "None runs now." in driven.text
         await driven.press("x", "y")
@@ -68,6 +68,6 @@ async def test_hostile_text_of_another_process_is_shown_as_text() -> None:
     async with drive() as driven:
         tunnel = ProgramTunnel("[bold]x", "127.0.0.1:1", "[red]db[/red]:5432")
         driven.engine.others = (RunningProgram("exec", 1, NOW, (tunnel,), "[b]psql"),)
-        await driven.press("C")
+        await driven.press("E")
         await driven.settle()
         assert "[red]db[/red]:5432" in driven.text and "[b]psql" in driven.text

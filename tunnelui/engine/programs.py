@@ -76,8 +76,10 @@ def running_programs() -> tuple[RunningProgram, ...]:
 
     :raises LocalError: the runtime folder is somebody else's.
     """
+    if sys.platform == "win32":
+        return ()
     folder = open_folder(create=False)
-    if folder is None or sys.platform == "win32":
+    if folder is None:
         return ()
     found = []
     for path in (folder / _FOLDER).glob("*.json"):
@@ -106,8 +108,10 @@ class OtherPrograms:
 
 
 def _write(value: RunningProgram) -> tuple[Path | None, int]:
+    if sys.platform == "win32":
+        return None, -1
     folder = open_folder(create=True)
-    if folder is None or sys.platform == "win32":
+    if folder is None:
         return None, -1
     (folder / _FOLDER).mkdir(mode=0o700, exist_ok=True)
     # Under its name only once it is locked: nobody takes it for one that was left behind.
