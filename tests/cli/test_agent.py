@@ -247,7 +247,7 @@ def test_logs_tell_what_happened(up: Program) -> None:
     assert eventually(lambda: b"closed" in up.run("logs", "db", "--json").stdout, 5)
     events = [json.loads(line) for line in up.run("logs", "db", "--json").stdout.splitlines()]
     assert {event["route"] for event in events} == {"db"}
-    assert b"listens on" in up.run("logs", "db").stdout
+    assert b" db: listens on" in up.run("logs", "db").stdout  # its name once
     assert b"db" not in up.run("logs", "web").stdout
     with up.spawn("logs", "-f") as following:
         assert eventually(lambda: "listens on" in following.stdout, 5)

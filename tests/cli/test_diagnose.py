@@ -200,3 +200,12 @@ def test_the_same_name_has_the_same_stand_in() -> None:
 )
 def test_what_names_nobody_stays(text: str) -> None:
     assert Redactor().text(text) == text
+
+
+def test_a_company_s_proxy_is_named_by_its_address_alone(program: Program) -> None:
+    program.env["HTTPS_PROXY"] = f"http://karin:secret@127.0.0.1:{(port := free_port())}"
+    done = program.run("diagnose", "db.corp.example.com:5432")
+    told = done.stdout.decode()
+    assert done.returncode == 5
+    assert f"db.corp.example.com is looked up by the outgoing proxy 127.0.0.1:{port}\n" in told
+    assert "karin" not in told and "secret" not in told

@@ -95,6 +95,12 @@ def test_paste_takes_an_address_or_a_token(
     assert done.returncode == 0, done.stderr
     assert program.tokens() == [ALICE]
     assert ALICE.encode() not in done.stdout + done.stderr
+    assert b"Is it the whole one?" not in done.stderr
+
+
+def test_a_paste_that_tells_nothing_of_anybody_is_doubted(program: Program, proxy: ConnectProxy) -> None:
+    done = program.run("login", "--paste", proxy.origin, input=b"garbage\n")
+    assert (done.returncode, b"Is it the whole one?" in done.stderr) == (0, True)
 
 
 @pytest.mark.parametrize("text", [b"", b"\n\n", b"rub bish\n", b"\xff\xfe\n" * 3])

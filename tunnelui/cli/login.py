@@ -90,6 +90,10 @@ async def _login(arguments: argparse.Namespace, settings: Settings) -> int:
         return Exit.DONE
     name = token.name or "a session without a name"
     print_line(f"Signed in at {proxy} as {name}{until(token.expires_at, time.time())}.")
+    if not token.name and token.expires_at is None:
+        print_note(
+            "The token tells neither who nor until when. Is it the whole one? Only the proxy can say: diagnose asks it."
+        )
     return Exit.DONE
 
 

@@ -70,4 +70,6 @@ def _print(event: Event, arguments: argparse.Namespace) -> None:
         return
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.at))
     number = f" #{event.connection}" if event.connection is not None else ""
-    print_line(f"{at} {event.level:7} {event.route or '-'}{number}: {clean(event.message, 2000)}")
+    # Some sentences begin with the name of the route, which stands here already.
+    words = clean(event.message, 2000).removeprefix(f"{event.route} ") if event.route else clean(event.message, 2000)
+    print_line(f"{at} {event.level:7} {event.route or '-'}{number}: {words}")

@@ -47,7 +47,8 @@ def print_states(tunnels: Sequence[TunnelSnapshot], *, as_json: bool) -> None:
     print_table(["NAME", "STATE", "LOCAL", "TARGET", "IN", "OUT"], rows)
     for tunnel in tunnels:
         if tunnel.problem is not None and tunnel.state in _EXITS:
-            print_note(f"{tunnel.route.name}: {tunnel.problem.message}")
+            request = f" (request {tunnel.problem.request_id})" if tunnel.problem.request_id else ""
+            print_note(f"{tunnel.route.name}: {tunnel.problem.message}{request}")
             if tunnel.problem.hint:
                 print_note(f"  {tunnel.problem.hint}")
 

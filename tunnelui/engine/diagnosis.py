@@ -174,7 +174,7 @@ class _Way:
     async def look_up(self) -> Finding:
         proxy = self._proxy
         if (outgoing := outgoing_proxy(proxy.scheme, proxy.host)) is not None:
-            return Finding("dns", Outcome.OK, f"{proxy.host} is looked up by the outgoing proxy {outgoing}")
+            return Finding("dns", Outcome.OK, f"{proxy.host} is looked up by the outgoing proxy {outgoing.address}")
         began = time.monotonic()
         found = await look_up(proxy.address, timeout=self._deadlines.dns, resolve=self._resolve, error=ProxyError)
         seconds = time.monotonic() - began
