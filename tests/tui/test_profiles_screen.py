@@ -141,7 +141,7 @@ async def test_a_failed_sign_in_says_why_and_how_to_go_on() -> None:
     problem = Problem("timeout", "nobody signed in within 5 minutes", "Start it again.", NOW)
     async with drive(_engine(replace(IDENTITY, status=IdentityStatus.SIGNED_OUT, problem=problem))) as driven:
         await driven.press("P")
-        assert "nobody signed in within 5 minutes" in driven.text
+        assert "Nobody signed in within 5 minutes" in driven.text
         assert "i starts a sign-in" in driven.text
 
 

@@ -156,14 +156,20 @@ async def test_it_closes_when_the_browser_finished() -> None:
 async def test_a_failure_stays_on_the_screen_with_its_hint_and_i_starts_again() -> None:
     async with drive(_engine()) as driven:
         await driven.press("i")
+        assert "y copy  b browser  v paste  w leave open" in driven.lines[-1]
+        assert "start again" not in driven.lines[-1]
+        hint = "Try again, or sign in beforehand: tunnelui login (--device or --paste where no browser opens)."
         failed = replace(
             identity(),
             status=IdentityStatus.SIGNED_OUT,
-            problem=Problem("sign_in_failed", "nobody signed in within 5 minutes", "Start it again.", NOW),
+            problem=Problem("sign_in_failed", "nobody signed in within 5 minutes", hint, NOW),
         )
         driven.engine.set(*every_state(), identities=[failed])
         await driven.settle()
-        assert "nobody signed in within 5 minutes" in driven.text
+        assert "Nobody signed in within 5 minutes" in driven.text
+        assert "  Try again. " in driven.text
+        assert "tunnelui login" not in driven.text
+        assert driven.lines[-1].startswith(" i start again  esc cancel ")
         assert "i starts again" in driven.text
         assert not driven.app.screen.query_one("#answer-row").display
         await driven.press("v", "i")

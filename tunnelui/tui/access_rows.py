@@ -13,7 +13,7 @@ from tunnelui.frozen import frozen
 from tunnelui.tui.facts import identity_words
 from tunnelui.tui.format import clock, duration
 from tunnelui.tui.steps import browser_words, on_screen
-from tunnelui.tui.words import cut, cut_middle, line, pad, safe, wrap, wrap_hard
+from tunnelui.tui.words import capital, cut, cut_middle, line, pad, safe, wrap, wrap_hard
 from tunnelui.wire.destination import parse_proxy_url
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def pending_lines(
         if identity.problem is None:
             return []
         problem = on_screen(identity.problem)
-        rows = [line("  ", (each, "$denied")) for each in wrap(safe(problem.message, 600), room, 2)]
+        rows = [line("  ", (each, "$denied")) for each in wrap(safe(capital(problem.message), 600), room, 2)]
         rows += [line("  ", (each, "$ink")) for each in wrap(safe(problem.hint, 400), room, 2)]
         return [*rows, line("  ", (keys["again"], "bold $brand"), (" starts a sign-in", "$muted"))]
     sign_in = identity.sign_in

@@ -151,7 +151,7 @@ SIGN_IN: Final = [
     _key("y", "copy_url", "copy", "copy.url", show=True, full="the address"),
     _key("b", "open_browser", "browser", "access.browser", show=True, full="open a browser"),
     _key("v", "paste", "paste", "access.paste", show=True, full="paste the answer"),
-    _key("i", "again", "start again", "access.again"),
+    _key("i", "again", "start again", "access.again", show=True),
     _key("w", "leave", "leave open", "access.leave", show=True, full="back, it goes on"),
     _key("escape", "back", "cancel", "move.back", show=True, display="esc"),
 ]

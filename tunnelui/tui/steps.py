@@ -26,8 +26,11 @@ _STEPS: Final[Mapping[str, str]] = {
 }
 """By the code of an error."""
 _FLAGS: Final = (
+    (re.compile(r", or sign in beforehand: tunnelui login\b"), ""),
     (re.compile(r"\s*\(--[a-z][a-z-]*(?: [^)]*)?\)"), ""),
     (re.compile(r"--token-store file\b"), 'token_store = "file" in config.toml'),
+    (re.compile(r"Run: tunnelui login\b.*--profile.*"), "Sign in first."),
+    (re.compile(r"--profile\b"), "for the profile"),
     (re.compile(r"--proxy-url\b"), "the proxy URL"),
     (re.compile(r"--service-account(-file)?\b"), "the service account"),
     (re.compile(r"--([a-z]+)-([a-z]+)\b"), r"\1_\2"),

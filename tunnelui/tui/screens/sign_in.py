@@ -15,7 +15,7 @@ from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.notes import note_rows
 from tunnelui.tui.widgets.rules import Rule
-from tunnelui.tui.words import cut, cut_middle, line, safe, wrap, wrap_hard
+from tunnelui.tui.words import capital, cut, cut_middle, line, safe, wrap, wrap_hard
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -94,6 +94,7 @@ class SignInScreen(SignInActions[None]):
             *(line("  ", (row, "$brand"), limit=_LONGEST_URL) for row in wrap_hard(url, max(10, width - 6))), line("")
         )
         self.show_answer(3)
+        self.refresh_bindings()
 
     def _words(self, view: View, width: int) -> list[Content]:
         identity, sign_in = self.identity, self.sign_in
@@ -102,7 +103,7 @@ class SignInScreen(SignInActions[None]):
                 return [line("  ", ("Asking the proxy where to sign in.", "$ink"))]
             problem = on_screen(identity.problem)
             again = self.tunnels.key_name("access.again")
-            rows = [line("  ", (row, "$denied")) for row in wrap(safe(problem.message, 600), width - 6, 4)]
+            rows = [line("  ", (row, "$denied")) for row in wrap(safe(capital(problem.message), 600), width - 6, 4)]
             rows += [line("  ", (row, "$ink")) for row in wrap(safe(problem.hint, 400), width - 6, 3)]
             return [*rows, line(""), line("  ", (again, "bold $brand"), (" starts again", "$muted")), line("")]
         left = duration(math.ceil(sign_in.deadline_at - view.now))
@@ -127,6 +128,14 @@ class SignInScreen(SignInActions[None]):
         return [*rows, line("")]
 
     # Actions.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What speaks of a sign-in is offered while there is one, and to begin another one when it has failed."""
+        if action in ("copy_url", "open_browser", "paste", "leave"):
+            return self.is_mounted and self.sign_in is not None
+        if action == "again":
+            return self.is_mounted and self.identity is not None and self.identity.problem is not None
+        return True
 
     def action_again(self) -> None:
         if self.sign_in is None:
