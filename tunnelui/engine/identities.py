@@ -42,13 +42,17 @@ class Contexts:
         :raises tunnelui.errors.ConfigError: a certificate file is missing or wrong.
         """
         with self._lock:
-            if profile not in self._made:
-                password = _configured_password(profile) if profile.client_cert else ""
-                try:
-                    self._made[profile] = _context(profile, password)
-                except ConfigError as error:
-                    self._made[profile] = self._opened(profile, password, error)
-            return self._made[profile]
+            if profile in self._made:
+                return self._made[profile]
+            password = _configured_password(profile) if profile.client_cert else ""
+            try:
+                context = self._made[profile] = _context(profile, password)
+                return context
+            except ConfigError as error:
+                failure = error
+        opened = self._opened(profile, password, failure)  # may wait for a keyring, and the other profiles need not
+        with self._lock:
+            return self._made.setdefault(profile, opened)
 
     def unlock(self, certificate: str, password: str) -> None:
         """Remember the password of the client certificate in the file *certificate*, in this process alone."""
