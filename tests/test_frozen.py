@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunnelui.frozen import frozen
+from tunnelui.frozen import _MANY, frozen
 
 
 @frozen
@@ -34,6 +34,37 @@ class Theirs:
     note: str = field(default="", compare=False)
     secret: str = field(default="", repr=False)
     seen: list[int] = field(default_factory=list)
+
+
+@frozen
+class Worded:
+    """`Point`, with so few values that the words of mistakes are its own."""
+
+    x: int
+    y: int = 0
+    note: str = field(default="", compare=False)
+    secret: str = field(default="", repr=False)
+    seen: list[int] = field(default_factory=list)
+
+
+@frozen
+class Busy:
+    """`Point`, of which many values were made."""
+
+    x: int
+    y: int = 0
+    note: str = field(default="", compare=False)
+    secret: str = field(default="", repr=False)
+    seen: list[int] = field(default_factory=list)
+
+    def __hash__(self) -> int:
+        return hash(self.x)
+
+
+slow = Busy.__init__
+for number in range(_MANY):
+    Busy(number)
+assert Busy.__init__ is not slow
 
 
 @frozen
@@ -71,17 +102,18 @@ def made(kind: type[Any], given: list[Any], named: dict[str, Any]) -> Any:
         return None
 
 
+@pytest.mark.parametrize("own", [Point, Busy])
 @given(ARGUMENTS, ARGUMENTS)
 def test_it_is_made_compared_and_shown_as_a_dataclass(
-    first: tuple[list[Any], dict[str, Any]], second: tuple[list[Any], dict[str, Any]]
+    own: type[Any], first: tuple[list[Any], dict[str, Any]], second: tuple[list[Any], dict[str, Any]]
 ) -> None:
-    ours, theirs = (made(kind, *first) for kind in (Point, Theirs))
+    ours, theirs = (made(kind, *first) for kind in (own, Theirs))
     assert (ours is None) == (theirs is None)
     if ours is None:
         return
     assert asdict(ours) == asdict(theirs)
-    assert repr(ours) == repr(theirs).replace("Theirs", "Point")
-    others = [made(kind, *second) for kind in (Point, Theirs)]
+    assert repr(ours) == repr(theirs).replace("Theirs", own.__name__)
+    others = [made(kind, *second) for kind in (own, Theirs)]
     assert (ours == others[0]) == (theirs == others[1])
     if ours == others[0] and not isinstance(ours.seen, list):
         assert hash(ours) == hash(others[0])
@@ -97,18 +129,19 @@ def test_it_is_made_compared_and_shown_as_a_dataclass(
     ],
 )
 def test_wrong_arguments_are_named(arguments: tuple[Any, ...], named: dict[str, Any], words: str) -> None:
-    with pytest.raises(TypeError, match=f"^Point.*{words}"):
-        Point(*arguments, **named)
+    with pytest.raises(TypeError, match=f"^Worded.*{words}"):
+        Worded(*arguments, **named)
 
 
-def test_nothing_can_be_changed_and_nothing_added() -> None:
-    point = Point(1)
+@pytest.mark.parametrize("own", [Point, Busy])
+def test_nothing_can_be_changed_and_nothing_added(own: type[Any]) -> None:
+    point = own(1)
     with pytest.raises(FrozenInstanceError):
-        point.x = 2  # type: ignore[misc]
+        point.x = 2
     with pytest.raises(FrozenInstanceError):
         del point.x
     with pytest.raises((FrozenInstanceError, AttributeError)):
-        point.other = 2  # type: ignore[attr-defined]
+        point.other = 2
     assert not hasattr(point, "__dict__")
     assert point.x == 1
 
@@ -118,6 +151,21 @@ def test_a_default_that_is_made_anew_belongs_to_one_value() -> None:
     first.seen.append(3)
     assert second.seen == []
     assert replace(first, y=2).seen is first.seen
+
+
+def test_what_became_busy_is_the_same_class_with_its_own_methods() -> None:
+    before = [Point(1, 2), Worded(1)]
+    busy = Busy(1, 2, "n", "s", [3])
+    assert (busy, hash(busy)) == (Busy(1, 2, "other", "s", [3]), hash(1))
+    assert busy != Busy(1, 2, "n", "t", [3])
+    assert busy not in before
+    assert copy.deepcopy(busy) == busy == pickle.loads(pickle.dumps(busy))
+    assert replace(busy, x=2).seen is busy.seen
+    assert Busy(1).seen is not Busy(1).seen
+    with pytest.raises(TypeError, match="Busy"):
+        Busy()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="Busy"):
+        Busy(1, z=2)  # type: ignore[call-arg]
 
 
 def test_other_classes_are_never_equal() -> None:

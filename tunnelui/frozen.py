@@ -2,8 +2,9 @@
 
 For each class the standard library writes six methods as text and has them compiled, every time a program starts: some
 0.4 ms, and a command that ssh waits for needs dozens of such classes. What those methods do can be said once for all of
-them, in `frozen`. Nothing else differs: `dataclasses.fields`, `replace` and `asdict` and pattern matching work, and
-type checkers see a frozen dataclass.
+them, in `frozen`. A class of which many values are made gets the compiled ones after all, since those are quicker each
+time. Nothing else differs: `dataclasses.fields`, `replace` and `asdict` and pattern matching work, and type checkers
+see a frozen dataclass.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["frozen"]
 
 T = TypeVar("T")
+
+_MANY = 500
+"""Values, after which those of a class are made by the library's own methods."""
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -47,8 +51,13 @@ def _initialiser(cls: type, its_fields: Sequence[Field[Any]]) -> Callable[..., N
     count = len(names)
     # From here on, the defaults are what they are.
     plain_from = max((index + 1 for index in range(count) if type(defaults[index]) is _Anew), default=0)
+    made = 0
 
     def __init__(self: object, /, *given: Any, **named: Any) -> None:
+        nonlocal made
+        made += 1
+        if made == _MANY:
+            _compile(cls, its_fields, __init__)
         size = len(given)
         if named or not plain_from <= size <= count:
             if size > count:
@@ -66,6 +75,23 @@ def _initialiser(cls: type, its_fields: Sequence[Field[Any]]) -> Callable[..., N
             put(self, one)
 
     return __init__
+
+
+def _compile(cls: type, its_fields: Sequence[Field[Any]], slow: Callable[..., None]) -> None:
+    """Give *cls* the methods that the library compiles for such a class, in the place of ours."""
+    if cls.__dict__.get("__init__") is not slow:
+        return  # it has one of its own, which calls ours
+    body: dict[str, Any] = {"__annotations__": {one.name: one.type for one in its_fields}}
+    for one in its_fields:
+        if one.default_factory is not MISSING:
+            body[one.name] = field(default_factory=one.default_factory, compare=one.compare)
+        else:
+            body[one.name] = field(default=one.default, compare=one.compare)
+    quick: Any = dataclass(frozen=True, repr=False)(type(cls.__name__, (), body))
+    quick.__init__.__qualname__ = f"{cls.__qualname__}.__init__"
+    for name in ("__init__", "__eq__", "__hash__"):
+        if getattr(cls.__dict__.get(name), "__module__", "") == __name__:
+            setattr(cls, name, quick.__dict__[name])
 
 
 class _Anew:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 
 import anyio
 import pytest
 
-from tunnelui.engine.hub import EventHub
+from tunnelui.engine.hub import MAX_BEHIND, EventHub
 from tunnelui.engine.model import Event
 
 
@@ -73,3 +74,21 @@ async def test_subscribing_to_a_closed_hub_ends_at_once() -> None:
     hub.close()
     with pytest.raises(StopAsyncIteration):
         await anext(hub.subscribe())
+
+
+async def test_a_reader_gets_what_it_wants_and_wakes_up_for_nothing_else() -> None:
+    hub = EventHub()
+    reader, everything = hub.subscribe(lambda event: event.level == "error"), hub.subscribe()
+    waiting = asyncio.ensure_future(reader.wait())
+    await asyncio.sleep(0)
+    for _ in range(2 * MAX_BEHIND):
+        hub.publish(Event("open", 0.0, "good news"))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    hub.publish(Event("failed", 0.0, "bad news", "error"))
+    await waiting
+    assert [event.message for event in reader.take()] == ["bad news"]
+    assert reader.missed == 0
+    assert len(everything.take()) == MAX_BEHIND
+    hub.close()
+    assert reader.closed

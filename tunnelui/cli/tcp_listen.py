@@ -10,7 +10,7 @@ from tunnelui.auth.stores import open_store
 from tunnelui.cli.context import check_tls_of, service_account_from
 from tunnelui.cli.output import Exit, print_note
 from tunnelui.cli.stopping import GRACE, SIGNALS
-from tunnelui.cli.telling import announce, tell_all
+from tunnelui.cli.telling import announce, is_told, tell_all
 from tunnelui.engine.identities import Contexts
 from tunnelui.engine.local import LocalEngine
 from tunnelui.engine.model import Event, State
@@ -51,8 +51,10 @@ async def _listen(arguments: argparse.Namespace, settings: Settings, routes: lis
     with anyio.open_signal_receiver(*SIGNALS) as signals:
         async with engine, anyio.create_task_group() as tasks:
             told = anyio.Event()
-            tasks.start_soon(_tell, engine.events(), arguments.json, told)
-            failures = _failures(engine, engine.events())
+            # A tunnel that opens has four events, and nobody has to wake up for them.
+            news = engine.events(None if arguments.json else is_told)
+            tasks.start_soon(_tell, news, arguments.json, told)
+            failures = _failures(engine, engine.events(_may_be_fatal))
             for route in routes:
                 await engine.start(route.name)
             grace = GRACE if arguments.grace is None else arguments.grace
@@ -80,11 +82,15 @@ async def _tell(events: AsyncIterator[Event], as_json: bool, told: anyio.Event) 
 async def _failures(engine: LocalEngine, events: AsyncIterator[Event]) -> AsyncIterator[LocalError]:
     """Yield why a local address does not listen. A screen waits for the port; scripts want to know at once."""
     async for event in events:
-        fatal = event.kind == "failed" and event.connection is None
-        if fatal or (event.kind == "state" and event.data["state"] == State.PORT_BUSY):
-            tunnel = engine.snapshot().tunnel(event.route)
-            if tunnel is not None and tunnel.problem is not None:
-                yield LocalError(tunnel.problem.message, code=tunnel.problem.code, hint=tunnel.problem.hint)
+        tunnel = engine.snapshot().tunnel(event.route)
+        if tunnel is not None and tunnel.problem is not None:
+            yield LocalError(tunnel.problem.message, code=tunnel.problem.code, hint=tunnel.problem.hint)
+
+
+def _may_be_fatal(event: Event) -> bool:
+    if event.kind == "state":
+        return bool(event.data["state"] == State.PORT_BUSY)
+    return event.kind == "failed" and event.connection is None
 
 
 async def _serve(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tunnelui.engine.model import Event
 
-__all__ = ["announce", "lines", "tell_all", "tell_other_ways", "tell_stdio"]
+__all__ = ["announce", "is_told", "lines", "tell_all", "tell_other_ways", "tell_stdio"]
 
 
 def announce(url: str, browser: bool) -> None:
@@ -83,6 +83,11 @@ def lines(event: Event, *, as_json: bool) -> list[tuple[str, bool]]:
     # What is tried again by itself needs no next step yet; the last try gives it.
     hint = event.data.get("hint") if event.kind != "retry" else ""
     return [(f"{text}\n  {hint}" if hint else text, False)]
+
+
+def is_told(event: Event) -> bool:
+    """Whether people are told of *event*."""
+    return bool(lines(event, as_json=False))
 
 
 def _is_told_otherwise(event: Event) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import time
 from typing import TYPE_CHECKING, Final, Protocol
@@ -257,4 +258,9 @@ class Connection:
 
 def _in_words(result: RelayResult) -> str:
     """How the relay ended, with the sides named as a person sees them."""
-    return _SIDE.sub(lambda found: "local" if found[0] == "near" else "remote", result.detail or str(result.cause))
+    return _named(result.detail or str(result.cause))
+
+
+@functools.lru_cache(maxsize=64)
+def _named(words: str) -> str:
+    return _SIDE.sub(lambda found: "local" if found[0] == "near" else "remote", words)

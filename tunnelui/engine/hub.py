@@ -8,6 +8,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tunnelui.engine.model import Event
 
 __all__ = ["MAX_BEHIND", "EventHub", "EventReader"]
@@ -18,10 +20,12 @@ MAX_BEHIND: Final = 1000
 class EventReader:
     """One reader's view, from the moment it was made. For one task at a time; ends when the hub is closed."""
 
-    def __init__(self, limit: int = MAX_BEHIND) -> None:
+    def __init__(self, limit: int = MAX_BEHIND, wanted: Callable[[Event], bool] | None = None) -> None:
+        """*wanted* leaves events out; each event is asked for at once, so it should be quick."""
         self._events: deque[Event] = deque(maxlen=limit)
         self._wake: asyncio.Event | None = None  # while somebody waits
         self._closed = False
+        self._wanted = wanted
         self.missed = 0
         """How many events this reader was too slow for."""
 
@@ -55,7 +59,9 @@ class EventReader:
         return self._closed and not self._events
 
     def push(self, event: Event) -> None:
-        """Add an event; the oldest goes when the reader is too far behind."""
+        """Add an event that is wanted; the oldest goes when the reader is too far behind."""
+        if self._wanted is not None and not self._wanted(event):
+            return
         if len(self._events) == self._events.maxlen:
             self.missed += 1
         self._events.append(event)
@@ -76,9 +82,9 @@ class EventHub:
         self._readers: list[weakref.ref[EventReader]] = []
         self._closed = False
 
-    def subscribe(self) -> EventReader:
-        """Return a reader of all events from now on."""
-        reader = EventReader()
+    def subscribe(self, wanted: Callable[[Event], bool] | None = None) -> EventReader:
+        """Return a reader of all events from now on, or of those that are *wanted*."""
+        reader = EventReader(wanted=wanted)
         if self._closed:
             reader.close()
         else:

@@ -195,8 +195,8 @@ class LocalEngine(OtherPrograms):
         forwarding = self._forwarding.snapshot()
         return EngineSnapshot(self._version, tunnels, identities, self._profiles, notes, forwarding)
 
-    def events(self) -> EventReader:
-        return self._hub.subscribe()
+    def events(self, wanted: Callable[[Event], bool] | None = None) -> EventReader:
+        return self._hub.subscribe(wanted)
 
     async def history(self, route: str = "") -> tuple[Event, ...]:
         return self._history.of(route)

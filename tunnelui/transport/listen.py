@@ -204,7 +204,8 @@ class _Acceptor:
 def _peer(name: object) -> str:
     if not isinstance(name, tuple):
         return ""
-    return str(HostPort(str(name[0]), int(name[1])))
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _binds(address: TCPListen) -> list[_Bind]:

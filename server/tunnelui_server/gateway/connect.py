@@ -52,7 +52,7 @@ class _Request:
     endpoint: Endpoint
     head: RequestHead
     peer: str
-    sign_in_url: str
+    sign_in_url: Callable[[], str]
     audit: TunnelAudit
     settle: Callable[[], None]
     leave: Callable[[], None]
@@ -83,7 +83,7 @@ class Tunneller:
         authority: HostPort,
         peer: str,
         *,
-        sign_in_url: str,
+        sign_in_url: Callable[[], str],
         settle: Callable[[], None],
         leave: Callable[[], None],
     ) -> bytes | None:
@@ -91,6 +91,7 @@ class Tunneller:
 
         :param authority: what the CONNECT names.
         :param peer: the client's address.
+        :param sign_in_url: tells where a person signs in.
         :param settle: called once the client has proved that it may be here.
         :param leave: called at the end of the tunnel, if there is one.
         :returns: the answer to send when there is no tunnel; None when there is one, or was: *endpoint* is its own.
@@ -129,7 +130,7 @@ class Tunneller:
         cause = tunnel.cause or "shutdown"
         if cause in _SESSION_CAUSES:
             audit.decided(decide(route, None, self.config.groups), 302, cause=cause)
-            return Refusal(302, "sign_in_needed", location=request.sign_in_url)
+            return Refusal(302, "sign_in_needed", location=request.sign_in_url())
         audit.decided(_UNDECIDED, 503, cause=cause)
         return UNAVAILABLE
 
@@ -147,7 +148,7 @@ class Tunneller:
         decision = decide(audit.route, audit.person, self.config.groups)
         if decision.needs_sign_in:
             audit.decided(decision, 302, cause=reason)
-            return Refusal(302, "sign_in_needed", location=request.sign_in_url)
+            return Refusal(302, "sign_in_needed", location=request.sign_in_url())
         if not decision.allow or audit.route is None:
             audit.decided(decision, 403)
             return DENIED

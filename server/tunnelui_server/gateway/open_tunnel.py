@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import re
 import time
@@ -104,6 +105,7 @@ class OpenTunnel:
             self._end(cause, f"open for {self._max_age:g} s" if cause == "max_age" else "")
 
 
+@functools.lru_cache(maxsize=64)
 def _sides(text: str) -> str:
     """A relay's words with the names that a reader of the audit log knows."""
     return _SIDE.sub(lambda found: "client" if found[0] == "near" else "upstream", text)

@@ -262,7 +262,7 @@ class Gateway:
         if head.authority is not None:
             if not front.takes_connect:
                 return _NO_TUNNELS.render(str(uuid.uuid4()), head.headers)
-            url = self._sign_in_url(front, endpoint)
+            url = functools.partial(self._sign_in_url, front, endpoint)
             answer = await self._tunneller.serve(
                 endpoint, head, head.authority, peer, sign_in_url=url, settle=visit.settle, leave=visit.leave
             )
