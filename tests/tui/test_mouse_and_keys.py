@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -138,10 +139,22 @@ async def test_the_palette_reaches_what_has_no_place_in_the_last_line(mouse: boo
 
 async def test_every_key_of_the_list_is_in_the_palette() -> None:
     async with drive() as driven:
-        offered = {command.title.casefold() for command in driven.app.get_system_commands(driven.app.screen)}
+        offered = {command.title: command for command in driven.app.get_system_commands(driven.app.screen)}
+        shown = [each.callback.args[0] for each in offered.values() if isinstance(each.callback, partial)]
         for binding in ROUTES:
             if not (binding.id or "").startswith("move."):
-                assert (binding.tooltip or binding.description).casefold() in offered, binding.id
+                assert binding.action in shown, binding.id
+        for title, key in (("Delete", "d"), ("Undo", "u"), ("Log", "l"), ("All logs", "L"), ("Mark shown", "*")):
+            assert offered[title].help.endswith(f"key {key}")
+
+
+async def test_every_command_of_the_palette_has_a_name_of_its_own() -> None:
+    async with drive() as driven:
+        for key in ("escape", "L", "R"):
+            await driven.press(key)
+            titles = [command.title for command in driven.app.get_system_commands(driven.app.screen)]
+            assert len(set(titles)) == len(titles)
+            await driven.press("escape")
 
 
 def _marks(driven: Driven) -> Widget:

@@ -56,7 +56,7 @@ def test_words_stand_out_from_their_ground(name: str, word: str, ground: str) ->
 
 @pytest.mark.parametrize("name", [name for name in THEMES if name != "ansi"])
 def test_the_bar_of_a_list_without_focus_can_be_seen(name: str) -> None:
-    assert _contrast(THEMES[name], "faint", "bar") >= (3.0 if name == "contrast" else 1.9)
+    assert _contrast(THEMES[name], "faint", "bar") >= 3.0
 
 
 def test_no_colour_is_used_that_is_not_measured() -> None:

@@ -39,6 +39,7 @@ class Glyphs:
 
     states: Mapping[State, str]
     bar: str
+    bar_without_focus: str
     mark: str
     star: str
     open: str
@@ -76,6 +77,7 @@ UNICODE: Final = Glyphs(
         State.ERROR: "▲",
     },
     bar="▌",
+    bar_without_focus="▏",
     mark="✓",
     star="★",
     open="▾",
@@ -110,6 +112,7 @@ ASCII: Final = Glyphs(
         State.ERROR: "!",
     },
     bar=">",
+    bar_without_focus=":",
     mark="#",
     star="*",
     open="v",

@@ -16,8 +16,9 @@ from tunnelui.tui.theme import THEMES
 from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from textual.binding import ActiveBinding, Binding
     from textual.command import Hits
     from textual.screen import Screen
 
@@ -32,19 +33,38 @@ _OBVIOUS: Final = frozenset({"move", "filter", "choice"})
 
 def commands_of(host: Host, screen: Screen[object]) -> Iterator[SystemCommand]:
     """Yield every key of *screen* that is offered now, and the themes."""
-    seen = set()
+    offered: dict[str, ActiveBinding] = {}
     for active in screen.active_bindings.values():
-        binding = active.binding
-        group, point, _ = (binding.id or "").partition(".")
-        if point and group not in _OBVIOUS and binding.id not in seen:
-            seen.add(binding.id)
-            words = binding.tooltip or binding.description
-            yield SystemCommand(
-                words[:1].upper() + words[1:],
-                f"{GROUPS.get(group, group).capitalize()}, key {host.get_key_display(binding)}",
-                partial(host.run_action, binding.action, active.node),
-            )
+        group, point, _ = (active.binding.id or "").partition(".")
+        if point and group not in _OBVIOUS:
+            offered.setdefault(active.binding.id or "", active)
+    names = _names([active.binding for active in offered.values()])
+    for id, active in offered.items():
+        group = id.partition(".")[0]
+        yield SystemCommand(
+            names[id][:1].upper() + names[id][1:],
+            f"{GROUPS.get(group, group).capitalize()}, key {host.get_key_display(active.binding)}",
+            partial(host.run_action, active.binding.action, active.node),
+        )
     yield SystemCommand("Theme", f"Choose one and see it at once: {', '.join(THEMES)}", host.action_choose_theme)
+
+
+def _names(bindings: Sequence[Binding]) -> dict[str, str]:
+    """Return a name of its own for each id, also where the help puts several keys on one line (``delete, undo``)."""
+    shared: dict[str, list[Binding]] = {}
+    for binding in bindings:
+        shared.setdefault(binding.tooltip or binding.description, []).append(binding)
+    names: dict[str, str] = {}
+    for words, same in shared.items():
+        parts = words.split(", ")
+        parts = parts if len(parts) == len(same) > 1 else [words] * len(same)
+        own = [one.description if one.description != words else part for one, part in zip(same, parts, strict=True)]
+        if len(same) == 1:
+            own = [words]
+        elif len(set(own)) < len(own):
+            own = [f"{words}: {(one.id or '').partition('.')[2].replace('_', ' ')}" for one in same]
+        names |= {one.id or "": name for one, name in zip(same, own, strict=True)}
+    return names
 
 
 class RouteCommands(Provider):

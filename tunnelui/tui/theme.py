@@ -2,7 +2,8 @@
 
 A state has a colour of its own, always beside a glyph and a word. Every colour of words keeps a contrast of at least
 4.5 to 1 against every ground that it stands on (WCAG AA; `contrast` 7 to 1): `tests/tui/test_theme.py` measures them.
-``faint`` and ``rule`` are for ornament only.
+``faint`` has 3 to 1 there and is for shapes: the bar of a list without the focus, a graph at rest. ``rule`` is for
+ornament only. `tests/tui/test_accessible.py` measures what is drawn.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ def _theme(name: str, *, dark: bool, ground: str, raised: str, panel: str, chose
             "raised": raised,
             "panel": panel,
             "chosen": chosen,
-            "scrollbar": colours["rule"],
-            "scrollbar-hover": colours["faint"],
-            "scrollbar-active": colours["muted"],
+            "scrollbar": colours["faint"],
+            "scrollbar-hover": colours["muted"],
+            "scrollbar-active": colours["brand"],
             "scrollbar-background": ground,
             "scrollbar-background-hover": ground,
             "scrollbar-background-active": ground,
@@ -76,7 +77,7 @@ DARK: Final = _theme(
     chosen="#37475a",
     ink="#d7dde5",
     muted="#919cab",
-    faint="#566070",
+    faint="#6c7686",
     rule="#2f3339",
     bar="#272c33",
     brand="#8cb8dc",
@@ -98,7 +99,7 @@ LIGHT: Final = _theme(
     chosen="#b9cfe2",
     ink="#20262d",
     muted="#59636f",
-    faint="#8d949c",
+    faint="#7c848e",
     rule="#d8d7d0",
     bar="#e6e8ea",
     brand="#275d8a",
@@ -120,7 +121,7 @@ _DUSK: Final = _theme(
     chosen="#445279",
     ink="#e3e6f2",
     muted="#a4aec7",
-    faint="#667093",
+    faint="#7b85a4",
     rule="#3a415a",
     bar="#323a52",
     brand="#a5b8f3",
@@ -142,7 +143,7 @@ _SAND: Final = _theme(
     chosen="#d3bf8d",
     ink="#2b241a",
     muted="#615642",
-    faint="#948768",
+    faint="#85785c",
     rule="#d6c9ab",
     bar="#e4d8bc",
     brand="#1f5673",

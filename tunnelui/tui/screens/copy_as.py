@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.containers import Vertical
 
 from tunnelui.tui.bindings import CHOICE
+from tunnelui.tui.key_hints import hints
 from tunnelui.tui.screens.base import Dialog
 from tunnelui.tui.widgets.choice_list import ChoiceList
 from tunnelui.tui.widgets.line_view import LineView
@@ -43,7 +44,7 @@ class CopyAs(Dialog["Way"]):
         title.show(line(("Copy as", "bold $ink"), "  ", (safe(self._route, 64), "$muted")), line(""))
         foot.show(
             line(""),
-            line(("enter", "bold $brand"), (" copy  ", "$muted"), ("esc", "bold $brand"), (" close", "$muted")),
+            hints(("enter", "copy", "screen.choose"), ("esc", "close", "screen.close")),
         )
 
     def on_mount(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.containers import Vertical
 
 from tunnelui.tui.bindings import FAULT
+from tunnelui.tui.key_hints import hints
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.words import line, wrap
@@ -65,11 +66,9 @@ class FaultPanel(TunnelScreen[None]):
             line(""),
             *(line((each, "$ink")) for each in wrap(calm, room, 2)),
             line(""),
-            line(
-                (name("copy.fault"), "bold $brand"),
-                (" copy the whole, for a report   ", "$muted"),
-                ("esc", "bold $brand"),
-                (" go on", "$muted"),
+            hints(
+                (name("copy.fault"), "copy the whole, for a report", "screen.copy_fault"),
+                ("esc", "go on", "screen.back"),
             ),
         )
 

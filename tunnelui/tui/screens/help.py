@@ -14,6 +14,7 @@ from tunnelui.engine.model import State
 from tunnelui.frozen import frozen
 from tunnelui.tui.bindings import BACK, GROUPS, TABLE
 from tunnelui.tui.glyphs import COLOURS
+from tunnelui.tui.key_hints import clickable, hints
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.widgets.field import Field
 from tunnelui.tui.widgets.line_view import LineView
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from textual.app import ComposeResult
-    from textual.binding import BindingType
+    from textual.binding import ActiveBinding, BindingType
     from textual.content import Content
     from textual.screen import Screen
 
@@ -38,37 +39,41 @@ _LEGEND_WORDS = {State.AUTH: "sign-in", State.RETRY: "retrying", State.PORT_BUSY
 
 @frozen
 class KeyEntry:
-    """One action: its keys, and what it does."""
+    """One action, or several with the same words: each key with what it is bound to, and what they do."""
 
     group: str
-    keys: str
+    bound: tuple[tuple[str, ActiveBinding], ...]
     words: str
+
+    @property
+    def keys(self) -> str:
+        return " ".join(key for key, _ in self.bound)
 
 
 def entries_of(screen: Screen[object]) -> list[KeyEntry]:
     """Return what the keys of *screen* do now, every action once, in the order of its bindings."""
     order = {id: place for place, id in enumerate(TABLE)}
-    found = [active.binding for active in screen.active_bindings.values() if "." in (active.binding.id or "")]
-    found.sort(key=lambda binding: order.get(binding.id or "", len(order)))  # Textual's own keys have no id
-    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
+    found = [active for active in screen.active_bindings.values() if "." in (active.binding.id or "")]
+    found.sort(key=lambda active: order.get(active.binding.id or "", len(order)))  # Textual's own keys have no id
+    keys: dict[tuple[str, str], dict[str, ActiveBinding]] = defaultdict(dict)
     shared: dict[str, str | None] = {}
-    for binding in found:
+    for active in found:
+        binding = active.binding
         group = (binding.id or "").partition(".")[0]
         display = screen.app.get_key_display(binding)
         if binding.key_display and binding.id != shared.setdefault(display, binding.id):
             continue  # several keys under one name, "1-4"
         if binding.key_display and any(binding.key_display in shown for shown in keys.values()):
             display = screen.app.get_key_display(Binding(binding.key, ""))  # the second key of the same action
-        shown = keys[group, binding.tooltip or binding.description]
-        if display not in shown:
-            shown.append(display)
-    for shown in keys.values():
-        shown.sort(key=lambda key: (len(key) > 1, not key.isascii()))
-    return [KeyEntry(group, " ".join(shown), words) for (group, words), shown in keys.items()]
+        keys[group, binding.tooltip or binding.description].setdefault(display, active)
+    return [
+        KeyEntry(group, tuple(sorted(shown.items(), key=lambda one: (len(one[0]) > 1, not one[0].isascii()))), words)
+        for (group, words), shown in keys.items()
+    ]
 
 
 class HelpScreen(TunnelScreen[None]):
-    """Over another screen; any text typed narrows the list."""
+    """Over another screen; any text typed narrows the list. A click on a key or its words does what it does there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [BACK, Binding("question_mark", "back", show=False)]
 
@@ -76,6 +81,7 @@ class HelpScreen(TunnelScreen[None]):
         super().__init__()
         self._title_words = title
         self._entries = list(entries)
+        self._acts = [active for entry in self._entries for _, active in entry.bound]
 
     def compose(self) -> ComposeResult:
         glyphs = self.tunnels.glyphs
@@ -90,7 +96,7 @@ class HelpScreen(TunnelScreen[None]):
         yield LineView(id="legend")
         yield Rule(glyphs)
         foot = LineView(id="foot")
-        foot.show(line(" ", ("esc", "bold $brand"), (" close", "$muted")))
+        foot.show(line(" ") + hints(("esc", "close", "screen.back")))
         yield foot
 
     def on_mount(self) -> None:
@@ -113,6 +119,12 @@ class HelpScreen(TunnelScreen[None]):
             field.value = ""
         else:
             self.dismiss()
+
+    def action_do(self, number: int) -> None:
+        """Go back, and do what the key with this number does there."""
+        act = self._acts[number]
+        self.dismiss()
+        self.app.call_later(self.app.run_action, act.binding.action, act.node)
 
     def _show(self) -> None:
         words = self.query_one(Input).value.casefold().split()
@@ -144,12 +156,28 @@ class HelpScreen(TunnelScreen[None]):
             filled += size
         sizes = [_Sizes.of(column) for column in columns]
         spare = max(0, self.size.width - sum(size.whole for size in sizes) - 2) // len(sizes)
-        blocks = [_column_lines(column, size, min(spare, 8)) for column, size in zip(columns, sizes, strict=True)]
+        blocks = [self._column_lines(column, size, min(spare, 8)) for column, size in zip(columns, sizes, strict=True)]
         height = max(len(rows) for rows in blocks)
         return [
             line("").join([rows[index] if index < len(rows) else line(" " * rows[0].cell_length) for rows in blocks])
             for index in range(height)
         ]
+
+    def _column_lines(self, groups: list[tuple[str, list[KeyEntry]]], sizes: _Sizes, spare: int) -> list[Content]:
+        rows: list[Content] = []
+        for title, entries in groups:
+            rows.append(line("  ", (pad(title, sizes.whole - 2 + spare), "bold $ink")))
+            for entry in entries:
+                does = [f"screen.do({self._acts.index(active)})" for _, active in entry.bound]
+                keys = [
+                    clickable(line((key, "bold $brand")), act) for (key, _), act in zip(entry.bound, does, strict=True)
+                ]
+                gap = " " * (sizes.keys - cell_len(entry.keys) + 2)
+                words = line((entry.words, "$muted"))
+                rest = " " * (sizes.words + 1 + spare - words.cell_length)
+                rows.append(line("  ") + line(" ").join(keys) + line(gap) + clickable(words, does[0]) + line(rest))
+            rows.append(line(" " * (sizes.whole + spare)))
+        return rows[:-1]
 
 
 @frozen
@@ -169,14 +197,3 @@ class _Sizes:
     @property
     def whole(self) -> int:
         return 2 + self.keys + 2 + self.words + 1
-
-
-def _column_lines(groups: list[tuple[str, list[KeyEntry]]], sizes: _Sizes, spare: int) -> list[Content]:
-    rows: list[Content] = []
-    for title, entries in groups:
-        rows.append(line("  ", (pad(title, sizes.whole - 2 + spare), "bold $ink")))
-        for entry in entries:
-            words = pad(entry.words, sizes.words + 1 + spare)
-            rows.append(line("  ", (pad(entry.keys, sizes.keys), "bold $brand"), "  ", (words, "$muted")))
-        rows.append(line(" " * (sizes.whole + spare)))
-    return rows[:-1]

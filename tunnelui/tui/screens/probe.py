@@ -11,6 +11,7 @@ from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import PROBE
 from tunnelui.tui.facts import stage_words
 from tunnelui.tui.format import milliseconds
+from tunnelui.tui.key_hints import hints
 from tunnelui.tui.screens.base import Dialog
 from tunnelui.tui.steps import in_screen_words, next_step
 from tunnelui.tui.widgets.line_view import LineView
@@ -78,8 +79,7 @@ class Probe(Dialog[None]):
 
     def _show(self, *rows: Content) -> None:
         title = line(("Test", "bold $ink"), "  ", (safe(self._route, 48), "$muted"))
-        again, close = self.tunnels.key_name("tunnel.test"), "esc"
-        foot = line((again, "bold $brand"), (" again  ", "$muted"), (close, "bold $brand"), (" close", "$muted"))
+        foot = hints((self.tunnels.key_name("tunnel.test"), "again", "screen.again"), ("esc", "close", "screen.back"))
         self.query_one("#probe", LineView).show(title, line(""), *rows, line(""), foot)
 
     def action_back(self) -> None:

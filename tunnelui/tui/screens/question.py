@@ -37,8 +37,8 @@ class Question(Dialog[bool]):
         with Vertical(id="box"):
             yield words
             with Horizontal(id="answers"):
-                yield Button(line(("y ", "bold $brand"), self._answers[0]), id="yes", compact=True)
-                yield Button(line(("n ", "bold $brand"), self._answers[1]), id="no", compact=True)
+                yield Button(line(("y ", "bold"), self._answers[0]), id="yes", compact=True)
+                yield Button(line(("n ", "bold"), self._answers[1]), id="no", compact=True)
         rows = [literal(row, "$muted") for row in wrap(safe(self._text, 1000), _WIDTH - 6, 8)]
         titles = [literal(row, "bold $ink") for row in wrap(safe(self._title, 300), _WIDTH - 6, 3)]
         words.show(*titles, line(""), *rows)

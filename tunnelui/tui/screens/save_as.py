@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import SAVE
+from tunnelui.tui.key_hints import hints
 from tunnelui.tui.saving import save_private
 from tunnelui.tui.screens.base import Dialog
 from tunnelui.tui.widgets.field import Field
@@ -50,7 +51,7 @@ class SaveAs(Dialog[str]):
         title.show(line(("Save", "bold $ink"), "  ", (safe(self._what, 100), "$muted")), line(""))
         foot.show(
             line(""),
-            line(("enter", "bold $brand"), (" save  ", "$muted"), ("esc", "bold $brand"), (" back", "$muted")),
+            hints(("enter", "save", "screen.save"), ("esc", "back", "screen.back")),
         )
 
     def on_mount(self) -> None:

@@ -8,6 +8,7 @@ from textual.containers import Vertical
 
 from tunnelui.tui.bindings import CHOICE
 from tunnelui.tui.connect_as import Way
+from tunnelui.tui.key_hints import hints
 from tunnelui.tui.screens.base import Dialog
 from tunnelui.tui.theme import ABOUT, THEMES
 from tunnelui.tui.widgets.choice_list import ChoiceList
@@ -39,7 +40,7 @@ class ThemeChoice(Dialog[str]):
         title.show(line(("Theme", "bold $ink")), line(""))
         foot.show(
             line(""),
-            line(("enter", "bold $brand"), (" keep  ", "$muted"), ("esc", "bold $brand"), (" as before", "$muted")),
+            hints(("enter", "keep", "screen.choose"), ("esc", "as before", "screen.close")),
         )
 
     def on_mount(self) -> None:

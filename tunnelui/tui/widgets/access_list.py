@@ -70,7 +70,7 @@ class AccessList(RowList):
         text = self._cells((safe(row.profile, 64), safe(row.proxy) or "-", identity, words, count), width)
         return line(
             " ",
-            (self.glyphs.bar if selected else " ", "$brand"),
+            self.cursor_mark(self.glyphs, selected=selected),
             " ",
             (self.glyphs.state(state), f"${COLOURS[state]}"),
             " ",

@@ -40,7 +40,7 @@ class ChoiceList(RowList):
         """*keys*: whether the key of a way chooses it here, and so is shown."""
         super().__init__(id=id)
         self._keys = keys
-        self._glyphs = glyphs
+        self.glyphs = glyphs
         self._ways = ways
 
     @property
@@ -70,10 +70,10 @@ class ChoiceList(RowList):
         way = self._ways[index]
         room = max(1, width - _TITLE - 6)
         return line(
-            (self._glyphs.bar, "$brand") if selected else (" ", ""),
+            self.cursor_mark(self.glyphs, selected=selected),
             (f" {way.key} " if self._keys else "  ", "bold $brand"),
             (pad(way.title, _TITLE), "$muted"),
-            (fit(safe(way.text, 400), room, self._glyphs.ellipsis, middle=True), "$ink"),
+            (fit(safe(way.text, 400), room, self.glyphs.ellipsis, middle=True), "$ink"),
         )
 
     def on_click(self, event: events.Click) -> None:

@@ -94,7 +94,7 @@ class ConnectionList(RowList):
             "",
         ]
         text = self._cells(cells, width)
-        bar = (self.glyphs.bar, "$brand" if self.has_focus else "$faint") if selected else (" ", "")
+        bar = self.cursor_mark(self.glyphs, selected=selected)
         room = width - 4 - len(text)
         closed = one.state is ConnectionState.CLOSED
         return line(

@@ -64,7 +64,7 @@ class _Config(RowList):
 
     def row_line(self, index: int, width: int, *, selected: bool) -> Content:
         name, value, said = self._rows[index]
-        bar = (self.glyphs.bar, "$brand" if self.has_focus else "$faint") if selected else (" ", "")
+        bar = self.cursor_mark(self.glyphs, selected=selected)
         words = cut_middle(value, max(8, width - _LABEL - 4), self.glyphs.ellipsis)
         return line(" ", bar, (pad(name, _LABEL), "$muted"), (words, "$ink" if said else "$muted"))
 

@@ -238,7 +238,7 @@ class EventLog(RowList):
         event = entry.event
         selected = self._entries[self._at(self.cursor)] is entry and self.shows_cursor
         mark = id(event) in self._marked
-        parts: list[str | tuple[str, str]] = [(self.glyphs.bar if selected else " ", "$brand")]
+        parts: list[str | tuple[str, str]] = [self.cursor_mark(self.glyphs, selected=selected)]
         part = index + self._entries[0].row - entry.row
         if part == 0:
             level, colour = level_words(event)

@@ -85,7 +85,7 @@ class ProposalList(RowList):
         style = "$denied" if proposal.problem else "bold $live" if proposal.taken else "$muted"
         return line(
             " ",
-            (self.glyphs.bar if selected else " ", "$brand"),
+            self.cursor_mark(self.glyphs, selected=selected),
             " ",
             (box, style),
             " ",

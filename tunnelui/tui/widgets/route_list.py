@@ -307,7 +307,7 @@ class RouteList(RowList):
 
     def row_line(self, index: int, width: int, *, selected: bool) -> Content:
         layout = self.layout_for(width)
-        bar = (self.glyphs.bar, "$brand" if self.has_focus else "$faint") if selected else (" ", "")
+        bar = self.cursor_mark(self.glyphs, selected=selected)
         item = self._rows.items[index]
         if isinstance(item, Group):
             return self._group_line(item, bar, selected=selected)

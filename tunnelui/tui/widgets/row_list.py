@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.content import Content
 
+    from tunnelui.tui.glyphs import Glyphs
+
 __all__ = ["RowList"]
 
 
@@ -32,6 +34,7 @@ class RowList(ScrollView, can_focus=True):
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*MOVE]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--cursor", "row-list--head"}
+    glyphs: Glyphs
     EMPTY: ClassVar[str] = ""
     """Stands where the first row would be, while there is none."""
     HEAD: ClassVar[int] = 1
@@ -88,8 +91,9 @@ class RowList(ScrollView, can_focus=True):
         if y < self.HEAD:
             return to_strip(self.head_line(width), width, self.visual_style, self)
         index = y - self.HEAD + self.scroll_offset.y
-        if self.EMPTY and not self.row_count and not index:
-            return to_strip(line("   ", (self.EMPTY, "$muted")), width, self.visual_style, self)
+        if not self.row_count and not index:
+            mark = self.cursor_mark(self.glyphs, selected=self.has_focus)
+            return to_strip(line(mark, "  ", (self.EMPTY, "$muted")), width, self.visual_style, self)
         if index >= self.row_count:
             return Strip.blank(width, self.rich_style)
         selected = index == self.cursor and self.shows_cursor
@@ -97,6 +101,12 @@ class RowList(ScrollView, can_focus=True):
         if selected:
             style = self.get_visual_style("row-list--cursor")
         return to_strip(self.row_line(index, width, selected=selected), width, style, self)
+
+    def cursor_mark(self, glyphs: Glyphs, *, selected: bool) -> tuple[str, str]:
+        """Return the first cell of a row and its style: it tells the row under the cursor, and where the focus is."""
+        if not selected:
+            return " ", ""
+        return (glyphs.bar, "$brand") if self.has_focus else (glyphs.bar_without_focus, "$faint")
 
     @property
     def shows_cursor(self) -> bool:

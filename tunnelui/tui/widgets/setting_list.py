@@ -46,7 +46,7 @@ class SettingList(RowList):
 
     def row_line(self, index: int, width: int, *, selected: bool) -> Content:
         row = self._rows[index]
-        bar = (self.glyphs.bar, "$brand") if selected else (" ", "")
+        bar = self.cursor_mark(self.glyphs, selected=selected)
         label, rest = fit(row.label, _LABEL), width - 4 - _LABEL
         text = self._cells("", safe(row.value, 300), safe(row.source, 60), width)[_LABEL:]
         style = "bold $brand" if row.action else "$ink"

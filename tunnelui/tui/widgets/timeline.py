@@ -45,7 +45,7 @@ class Timeline(ConnectionList):
     def row_line(self, index: int, width: int, *, selected: bool) -> Content:
         one = self._connections[index]
         room = self._room(width)
-        mark = (self.glyphs.bar, "$brand" if self.has_focus else "$faint") if selected else (" ", "")
+        mark = self.cursor_mark(self.glyphs, selected=selected)
         peer = fit(safe(one.peer), _PEER, self.glyphs.ellipsis, middle=True) + "  "
         when = "" if width < _NARROW else pad(clock(one.opened_at), _CLOCK)
         parts = bar(one.timings, self.scale, room, self.glyphs)
