@@ -92,7 +92,7 @@ def _least(text: str, theme: str) -> float:
     return 3.0 if (FRAMES | SHAPES).issuperset(text) else 7.0 if theme == "contrast" else 4.5
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 async def test_everything_that_is_drawn_stands_out_from_its_ground() -> None:
     """Every pair of colours on every screen, found in one theme by their names, and measured in all."""
     names = {value.lower(): name for name, value in reversed(DARK.variables.items()) if name in COLOUR_NAMES}
@@ -131,7 +131,7 @@ def _plain(driven: Driven) -> Plain:
     ]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x36"])
 async def test_the_focus_is_seen_without_colours_and_tab_leads_to_all_that_can_have_it(
     monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
@@ -180,7 +180,7 @@ def _actions(screen: Screen[Any]) -> list[Binding]:
     return [active.binding for active in screen.active_bindings.values() if active.node is screen]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 async def test_everything_that_a_key_of_a_screen_does_a_click_does_too() -> None:
     ways = await _ways()
     async with drive(_engine()) as driven:

@@ -186,7 +186,7 @@ async def test_find_points_out_and_goes_round() -> None:
         await driven.press("L", "slash")
         await driven.enter_text("GRAFana")
         assert "/GRAFana 1/1" in driven.lines[0]
-        assert "▌14:13:16.000 ERROR grafana" in driven.text
+        assert "▏14:13:16.000 ERROR grafana" in driven.text
         await driven.press("enter", "escape", "slash")
         await driven.enter_text("event 5")
         await driven.press("enter")
