@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from tunnelui.wire.address import HostPort, TCPListen
 from tunnelui_server.config import ConfigErrors, load_config
@@ -196,6 +197,19 @@ def test_an_alias_bomb_is_refused_quickly(workshop: Workshop) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     assert "alias" in workshop.error("\n".join(lines), base=False, people=False).message
+
+
+@pytest.mark.parametrize("text", ["- " * 100_000 + "x", "[" * 100_000, "a: " + "{a: " * 100_000])
+def test_depth_costs_an_error_and_not_the_process(workshop: Workshop, text: str) -> None:
+    error = workshop.error(text, base=False, people=False)
+    assert error.place == f"{workshop.path}:1"
+    assert "nested" in error.message
+
+
+def test_without_libyaml_the_same_is_read(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = workshop.load(EXAMPLE)
+    monkeypatch.delattr(yaml, "CSafeLoader")
+    assert workshop.load(EXAMPLE) == quick
 
 
 def test_no_tag_constructs_an_object(workshop: Workshop) -> None:
