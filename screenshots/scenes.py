@@ -53,11 +53,11 @@ LIVE: Final = (
     Scene("import", ("I", *FILE, "enter"), ("escape", "escape"), wait=1.0),
     Scene("tags", ("t",), ("escape",)),
     Scene("help", ("question_mark",), ("escape",)),
+    Scene("delete", ("d",), ("escape",)),
     Scene("palette", ("ctrl+p", *"st"), ("escape",), wait=1.0),
     Scene("theme", ("ctrl+p", *"theme", "wait:500", "enter", "down", "down", "down"), ("escape",), wait=1.0),
     Scene("proxy-mode", ("V",), ("V",), wait=1.0, with_notes=True),
     Scene("settings", ("V", "comma", "down", "down"), ("escape", "V"), wait=1.0),
-    Scene("delete", ("d",), ("escape",)),
 )
 """With routes that are up, denied, down and off, and bytes that move."""
 
