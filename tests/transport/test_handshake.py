@@ -240,6 +240,24 @@ async def test_the_deadline_is_for_the_whole_handshake_and_not_for_each_byte(pki
     assert 0.4 < time.monotonic() - started < 4
 
 
+async def test_a_handshake_that_is_late_leaves_no_watch_on_a_number_that_others_get() -> None:
+    ours, theirs = tcp_pair()
+    number, loop = ours.fileno(), asyncio.get_running_loop()
+
+    async def answer_and_hold_the_loop_up() -> None:
+        await asyncio.sleep(0.05)
+        theirs.sendall(b"\x16\x03\x03\x00\x7a\x02")
+        time.sleep(0.3)  # on purpose: the loop is held up
+
+    busy = asyncio.ensure_future(answer_and_hold_the_loop_up())
+    with pytest.raises(PeerError, match="no handshake within"):
+        await start_tls(ours, client_context(), server_hostname="localhost", timeout=0.2)
+    await busy
+    assert ours.fileno() == -1
+    assert not loop.remove_reader(number)
+    theirs.close()
+
+
 async def test_a_peer_with_much_to_say_in_its_handshake_lets_others_have_their_turns(pki: Pki) -> None:
     body = b"\x01\x01\xf0\x00" + bytes(0x1F000)  # the longest ClientHello that OpenSSL takes, or nearly
     records = [body[start : start + 0x4000] for start in range(0, len(body), 0x4000)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import socket
@@ -113,6 +114,14 @@ def service() -> Iterator[HostPort]:
 async def test_squid_lets_us_through(service: HostPort, tmp_path: Path) -> None:
     with run_squid(tmp_path) as port:
         assert await through(service, OutgoingProxy("http", HostPort("127.0.0.1", port))) == b"hello"
+
+
+async def test_the_socket_is_handed_over_without_the_watch_of_the_exchange() -> None:
+    with ConnectProxy() as proxy:
+        way = OutgoingProxy("http", HostPort("127.0.0.1", int(proxy.origin.rpartition(":")[2])))
+        dialed = await dial_out(HostPort(HOST, 443), way, timeouts=TIMEOUTS)
+        assert not asyncio.get_running_loop().remove_reader(dialed.sock)
+        dialed.sock.close()
 
 
 async def test_credentials_are_sent_to_it_and_to_nobody_else() -> None:

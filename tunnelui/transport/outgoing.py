@@ -65,6 +65,7 @@ async def dial_out(
                 await _connect(near, address, way, timeouts.tcp)
             else:
                 await _socks(near, address, way)
+        near.unwatch()  # from now on the number is another endpoint's
         sock = dialed.sock if isinstance(near, PlainEndpoint) else _inside(near)
     except TimeoutError:
         near.close()

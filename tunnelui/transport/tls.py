@@ -269,6 +269,8 @@ async def start_tls(
             if not hold_last and not endpoint.flush():
                 await endpoint.drain()
     except TimeoutError:
+        if endpoint is not None:
+            endpoint.close()  # not the socket alone: its number must be watched no more
         sock.close()
         raise error("timeout", address=address, stage="tls", detail=f"no handshake within {timeout:g} s") from None
     except BaseException:
