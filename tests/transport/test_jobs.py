@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from typing import TYPE_CHECKING
 
 import anyio
@@ -111,3 +112,28 @@ async def test_who_is_cancelled_at_the_end_leaves_no_job_behind(by_scope: bool) 
         with pytest.raises(asyncio.CancelledError):
             await owner
     assert ended == ["stubborn"]
+
+
+async def test_a_job_that_has_not_begun_when_all_end_begins_and_can_clean_up() -> None:
+    ours, theirs = socket.socketpair()
+
+    async def serve() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ours.close()
+
+    async with Jobs() as jobs:
+        jobs.start(serve())
+    assert ours.fileno() == -1
+    theirs.close()
+
+
+async def test_a_cancelled_scope_around_the_end_keeps_no_job_from_being_ended() -> None:
+    ended: list[str] = []
+    with anyio.move_on_after(60) as scope:
+        async with Jobs() as jobs:
+            jobs.start(for_ever(ended))
+            scope.cancel()
+    assert scope.cancelled_caught
+    assert ended == ["x"]

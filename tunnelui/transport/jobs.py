@@ -37,17 +37,24 @@ class Jobs:
 
     async def aclose(self) -> None:
         """Cancel what runs, and what begins meanwhile, and wait until all is over."""
-        cancelled, asked = False, set[asyncio.Task[None]]()
+        asked = set[asyncio.Task[None]]()
+        cancelled: asyncio.CancelledError | None = None
         while self._tasks:
+            try:
+                # A task that is cancelled before its first step never runs, and what it was to close stays open.
+                await asyncio.sleep(0)
+            except asyncio.CancelledError as error:  # nobody is left behind, whoever is in a hurry
+                cancelled = error
             for task in self._tasks - asked:  # once: it may have to clean up
                 task.cancel()
                 asked.add(task)
             try:
-                await asyncio.wait(self._tasks)
-            except asyncio.CancelledError:  # nobody is left behind, whoever is in a hurry
-                cancelled = True
-        if cancelled:
-            raise asyncio.CancelledError
+                if self._tasks:
+                    await asyncio.wait(self._tasks)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled  # itself: a scope knows its own
 
     async def __aenter__(self) -> Self:
         return self
