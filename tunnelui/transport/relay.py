@@ -272,7 +272,7 @@ class Relay:
         self.last_moved = self.loop.time()
         self._arm()
         self._outward.pump()
-        if self.far.buffered:
+        if self.far.buffered or self.near.pending:
             self._inward.pump()
         else:  # it has just answered or been dialled: the loop tells when there is something
             self._inward.wait_for(_Wait.READABLE)
