@@ -20,6 +20,7 @@ import logging
 import os
 import sqlite3
 import stat
+import threading
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -88,6 +89,7 @@ class SQLiteStore:
             raise StoreError(f"the session store {path} can't be opened: {error}") from None
         self._reading = anyio.CapacityLimiter(1)
         self._writing = anyio.CapacityLimiter(1)
+        self._read_lock, self._write_lock = threading.Lock(), threading.Lock()
         self._kept: OrderedDict[str, Session] = OrderedDict()
         self._kept_version: int | None = None
         self._closed = False
@@ -212,8 +214,8 @@ class SQLiteStore:
             async with self._reading, self._writing:
                 self._kept.clear()
                 await run_sync(self._noticer.close)
-                await run_sync(self._reader.close)
-                await run_sync(self._writer.close)
+                for lock, connection in ((self._read_lock, self._reader), (self._write_lock, self._writer)):
+                    await run_sync(_close, lock, connection)
 
     async def _read(self, work: Callable[[], T]) -> T:
         return await self._run(work, self._reading)
@@ -235,8 +237,15 @@ class SQLiteStore:
     async def _run(self, work: Callable[[], T], limiter: anyio.CapacityLimiter) -> T:
         if self._closed:
             raise StoreError("the session store is closed")
+        lock = self._read_lock if limiter is self._reading else self._write_lock
+
+        def alone() -> T:
+            # The limiter lets the next one in when whoever waits is cancelled, though the thread goes on.
+            with lock:
+                return work()
+
         try:
-            return await run_sync(work, limiter=limiter)
+            return await run_sync(alone, limiter=limiter)
         except sqlite3.Error as error:
             raise StoreError(f"the session store does not work: {error}") from None
 
@@ -297,6 +306,11 @@ def _prepare_file(path: Path) -> None:
         raise ConfigError("the session store belongs to another user", place=str(path))
     if found.st_mode & 0o077:
         raise ConfigError("the session store can be read by others", place=str(path), hint=f"chmod 600 {path}")
+
+
+def _close(lock: threading.Lock, connection: sqlite3.Connection) -> None:
+    with lock:
+        connection.close()
 
 
 def _connect(path: Path, *, durable: bool) -> sqlite3.Connection:

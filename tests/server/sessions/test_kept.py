@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -199,3 +201,22 @@ async def test_a_forged_row_does_not_replace_a_kept_one(store: SQLiteStore, path
         connection.execute("UPDATE sessions SET body = ?", (b"{}",))
     connection.close()
     assert await store.get(session.id) is None
+
+
+async def test_a_connection_is_used_by_one_thread_also_when_who_waits_is_cancelled(store: SQLiteStore) -> None:
+    at_once, most = 0, 0
+
+    def work() -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        time.sleep(0.1)
+        at_once -= 1
+
+    for run in (store._read, store._write):
+        first = asyncio.ensure_future(run(work))
+        await anyio.sleep(0.05)
+        first.cancel()
+        await run(work)
+        assert first.cancelled()
+    assert most == 1
