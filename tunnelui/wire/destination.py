@@ -6,6 +6,7 @@ Three spellings, as in pomerium-cli: ``HOST:PORT``, ``tcp+https://HOST:PORT`` an
 
 from __future__ import annotations
 
+import functools
 from typing import Final, Literal, cast
 
 from tunnelui.errors import ConfigError
@@ -17,6 +18,9 @@ __all__ = ["Destination", "DestinationError", "ProxyOrigin", "parse_destination"
 
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 _EXAMPLES: Final = "Write HOST:PORT, tcp+https://HOST:PORT, or tcp+https://PROXY/HOST:PORT."
+
+_KEPT: Final = 1 << 13
+"""Readings that are remembered: with thousands of routes, a change of one reads all of them again."""
 
 
 class DestinationError(ConfigError):
@@ -66,6 +70,7 @@ class Destination:
         return str(self.authority)
 
 
+@functools.lru_cache(maxsize=_KEPT)
 def parse_destination(text: str, *, proxy_url: str | None = None) -> Destination:
     """Read a destination; *proxy_url* (``https://PROXY[:PORT]``) overrides the proxy in the text.
 
@@ -89,6 +94,7 @@ def parse_destination(text: str, *, proxy_url: str | None = None) -> Destination
     return Destination(_host_port(segments[0], text), override or proxy)
 
 
+@functools.lru_cache(maxsize=_KEPT)
 def parse_proxy_url(text: str) -> ProxyOrigin:
     """Read ``https://PROXY[:PORT]`` (or ``http://``); a path is ignored, as pomerium-cli does.
 
