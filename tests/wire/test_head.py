@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -441,6 +443,21 @@ def test_connect_request_is_what_pomerium_expects() -> None:
     assert plain.startswith(b"CONNECT [::1]:22 HTTP/1.1\r\nHost: [::1]:22\r\nUser-Agent: ")
     assert b"Authorization" not in plain
     assert request(plain).headers.get("x-trace") == "1"
+
+
+def test_connect_request_keeps_no_further_field_since_it_may_be_a_secret() -> None:
+    class Value(str):
+        pass
+
+    value = Value("Basic YWxpY2U6czNjcmV0")
+    kept = weakref.ref(value)
+    fields = (("Proxy-Authorization", value),)
+    assert b"Proxy-Authorization: Basic YWxpY2U6czNjcmV0" in connect_request(
+        HostPort("a.example.com", 443), headers=fields
+    )
+    del value, fields
+    gc.collect()
+    assert kept() is None
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\r\nX: y", "a\n", "a\x00", "é", "a" * 8193])

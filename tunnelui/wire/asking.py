@@ -58,7 +58,7 @@ def connect_request(
 
     :raises HeadError: a part would break out of its place, or the token is empty or longer than 8 KiB.
     """
-    before, after = _around_token(authority, user_agent, tuple(headers))
+    before, after = _before_token(authority, user_agent), render_fields(headers) + b"\r\n"
     if token is None:
         return before + after
     if not _TOKEN.fullmatch(token):
@@ -67,10 +67,10 @@ def connect_request(
 
 
 @functools.lru_cache(maxsize=256)
-def _around_token(authority: HostPort, user_agent: str, headers: tuple[tuple[str, str], ...]) -> tuple[bytes, bytes]:
-    """What stands before and after the token: no secret, and the same for each connection to a destination."""
+def _before_token(authority: HostPort, user_agent: str) -> bytes:
+    """What is no secret and the same for each connection to a destination. A further field may be a password."""
     target = str(authority)
     if read_authority(target, "the destination is not HOST:PORT") != authority:
         raise HeadError("the destination is not in its normal form")
     fields = render_fields([("Host", target), ("User-Agent", user_agent)])
-    return b"CONNECT %s HTTP/1.1\r\n%s" % (target.encode("ascii"), fields), render_fields(headers) + b"\r\n"
+    return b"CONNECT %s HTTP/1.1\r\n%s" % (target.encode("ascii"), fields)
