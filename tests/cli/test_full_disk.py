@@ -59,14 +59,18 @@ def inside(folder: Path, destination: str) -> None:
         local = json.loads(program.run("up", "db", "--json").stdout)["local"]
         files = [program.config / "routes.toml", program.state / "up.json", program.state / "ports.json"]
         before = [file.read_bytes() for file in files]
-        for place in (program.config, program.state):
-            fill(place)
-
+        fill(program.config)
         done = program.run("routes", "add", "web", destination)
         told = done.stderr.decode()
         assert done.returncode == 1, told
         assert f"{files[0]} can't be written: No space left on device" in told
         assert "as it was before" in told
+        fill(program.state)
+        done = program.run("routes", "add", "web", destination)
+        told = done.stderr.decode()
+        assert done.returncode == 1, told
+        assert "can't be written: No space left on device" in told
+        assert "Nothing was changed." in told
         done = program.run("routes", "edit", "db", "--tag", "x")
         assert done.returncode == 1
         # The agent does what it is asked, and says what it can't remember.

@@ -29,6 +29,7 @@ __all__ = [
     "json_line",
     "print_json",
     "print_line",
+    "print_news",
     "print_note",
     "print_table",
     "takes_text",
@@ -71,6 +72,11 @@ def exit_for(error: TunnelError) -> Exit:
 def print_line(text: str = "") -> None:
     """Write a result to standard output."""
     _write(sys.stdout, text)
+
+
+def print_news(text: str) -> None:
+    """Write what happens to standard output, for a command that goes on without: its exit code speaks of its work."""
+    _write(sys.stdout, text, is_result=False)
 
 
 def is_output_lost() -> bool:
@@ -148,7 +154,7 @@ def _cells(text: str) -> int:
     )
 
 
-def _write(stream: IO[str] | None, text: str) -> None:
+def _write(stream: IO[str] | None, text: str, *, is_result: bool = True) -> None:
     if stream is None:  # closed before we started
         return
     try:
@@ -160,7 +166,8 @@ def _write(stream: IO[str] | None, text: str) -> None:
         # Nothing more can be written there, now or at exit.
         _silence(stream)
         if stream is sys.stdout and isinstance(error, OSError) and error.errno not in _READER_GONE:
-            _lost.append(str(error))
+            if is_result:
+                _lost.append(str(error))
             print_note(f"tunnelui: standard output can't be written: {error.strerror or error}")
 
 

@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
-from tunnelui.cli.output import json_line, print_line, print_note, takes_text, write_unbuffered
+from tunnelui.cli.output import json_line, print_news, print_note, takes_text, write_unbuffered
 from tunnelui.engine.model import to_json
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def tell_all(events: AsyncIterator[Event], *, as_json: bool) -> None:
         for text, is_result in lines(event, as_json=as_json):
             stream: IO[str] | None = sys.stdout if is_result else sys.stderr
             if stream is None or takes_text(stream, text):
-                (print_line if is_result else print_note)(text)
+                (print_news if is_result else print_note)(text)
             else:
                 await calls.run(partial(write_unbuffered, stream, text), timeout=math.inf)
 
