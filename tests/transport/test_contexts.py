@@ -136,6 +136,16 @@ def test_the_server_takes_tls_1_2_with_aead_suites_only(pki: Pki) -> None:
         shake_hands(old, server)
 
 
+@pytest.mark.parametrize("first", ["AES128-GCM-SHA256", "AES256-GCM-SHA384"])
+def test_the_client_chooses_among_the_suites(pki: Pki, first: str) -> None:
+    client = pki.client_context(version=ssl.TLSVersion.TLSv1_2)
+    client.set_ciphers(f"ECDHE-ECDSA-{first}:ECDHE-RSA-{first}:ECDHE+AESGCM")
+    connection, _ = shake_hands(client, server_context(pairs(pki.issue())))
+    suite = connection.cipher()
+    assert suite is not None
+    assert suite[0].endswith(first)
+
+
 def test_the_client_speaks_tls_1_2_or_later() -> None:
     context = client_context()
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
