@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["measure_idle", "name_of"]
 
 _SETTLE: Final = 1.0
+_FIRST: Final = 16
 
 
 def name_of(topology: Topology, count: int) -> str:
@@ -41,8 +42,10 @@ def _measure(run: Run, topology: Topology, peer: Peer, count: int, number: int) 
 
 def _hold(run: Run, case: str, peer: str, rig: Rig, count: int, number: int) -> None:
     plan = run.plan
-    # A first tunnel, so that what is made once is not counted for each.
-    run.lab.load("ping", rig.target, cores=run.lab.cores.load, timeout=plan.timeout, seconds=0.05)
+    # A few tunnels first, so that what each worker makes once is not counted for each tunnel.
+    first = run.lab.load_command("hold", rig.target, count=_FIRST)
+    with Child(f"first-{count}-{number}", first, run.lab.folder, cores=run.lab.cores.load, talk=True) as opener:
+        opener.hear(plan.timeout)
     time.sleep(_SETTLE)
     before = memory(rig.roots)
     command = run.lab.load_command("hold", rig.target, count=count)
