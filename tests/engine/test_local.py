@@ -300,3 +300,16 @@ async def test_failures_of_every_kind_leave_no_descriptor(proxy: ConnectProxy, p
                     assert await program.is_reset()
         await settle(bench)
         await bench.until(lambda: open_descriptors() <= before, "descriptors are closed")
+
+
+async def test_trouble_at_the_end_leaves_no_connection_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = LocalEngine(settings=Settings(), store=MemoryStore())
+
+    async def fail() -> None:
+        raise OSError("no space is left")
+
+    monkeypatch.setattr(engine, "_save_ports", fail)
+    with pytest.raises(OSError, match="no space"):
+        async with engine:
+            engine.jobs.start(asyncio.sleep(60))
+    assert len(engine.jobs) == 0

@@ -174,8 +174,8 @@ class LocalEngine(OtherPrograms):
     ) -> None:
         try:
             with anyio.CancelScope(shield=True):
-                await self.aclose()
-                await self.jobs.aclose()
+                async with self.jobs:
+                    await self.aclose()
         finally:
             self.group.cancel_scope.cancel()
             self._entered = False
