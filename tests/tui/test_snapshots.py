@@ -19,6 +19,7 @@ from tests.support.every_screen import screen_kinds, step
 from tests.support.screens import LARGE, SMALL, Driven, drive, screen_lines
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, NOW, OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
+from tests.tui.test_programs import PSQL
 from tunnelui.config.settings import Settings
 from tunnelui.tui.glyphs import UNICODE
 from tunnelui.tui.surroundings import Surroundings
@@ -70,6 +71,7 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "import": ("empty", ["I"]),
     "import-lines": ("states", ["I", *FILE, "enter"]),
     "settings": ("states", ["comma"]),
+    "other-commands": ("states", ["E"]),
     "proxy-mode": ("states", ["V"]),
     "fault": ("fault", []),
     "help": ("states", ["question_mark"]),
@@ -183,6 +185,7 @@ async def _scene(scene: str, size: tuple[int, int], *, ascii_only: bool = False)
     if kind == "states":
         engine.offers["corp", PROXY] = OFFER
     engine.past = events()
+    engine.others = (PSQL,)
     paths: dict[str, Any] = {
         "config_path": "~/.config/tunnelui/config.toml",
         "log_path": "~/.local/state/tunnelui/tunnelui.log",

@@ -10,6 +10,7 @@ from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import PROGRAMS
 from tunnelui.tui.connect_as import Way
 from tunnelui.tui.format import duration
+from tunnelui.tui.key_hints import hints
 from tunnelui.tui.screens.base import Dialog
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.widgets.choice_list import ChoiceList
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.content import Content
 
     from tunnelui.engine.programs import ProgramTunnel, RunningProgram
 
@@ -28,6 +30,13 @@ __all__ = ["OtherCommands"]
 
 _EVERY: Final = 1.0
 _NONE: Final = "None runs now. tunnelui exec, proxy and tcp of any terminal are listed here."
+
+_KEYS: Final = {
+    "copy.local": ("copy", "screen.copy_local"),
+    "tunnel.end": ("stop it", "screen.end"),
+    "choice.close": ("close", "screen.close"),
+}
+"""What stands behind a key, and what a click on it does."""
 
 
 class OtherCommands(Dialog[None]):
@@ -59,28 +68,31 @@ class OtherCommands(Dialog[None]):
         try:
             self._show(await self.tunnels.engine.programs())
         except TunnelError as error:
-            self.query_one("#facts", LineView).show(line(""), literal(safe(str(error), 300), "$auth"))
+            self.query_one("#facts", LineView).show(
+                line(""), literal(safe(str(error), 300), "$auth"), self._hints("choice.close")
+            )
 
     def _show(self, programs: Sequence[RunningProgram]) -> None:
         self._rows = [(one, tunnel) for one in programs for tunnel in one.tunnels]
         ways = [Way("", one.program, f"{tunnel.local}  {tunnel.target}") for one, tunnel in self._rows]
         self.query_one(ChoiceList).show(ways)
+        self.refresh_bindings()
         self._show_facts()
 
     def _show_facts(self) -> None:
         """Whose tunnel the row under the cursor is, and what can be done."""
         chosen = self._chosen()
         if chosen is None:
-            self.query_one("#facts", LineView).show(literal(_NONE, "$muted"))
+            self.query_one("#facts", LineView).show(literal(_NONE, "$muted"), self._hints("choice.close"))
             return
         one, _ = chosen
         runs = f", runs {safe(one.runs, 60)}" if one.runs else ""
         since = duration(max(0.0, self.tunnels.view.now - one.started_at))
-        keys: list[tuple[str, str]] = []
-        for name, words in (("copy.local", "copy"), ("tunnel.end", "stop it"), ("choice.close", "close")):
-            keys += [(self.tunnels.key_name(name), "bold $brand"), (f" {words}  ", "$muted")]
         words = f"{safe(one.program, 40)}{runs}: pid {one.pid}, for {since}"
-        self.query_one("#facts", LineView).show(line(""), literal(words, "$ink"), line(*keys))
+        self.query_one("#facts", LineView).show(line(""), literal(words, "$ink"), self._hints(*_KEYS))
+
+    def _hints(self, *names: str) -> Content:
+        return hints(*((self.tunnels.key_name(name), *_KEYS[name]) for name in names))
 
     def _chosen(self) -> tuple[RunningProgram, ProgramTunnel] | None:
         cursor = self.query_one(ChoiceList).cursor
@@ -107,6 +119,10 @@ class OtherCommands(Dialog[None]):
         text = f"{runs}The connections through its tunnels are closed."
         title = f"End tunnelui {one.program} (pid {one.pid})?"
         self.tunnels.push_screen(Question(title, text, yes="End it", no="Keep"), answered)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is done with a command is offered while there is one."""
+        return action not in ("copy_local", "end") or bool(self._rows)
 
     def action_close(self) -> None:
         self.dismiss()
