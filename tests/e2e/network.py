@@ -202,7 +202,7 @@ def packets_dropped(network: Network) -> None:
     assert "answered nothing" in network.ask("logs")
 
 
-def packets_dropped_without_a_listener(network: Network) -> None:
+def dropped_for_ssh(network: Network) -> None:
     """ssh's standard input and output, alone and by the agent, and a program behind `tunnelui proxy`."""
     destination = f"tcp+https://{NAME}:{PORT}/echo.corp.example.com:7"
     alone = Client(network.folder / "alone")
@@ -341,7 +341,7 @@ SCENES: dict[str, Callable[[Network], None]] = {
     for scene in (
         address_removed,
         packets_dropped,
-        packets_dropped_without_a_listener,
+        dropped_for_ssh,
         upstream_vanished,
         short_hole,
         proxy_restarted_elsewhere,

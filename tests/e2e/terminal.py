@@ -100,7 +100,8 @@ def run_terminal(
     options = folder / "tmux.conf"
     options.write_text("set -g default-terminal tmux-256color\nset -g remain-on-exit on\nset -g status off\n")
     base = [tmux, "-L", f"tunnelui-{secrets.token_hex(4)}", "-f", str(options)]
-    clean = {key: value for key, value in env.items() if key != "TMUX"}
+    # A terminal knows its size; what readline has put into our environment would be another one's.
+    clean = {key: value for key, value in env.items() if key not in ("TMUX", "COLUMNS", "LINES")}
     variables = [part for key, value in clean.items() for part in ("-e", f"{key}={value}")]
     start = [*base, "new-session", "-d", "-x", str(width), "-y", str(height), *variables, "--"]
     status = folder / "exit-status"

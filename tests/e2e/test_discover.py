@@ -33,7 +33,7 @@ def test_each_person_gets_the_routes_that_are_open_to_them(server: Server, tmp_p
     assert len(saved) == len(taken)
     # The found route opens.
     assert alice.run("tcp", "--listen", "-", f"echo.{DOMAIN}:7", input=b"hello").stdout == b"hello"
-    assert b"are back" in alice.run("routes", "undo").stdout
+    assert b"echo is removed again" in alice.run("routes", "undo").stdout
     assert alice.run("routes", "--json").stdout == b""
     alice.run("routes", "undo")
     assert len(alice.run("routes", "--json").stdout.splitlines()) == len(taken)
