@@ -12,7 +12,7 @@ import pytest
 from rich.cells import cell_len
 from textual.color import Color
 from textual.screen import ModalScreen
-from textual.widgets import Button
+from textual.widgets import Button, Input
 
 from tests.support.every_screen import find_ways, go
 from tests.support.screens import LARGE, SMALL, Driven, drive
@@ -142,13 +142,16 @@ async def test_the_focus_is_seen_without_colours_and_tab_leads_to_all_that_can_h
         for kind, way in ways.items():
             await go(driven, way)
             screen = driven.app.screen
+            for field in screen.query(Input):
+                field.cursor_blink = False  # half of the time there is none to be seen
+            driven.app.clear_notifications()  # they cover what is to be looked at, and go by themselves
             chain = screen.focus_chain
             screen.set_focus(None)
             await driven.settle()
             looks: dict[Widget | None, Plain] = {None: _plain(driven)}
             screen.set_focus(chain[0] if chain else None)
             for _ in chain:
-                await driven.pilot.pause()
+                await driven.settle()
                 looks[screen.focused] = _plain(driven)
                 await driven.pilot.press("tab")
             assert set(chain) <= set(looks), kind.__name__

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["OtherCommands"]
 
 _EVERY: Final = 1.0
-_NONE: Final = "None runs now. tunnelui exec, proxy and tcp of any terminal are listed here."
+_NONE: Final = "None runs now. exec, proxy and tcp of any terminal are listed here."
 
 _KEYS: Final = {
     "copy.local": ("copy", "screen.copy_local"),
@@ -57,7 +57,7 @@ class OtherCommands(Dialog[None]):
         title.show(line(("Other commands", "bold $ink"), ("  tunnels that are no routes", "$muted")), line(""))
 
     def on_mount(self) -> None:
-        self.query_one(ChoiceList).focus()
+        self.query_one(ChoiceList).display = False  # until there is something to choose
         self._look()
         self.set_interval(_EVERY, self._look)
 
@@ -75,7 +75,11 @@ class OtherCommands(Dialog[None]):
     def _show(self, programs: Sequence[RunningProgram]) -> None:
         self._rows = [(one, tunnel) for one in programs for tunnel in one.tunnels]
         ways = [Way("", one.program, f"{tunnel.local}  {tunnel.target}") for one, tunnel in self._rows]
-        self.query_one(ChoiceList).show(ways)
+        choices = self.query_one(ChoiceList)
+        choices.show(ways)
+        if choices.display != bool(ways):
+            choices.display = bool(ways)
+            choices.focus()
         self.refresh_bindings()
         self._show_facts()
 
