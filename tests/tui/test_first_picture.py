@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from textual.css.stylesheet import Stylesheet
+from textual.events import Key
 from textual.widgets import Input
 
 from tests.support.screens import LARGE, SMALL, drive, screen_lines
@@ -154,6 +155,26 @@ async def test_bars_are_made_when_they_are_used_and_take_the_next_key() -> None:
         assert bar.query_one(Input).value == "db"
         assert len(bar.children) == 3
         assert driven.lines[-1].startswith(" /  db ")
+
+
+async def test_a_key_right_after_the_first_picture_opens_a_bar_that_is_laid_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    typed = [Key("slash", "/"), Key("d", "d"), Key("b", "b")]
+    display = TunnelApp._display
+
+    def typing(self: TunnelApp, screen: Screen[Any], picture: Any) -> None:
+        display(self, screen, picture)
+        while typed:
+            self.post_message(typed.pop(0))
+
+    monkeypatch.setattr(TunnelApp, "_display", typing)
+    async with drive() as driven:
+        await driven.settle()
+        assert not typed
+        assert driven.lines[-1].startswith(" /  db ")
+        assert len(driven.lines[0]) == SMALL[0]
+        assert driven.app.screen.query_one(RouteList).region.height > 2
 
 
 async def test_the_tag_bar_offers_the_known_tags_when_it_is_opened_first() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App
 from textual.binding import Binding
 from textual.command import CommandPalette
+from textual.events import InputEvent, Paste
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from textual.app import SystemCommand
     from textual.binding import BindingType
     from textual.command import Provider
+    from textual.events import Event
     from textual.screen import Screen
 
     from tunnelui.config.route import Route
@@ -146,9 +148,15 @@ class TunnelApp(Host):
         self.run_worker(self._happenings.follow(), exit_on_error=False, name="events")
 
     def read_layout(self) -> None:
-        # Textual would read everything again when another screen is shown.
+        # Textual would read everything again when another screen is shown; and after `Stylesheet.read` it would go on
+        # with its old table of rules for once.
         if not self.stylesheet.has_source(str(LAYOUT), ""):
-            self.stylesheet.read(LAYOUT)
+            self.stylesheet.add_source(LAYOUT.read_text(encoding="utf-8"), (str(LAYOUT), ""))
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, (InputEvent, Paste)):
+            self.read_layout()  # a key that comes right after the first picture may open what is laid out there
+        await super().on_event(event)
 
     @cached_property
     def verbs(self) -> RouteVerbs:
