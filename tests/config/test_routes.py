@@ -151,6 +151,24 @@ def test_a_file_that_came_into_being_meanwhile_is_not_lost(file: RouteFile) -> N
         file.save([SSH])
 
 
+def test_a_file_is_at_rest_when_it_is_found_the_same_twice(file: RouteFile) -> None:
+    file.save([DB])
+    assert not file.is_changed()
+    text = file.path.read_text()
+    file.path.write_text("")  # what an editor does first
+    assert not file.is_changed(at_rest=True)
+    file.path.write_text(text)
+    assert not file.is_changed(at_rest=True)
+    file.path.write_text(text + "# and more")
+    assert not file.is_changed(at_rest=True)
+    assert file.is_changed(at_rest=True)
+    file.path.unlink()
+    assert not file.is_changed(at_rest=True)
+    assert file.is_changed(at_rest=True)
+    file.path.write_text(text)
+    assert not file.is_changed()
+
+
 def test_a_file_that_vanished_is_written_anew(file: RouteFile) -> None:
     file.save([DB])
     file.path.unlink()

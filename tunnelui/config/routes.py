@@ -51,6 +51,7 @@ class RouteFile:
         self.path = path
         self._seen: str | None = None  # the text as this object last read or wrote it
         self._was_read = False
+        self._found: str | None = None  # the text as `is_changed` last found it
 
     def load(self) -> tuple[Route, ...]:
         """Return the routes in the order of the file; a missing file has none.
@@ -62,16 +63,21 @@ class RouteFile:
         self._remember(file.text if file is not None else None)
         return routes
 
-    def is_changed(self) -> bool:
+    def is_changed(self, *, at_rest: bool = False) -> bool:
         """Whether the file is another than the one that this object last read or wrote; ``False`` if it can't be read
         right now.
+
+        :param at_rest: and was the same when this was asked last: an editor that writes it at this moment has emptied
+            it first.
         """
+        before = self._found
         try:
-            return self.path.read_text("utf-8", "surrogateescape") != self._seen
+            self._found = self.path.read_text("utf-8", "surrogateescape")
         except FileNotFoundError:
-            return self._seen is not None
+            self._found = None
         except OSError:
             return False
+        return self._found != self._seen and (self._found == before or not at_rest)
 
     def save(self, routes: Sequence[Route]) -> None:
         """Replace the file by *routes*.

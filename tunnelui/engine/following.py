@@ -24,7 +24,8 @@ async def _nothing() -> None: ...
 
 
 async def follow_file(engine: LocalEngine, also: Callable[[], Awaitable[None]] = _nothing) -> None:
-    """Take the file of routes over whenever somebody has changed it; runs until it is cancelled.
+    """Take the file of routes over whenever somebody has changed it, and is done: two looks find the same. Runs until
+    it is cancelled.
 
     One that does not parse changes nothing, and is told once.
 
@@ -34,7 +35,7 @@ async def follow_file(engine: LocalEngine, also: Callable[[], Awaitable[None]] =
     while True:
         await anyio.sleep(_LOOK)
         try:
-            await engine.reload()
+            await engine.reload(at_rest=True)
             await also()
             told = ""
         except TunnelError as error:

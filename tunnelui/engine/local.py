@@ -275,13 +275,13 @@ class LocalEngine(OtherPrograms):
         """Stop listening, and return when all is over: within *grace* seconds, or cut then, or by a second call."""
         await self._stop_all(0.0 if self._draining else grace)
 
-    async def reload(self) -> None:
-        """Take the file of routes over if it was changed. What did not change there goes on undisturbed.
+    async def reload(self, *, at_rest: bool = False) -> None:
+        """Take a changed file of routes over (*at_rest*: if two calls find the same). The rest goes on undisturbed.
 
         :raises ConfigError: the file does not parse; everything stays as it is.
         """
         async with self._routes_lock:
-            await self._take_over()
+            await self._take_over(at_rest=at_rest)
 
     async def refresh_identity(self, profile: str, proxy: str) -> None:
         """See `tunnelui.auth.credentials.Credentials.refresh`."""
@@ -357,11 +357,11 @@ class LocalEngine(OtherPrograms):
     def _credentials(self, profile: str, proxy: str) -> Credentials:
         return self._identities.get(self._settings.profile(profile), parse_proxy_url(proxy))
 
-    async def _take_over(self) -> None:
+    async def _take_over(self, *, at_rest: bool = False) -> None:
         """Make the tunnels those of the file, if somebody else changed it."""
-        if self._file is None or not await anyio.to_thread.run_sync(self._file.is_changed):
-            return
-        await self._become(await anyio.to_thread.run_sync(self._file.load))
+        file = self._file
+        if file is not None and await anyio.to_thread.run_sync(lambda: file.is_changed(at_rest=at_rest)):
+            await self._become(await anyio.to_thread.run_sync(file.load))
 
     async def _change_routes(self, changes_now: Callable[[], Sequence[RouteChange]]) -> None:
         """Make changes to what the file says by now, save them, and let the tunnels follow."""
