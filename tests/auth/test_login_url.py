@@ -61,9 +61,10 @@ async def test_the_tls_settings_of_the_tunnel_are_used(tls_server: LoginServer, 
 
 
 async def test_an_untrusted_certificate_is_refused(tls_server: LoginServer) -> None:
-    with pytest.raises(SignInFailed, match=r"(?i)certificate") as caught:
+    with pytest.raises(SignInFailed, match=r"is not trusted: unable to get local issuer") as caught:
         await fetch_login_url(tls_server.origin, REDIRECT)
     assert caught.value.code == "login_unreachable"
+    assert "--alternate-ca-path" in caught.value.hint
     assert tls_server.logins == []
 
 
@@ -74,8 +75,12 @@ async def test_a_refusal_names_its_status_and_asks_whether_this_is_the_right_mac
     server.answer = Answer(status=status, body=b"no")
     with pytest.raises(SignInFailed, match=str(status)) as caught:
         await fetch_login_url(server.origin, REDIRECT)
-    assert "Is this an identity-aware proxy?" in caught.value.hint
-    assert caught.value.code == "login_answer"
+    code, hint = (
+        ("login_trouble", "The proxy has trouble of its own.")
+        if status >= 500
+        else ("login_answer", "Is this an identity-aware proxy?")
+    )
+    assert (caught.value.code, hint in caught.value.hint) == (code, True)
 
 
 @pytest.mark.parametrize(
@@ -188,12 +193,19 @@ async def test_a_proxy_that_is_down_is_said_to_be_unreachable() -> None:
     with pytest.raises(SignInFailed) as caught:
         await fetch_login_url(origin, REDIRECT)
     assert caught.value.code == "login_unreachable"
-    assert "VPN" in caught.value.hint
+    assert str(caught.value) == f"no sign-in can start: the proxy {origin.address} refused the connection"
+    assert "the port is right" in caught.value.hint
 
 
-async def test_an_answer_that_is_no_http_is_said_to_be_unreachable(tls_server: LoginServer) -> None:
-    with pytest.raises(SignInFailed):
+async def test_an_answer_that_is_no_http_is_none(tls_server: LoginServer) -> None:
+    with pytest.raises(SignInFailed, match=r"closed the connection without|speaks no HTTP|reset the connection"):
         await fetch_login_url(ProxyOrigin("http", "127.0.0.1", tls_server.port), REDIRECT)
+
+
+async def test_a_server_without_tls_is_told_as_one(server: LoginServer) -> None:
+    with pytest.raises(SignInFailed, match=r"TLS with the proxy .* failed: wrong version number$") as caught:
+        await fetch_login_url(ProxyOrigin("https", "127.0.0.1", server.port), REDIRECT)
+    assert "speak TLS" in caught.value.hint
 
 
 async def test_the_loopback_is_never_reached_through_a_proxy_of_the_environment(

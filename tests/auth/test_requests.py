@@ -16,7 +16,7 @@ from tunnelui.auth.login_url import fetch_login_url
 from tunnelui.auth.requests import ask
 from tunnelui.config.profile import Profile
 from tunnelui.engine.identities import Contexts
-from tunnelui.errors import ProxyError
+from tunnelui.errors import ProxyError, TunnelError
 from tunnelui.transport.authorities import context_with_authorities
 from tunnelui.wire.destination import ProxyOrigin
 
@@ -115,6 +115,46 @@ async def test_the_name_that_counts_behind_a_company_s_proxy(
         wrong = Profile(ca_file=pki.ca_file, server_name="other.example.com")
         with pytest.raises(ProxyError, match="certificate"):
             await ask("GET", path, origin, lambda: contexts.make(wrong))
+
+
+@contextmanager
+def alerting(context: ssl.SSLContext, connections: int) -> Iterator[int]:
+    """A server on the loopback whose handshakes fail; it goes on reading, so that its alert arrives."""
+
+    def serve() -> None:
+        for _ in range(connections):
+            sock, _ = listener.accept()
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            connection = context.wrap_bio(incoming, outgoing, server_side=True)
+            with sock, suppress(OSError):
+                while data := sock.recv(65536):
+                    incoming.write(data)
+                    with suppress(ssl.SSLError):
+                        connection.do_handshake()
+                    sock.sendall(outgoing.read())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(10)
+
+
+async def test_a_client_certificate_that_is_missed_after_the_handshake_is_told(pki: Pki) -> None:
+    """TLS 1.3: the client is done before the server has looked at its (missing) certificate."""
+    server = pki.server_context("127.0.0.1")
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.load_verify_locations(pki.ca_file)
+    with alerting(server, 2) as port:
+        origin = ProxyOrigin("https", "127.0.0.1", port)
+        for going in (
+            lambda: ask("GET", "/", origin, pki.client_context),
+            lambda: fetch_login_url(origin, "http://127.0.0.1:4711/x", ssl_context=pki.client_context),
+        ):
+            with pytest.raises(TunnelError, match="certificate required") as caught:
+                await going()
+            assert "client certificate" in caught.value.hint
 
 
 async def test_a_sign_in_goes_through_socks_with_the_name_for_the_other_side(monkeypatch: pytest.MonkeyPatch) -> None:

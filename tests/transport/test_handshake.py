@@ -158,6 +158,7 @@ async def test_a_wrong_name_is_told_with_the_names_in_the_certificate(pki: Pki, 
     assert error.code == "certificate"
     assert "right.example.com" in error.detail
     assert "the certificate is for wrong.example.com, *.other.example.com, 192.0.2.7" in error.detail
+    assert "server_name" in error.hint
 
 
 async def test_a_certificate_with_many_names_shows_a_few(pki: Pki) -> None:
@@ -175,18 +176,29 @@ async def test_an_unknown_authority_is_a_certificate_failure(pki: Pki) -> None:
     assert error.code == "certificate"
     assert "issuer" in error.detail
     assert "right.example.com" in error.detail
+    assert "--alternate-ca-path" in error.hint
 
 
-async def test_an_expired_certificate_is_a_certificate_failure(pki: Pki) -> None:
-    past = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    files = pki.issue("right.example.com", not_before=past, not_after=past + datetime.timedelta(days=1))
+@pytest.mark.parametrize(
+    ("begin", "words", "hint"),
+    [
+        (2020, "expired", "It ended on 2020-01-02, and this machine's clock says {}. If that is right, "),
+        (2900, "not yet valid", "It counts from 2900-01-01 on, and this machine's clock says {}. Set the clock right"),
+    ],
+)
+async def test_a_certificate_out_of_its_time_is_told_with_the_clock(
+    pki: Pki, begin: int, words: str, hint: str
+) -> None:
+    first = datetime.datetime(begin, 1, 1, tzinfo=datetime.UTC)
+    files = pki.issue("right.example.com", not_before=first, not_after=first + datetime.timedelta(days=1))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(files.cert_file, files.key_file)
     error = await failing_handshake(
         client_context(ca_files=[pki.ca_file]), lambda sock: TLSPeer(sock, server, server_side=True)
     )
     assert error.code == "certificate"
-    assert "expired" in error.detail
+    assert words in error.detail
+    assert error.hint.startswith(hint.format(time.strftime("%Y-%m-%d", time.gmtime())))
 
 
 async def test_the_peer_is_told_why_it_was_refused(pki: Pki) -> None:

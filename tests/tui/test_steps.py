@@ -78,7 +78,7 @@ def test_settings_stand_for_flags(text: str, words: str | None) -> None:
 @pytest.mark.parametrize(
     ("code", "hint"),
     [
-        ("certificate", "Name the right CA (--alternate-ca-path FILE) or the right host."),
+        ("certificate", "Name the CA that has signed it (--alternate-ca-path FILE); don't skip the check."),
         ("port_busy", "Choose another local port (--listen 127.0.0.1:0 picks a free one)."),
         ("login_answer", "Is this an identity-aware proxy? Check the proxy URL (--proxy-url)."),
         ("callback", "Use --paste, or a service account."),

@@ -9,8 +9,10 @@ from urllib.parse import quote, urlsplit
 import anyio
 from anyio import to_thread
 
+from tunnelui.auth.requests import not_http
 from tunnelui.errors import SignInFailed
 from tunnelui.text import clean
+from tunnelui.transport.failures import proxy_failure
 from tunnelui.wire.address import AddressError, HostPort, parse_host
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ _LARGEST: Final = 16 * 1024
 _LONGEST_URL: Final = 8 * 1024
 _MOST_REDIRECTS: Final = 3
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
+_TROUBLE: Final = "The proxy has trouble of its own. Try again; if it goes on, ask its administrator."
 _HINT: Final = "Is this an identity-aware proxy? Check the proxy URL (--proxy-url)."
 
 
@@ -46,7 +49,8 @@ async def fetch_login_url(
     :param redirect_uri: where the browser shall end, with the token.
     :param ssl_context: makes the TLS settings of the tunnel; the system's by default. Called in a worker thread.
     :param timeout: seconds for all of it.
-    :raises SignInFailed: no answer, or none that holds such an address; codes ``login_unreachable``, ``login_answer``.
+    :raises SignInFailed: no answer, or none that holds such an address; codes ``login_unreachable``,
+            ``login_trouble`` (a status of 500 or more), ``login_answer``.
     """
     import httpx
 
@@ -62,8 +66,11 @@ async def fetch_login_url(
         raise _unreachable(proxy, f"no answer within {timeout:g} s") from None
     except httpx.TimeoutException:
         raise _unreachable(proxy, "it did not answer in time") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise _unreachable(proxy, clean(str(error)) or type(error).__name__) from error
+    except httpx.RemoteProtocolError as error:
+        raise _bad_answer(proxy, not_http(error)) from error
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # OpenSSL's own, after the handshake, is an OSError
+        failure = proxy_failure(error, str(proxy.address))
+        raise SignInFailed(f"no sign-in can start: {failure}", code="login_unreachable", hint=failure.hint) from error
     except (ImportError, ValueError) as error:
         # A proxy of the environment that httpx can't use: an odd URL, or SOCKS without its package.
         raise _unreachable(proxy, f"the proxy in the environment is unusable: {clean(str(error))}") from error
@@ -93,7 +100,10 @@ async def _fetch(client: httpx.AsyncClient, url: httpx.URL, proxy: ProxyOrigin) 
 
 async def _read(response: httpx.Response, proxy: ProxyOrigin) -> str:
     if not response.is_success:
-        raise _bad_answer(proxy, f"it answered {response.status_code} to the sign-in request")
+        words = f"it answered {response.status_code} to the sign-in request"
+        if response.is_server_error:
+            raise SignInFailed(f"{proxy} can't start a sign-in: {words}", code="login_trouble", hint=_TROUBLE)
+        raise _bad_answer(proxy, words)
     if response.headers.get("content-encoding", "identity") != "identity":
         raise _bad_answer(proxy, "its answer is compressed, which was not asked for")
     body = b""

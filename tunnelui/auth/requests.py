@@ -10,14 +10,17 @@ from anyio import to_thread
 
 from tunnelui.errors import ProxyError
 from tunnelui.text import clean
+from tunnelui.transport.failures import proxy_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import httpx
+
     from tunnelui.auth.tokens import Token
     from tunnelui.wire.destination import ProxyOrigin
 
-__all__ = ["ask", "odd_answer"]
+__all__ = ["ask", "not_http", "odd_answer"]
 
 _TIMEOUT: Final = 15.0
 _LARGEST: Final = 16 * 1024 * 1024
@@ -62,9 +65,16 @@ async def ask(
                 return response.status_code, body
     except (TimeoutError, httpx.TimeoutException):
         raise ProxyError("timeout", address=str(proxy.address), stage="connect") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        words = clean(str(error)) or type(error).__name__
-        raise ProxyError("unreachable", address=str(proxy.address), stage="connect", detail=words) from None
+    except httpx.RemoteProtocolError as error:
+        raise odd_answer(proxy, not_http(error)) from None
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # OpenSSL's own, after the handshake, is an OSError
+        raise proxy_failure(error, str(proxy.address)) from None
+
+
+def not_http(error: httpx.RemoteProtocolError) -> str:
+    """What a peer has done that broke HTTP, in words."""
+    text = clean(str(error))
+    return "it closed the connection without an answer" if "disconnected" in text else f"it speaks no HTTP: {text}"
 
 
 def odd_answer(proxy: ProxyOrigin, detail: str, hint: str = "Check the proxy URL (--proxy-url).") -> ProxyError:

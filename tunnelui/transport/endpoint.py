@@ -133,9 +133,9 @@ class Endpoint(Waits, ABC):
         """Put *data* back in front of what is read next."""
         self._unread = bytes(data) + self._unread
 
-    def failure(self, code: str, detail: str = "") -> PeerError:
+    def failure(self, code: str, detail: str = "", hint: str | None = None) -> PeerError:
         """An error of this endpoint's class that names its address and stage."""
-        return self._error(code, address=self.address, stage=self.stage, detail=detail)
+        return self._error(code, address=self.address, stage=self.stage, detail=detail, hint=hint)
 
     async def receive(self, limit: int = CHUNK) -> bytes:
         """Wait for bytes and return up to *limit* of them; ``b""`` at the orderly end.

@@ -342,16 +342,18 @@ def _step(endpoint: TLSEndpoint, connection: ssl.SSLObject) -> bool:
 def _handshake_failure(endpoint: TLSEndpoint, connection: ssl.SSLObject, error: ssl.SSLError) -> PeerError:
     if not isinstance(error, ssl.SSLCertVerificationError):
         return endpoint.failure("tls", reason(error))
+    # Here: for this message alone.
+    from tunnelui.transport.certificate import certificate_names
+    from tunnelui.transport.failures import trust_hint
+
     detail = reason(error)
     der = _presented_certificate(connection)
     if der is not None:
-        from tunnelui.transport.certificate import certificate_names  # here: for this message alone
-
         names = certificate_names(der)
         shown = ", ".join(clean(name, 80) for name in names[:_SHOWN_NAMES]) or "no host"
         more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
         detail = f"{detail} (the certificate is for {shown}{more})"
-    return endpoint.failure("certificate", detail)
+    return endpoint.failure("certificate", detail, trust_hint(error, der))
 
 
 def _presented_certificate(connection: ssl.SSLObject) -> bytes | None:

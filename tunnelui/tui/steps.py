@@ -19,7 +19,6 @@ __all__ = ["browser_words", "in_screen_words", "next_step", "on_screen", "told"]
 
 _STEPS: Final[Mapping[str, str]] = {
     "callback": "Close other programs that hold ports of this machine, then try again; or use a service account.",
-    "certificate": "Name the right CA (ca_file of the profile, config.toml) or the right host; don't skip the check.",
     "login_answer": "Is this an identity-aware proxy? Check the proxy of the route and of its profile.",
     "no_stdio": "Give HOST:PORT, or leave it empty for any free port.",
     "port_busy": "Stop the other program, or choose another local port.",
@@ -27,6 +26,7 @@ _STEPS: Final[Mapping[str, str]] = {
 """By the code of an error."""
 _FLAGS: Final = (
     (re.compile(r", or sign in beforehand: tunnelui login\b"), ""),
+    (re.compile(r"\(--alternate-ca-path FILE\)"), "(ca_file of the profile, config.toml)"),
     (re.compile(r"\s*\(--[a-z][a-z-]*(?: [^)]*)?\)"), ""),
     (re.compile(r"--token-store file\b"), 'token_store = "file" in config.toml'),
     (re.compile(r"Run: tunnelui login\b.*--profile.*"), "Sign in first."),
