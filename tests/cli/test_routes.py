@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tunnelui.cli.main import main
+from tunnelui.cli.routes_undo import save_undoable
 from tunnelui.config.route import Route
 from tunnelui.config.routes import RouteFile
+from tunnelui.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +49,30 @@ def test_a_route_is_added_shown_changed_and_removed(capsys: pytest.CaptureFixtur
     assert (saved(file)[0].listen, saved(file)[0].proxy_url) == ("", "")
     assert main(["routes", "remove", "main"]) == 0
     assert saved(file) == ()
+
+
+def test_of_commands_that_run_at_once_none_is_lost(program: Program) -> None:
+    names = [f"db-{number}" for number in range(8)]
+    adding = [program.spawn("routes", "add", name, DB) for name in names]
+    for process in adding:
+        with process:
+            assert process.popen.wait(30) == 0, process.output
+    file = RouteFile(program.config / "routes.toml")
+    assert {route.name for route in file.load()} == set(names)
+    # The last one is what is taken back, whichever it was.
+    assert program.run("routes", "undo").returncode == 0
+    assert len(file.load()) == len(names) - 1
+
+
+def test_a_change_that_is_refused_leaves_the_one_before_to_be_taken_back(tmp_path: Path, file: Path) -> None:
+    assert main(["routes", "add", "db", DB]) == 0
+    routes = RouteFile(file)
+    before = routes.load()
+    RouteFile(file).save([*before, Route("other", DB)])
+    with pytest.raises(ConfigError, match="changed by somebody else"):
+        save_undoable(routes, before, ())
+    assert main(["routes", "undo"]) == 0
+    assert [route.name for route in saved(file)] == ["other"]
 
 
 @pytest.mark.parametrize(

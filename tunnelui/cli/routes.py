@@ -161,50 +161,54 @@ def same_command(route: Route) -> str:
 
 def _add(arguments: argparse.Namespace) -> None:
     file = saved_routes()
-    routes = file.load()
-    route = _changed(Route(arguments.name, arguments.destination), arguments)
-    _check(route, routes)
-    save_undoable(file, routes, [*routes, route])
+    with file.changing():
+        routes = file.load()
+        route = _changed(Route(arguments.name, arguments.destination), arguments)
+        _check(route, routes)
+        save_undoable(file, routes, [*routes, route])
     _say_saved(route)
 
 
 def _edit(arguments: argparse.Namespace) -> None:
     file = saved_routes()
-    routes = file.load()
-    old = find_route(routes, arguments.name)
-    new = _changed(old, arguments)
-    if arguments.new_name is not None:
-        new = replace(new, name=arguments.new_name)
-    if arguments.destination is not None:
-        new = replace(new, destination=arguments.destination)
-    if new == old:
-        print_note(f"{old.name} is like that already. tunnelui routes edit --help lists what can be changed.")
-        return
-    _check(new, [route for route in routes if route is not old])
-    save_undoable(file, routes, [new if route is old else route for route in routes])
+    with file.changing():
+        routes = file.load()
+        old = find_route(routes, arguments.name)
+        new = _changed(old, arguments)
+        if arguments.new_name is not None:
+            new = replace(new, name=arguments.new_name)
+        if arguments.destination is not None:
+            new = replace(new, destination=arguments.destination)
+        if new == old:
+            print_note(f"{old.name} is like that already. tunnelui routes edit --help lists what can be changed.")
+            return
+        _check(new, [route for route in routes if route is not old])
+        save_undoable(file, routes, [new if route is old else route for route in routes])
     _say_saved(new)
 
 
 def _clone(arguments: argparse.Namespace) -> None:
     file = saved_routes()
-    routes = file.load()
-    old = find_route(routes, arguments.name)
-    # Two routes can't share an address; where it came from is true of the first one only.
-    new = _changed(replace(old, name=arguments.new_name, listen="", source=""), arguments)
-    if arguments.destination is not None:
-        new = replace(new, destination=arguments.destination)
-    _check(new, routes)
-    place = routes.index(old) + 1
-    save_undoable(file, routes, [*routes[:place], new, *routes[place:]])
+    with file.changing():
+        routes = file.load()
+        old = find_route(routes, arguments.name)
+        # Two routes can't share an address; where it came from is true of the first one only.
+        new = _changed(replace(old, name=arguments.new_name, listen="", source=""), arguments)
+        if arguments.destination is not None:
+            new = replace(new, destination=arguments.destination)
+        _check(new, routes)
+        place = routes.index(old) + 1
+        save_undoable(file, routes, [*routes[:place], new, *routes[place:]])
     _say_saved(new)
 
 
 def _remove(arguments: argparse.Namespace) -> None:
     file = saved_routes()
-    routes = file.load()
-    gone = [find_route(routes, name) for name in dict.fromkeys(arguments.names)]
-    live = anyio.run(live_tunnels, [route.name for route in gone])
-    save_undoable(file, routes, [route for route in routes if route not in gone])
+    live = anyio.run(live_tunnels, arguments.names)
+    with file.changing():
+        routes = file.load()
+        gone = [find_route(routes, name) for name in dict.fromkeys(arguments.names)]
+        save_undoable(file, routes, [route for route in routes if route not in gone])
     if live:
         anyio.run(tell_agent, "reload")  # at once, so that what is told next is true
     for route in gone:

@@ -55,13 +55,14 @@ def import_routes(arguments: argparse.Namespace) -> None:
     found = read_routes(text, place, with_tls=bool(arguments.keys_to))
     new, notes = found.routes, found.notes
     file = saved_routes()
-    present = file.load()
-    merged = merge(present, new, tags=arguments.tag or (), profile=arguments.profile or "")
     profiles = load_settings(config_file()).profile_names
-    for route in merged.added:
-        check_route(route, profiles=profiles)
-    if merged.added and not arguments.dry_run:
-        save_undoable(file, present, merged.routes)
+    with file.changing():
+        present = file.load()
+        merged = merge(present, new, tags=arguments.tag or (), profile=arguments.profile or "")
+        for route in merged.added:
+            check_route(route, profiles=profiles)
+        if merged.added and not arguments.dry_run:
+            save_undoable(file, present, merged.routes)
     for note in (*notes, *merged.notes):
         print_note(note)
     verb = "Would save" if arguments.dry_run else "Saved"

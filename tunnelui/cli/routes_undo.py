@@ -30,9 +30,11 @@ def save_undoable(file: RouteFile, before: Sequence[Route], after: Sequence[Rout
 
     :raises tunnelui.errors.TunnelError: as `RouteFile.save`, or the state folder can't be written. Nothing was changed.
     """
-    _write(_BEFORE, before)
-    _write(_AFTER, after)
-    file.save(after)
+    with file.changing():
+        file.check_unchanged()  # first: what is remembered must have happened
+        _write(_BEFORE, before)
+        _write(_AFTER, after)
+        file.save(after)
 
 
 def undo(arguments: argparse.Namespace) -> None:
@@ -41,6 +43,11 @@ def undo(arguments: argparse.Namespace) -> None:
     :raises LocalError: there is nothing that can be taken back.
     """
     file = saved_routes()
+    with file.changing():
+        _undo(file)
+
+
+def _undo(file: RouteFile) -> None:
     now = file.load()
     before, after = _read(_BEFORE), _read(_AFTER)
     changes, late = split_changes(taken_back(_changes(before, after)), now)

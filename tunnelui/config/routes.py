@@ -6,11 +6,13 @@ overwritten.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.atomic_file import make_private_folder, replace_file
+from tunnelui.config.folder_lock import folder_lock
 from tunnelui.config.route import Route
 from tunnelui.config.route_rules import check_route
 from tunnelui.config.toml_text import KeyPath, Problems, TomlFile, parse_toml, read_toml
@@ -18,7 +20,7 @@ from tunnelui.errors import ConfigError, LocalError
 from tunnelui.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["RouteFile", "parse_routes", "render_routes"]
 
@@ -45,13 +47,32 @@ _REQUIRED: Final = ("name", "destination")
 
 
 class RouteFile:
-    """The saved routes. Both calls block for as long as a small file takes."""
+    """The saved routes. All calls block for as long as a small file takes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._seen: str | None = None  # the text as this object last read or wrote it
         self._was_read = False
         self._found: str | None = None  # the text as `is_changed` last found it
+        self._is_locked = False
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Keep other processes from writing the file while it is read, changed and saved in the block: of commands that
+        run at once, each finds what the others have done.
+        """
+        if self._is_locked:
+            yield
+            return
+        folder = self.path.resolve().parent
+        with contextlib.suppress(OSError):  # `save` says what is wrong
+            make_private_folder(folder)
+        with folder_lock(folder):
+            self._is_locked = True
+            try:
+                yield
+            finally:
+                self._is_locked = False
 
     def load(self) -> tuple[Route, ...]:
         """Return the routes in the order of the file; a missing file has none.
@@ -90,21 +111,25 @@ class RouteFile:
         for route in routes:
             check_route(route, taken=names)
             names.add(route.name)
-        self._check_present_file()
         text = render_routes(routes)
-        target = self.path.resolve()  # a link to a folder under version control stays a link
-        try:
-            make_private_folder(target.parent)
-            replace_file(target, text.encode())
-        except OSError as error:
-            raise LocalError(
-                f"{self.path} can't be written: {error.strerror or error}",
-                code="routes_file",
-                hint="The file is as it was before. Make room or set its permissions right, then try again.",
-            ) from error
+        with self.changing():
+            self.check_unchanged()
+            target = self.path.resolve()  # a link to a folder under version control stays a link
+            try:
+                make_private_folder(target.parent)
+                replace_file(target, text.encode())
+            except OSError as error:
+                raise LocalError(
+                    f"{self.path} can't be written: {error.strerror or error}",
+                    code="routes_file",
+                    hint="The file is as it was before. Make room or set its permissions right, then try again.",
+                ) from error
         self._remember(text)
 
-    def _check_present_file(self) -> None:
+    def check_unchanged(self) -> None:
+        """
+        :raises ConfigError: the file does not parse, or was changed since this object read it.
+        """
         file = read_toml(self.path)
         if file is None:
             return
