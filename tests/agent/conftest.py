@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.engine_bench import Bench
     from tunnelui.agent.channel import Channel
+    from tunnelui.engine.model import EngineSnapshot
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +68,19 @@ async def serving(bench: Bench) -> AsyncIterator[AgentServer]:
         finally:
             tasks.cancel_scope.cancel()
     place.close(listeners)
+
+
+def counted(bench: Bench) -> list[None]:
+    """Return what gets an entry with each snapshot that the engine of *bench* makes from now on."""
+    looks: list[None] = []
+    look = bench.engine.snapshot
+
+    def counting() -> EngineSnapshot:
+        looks.append(None)
+        return look()
+
+    setattr(bench.engine, "snapshot", counting)  # noqa: B010  (it is a method, and mypy would mind)
+    return looks
 
 
 @contextlib.asynccontextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from tests.agent.conftest import agent_for, find
+from tests.agent.conftest import agent_for, counted, find
 from tests.support.engine_bench import Local
 from tests.support.sockets import open_descriptors
 from tunnelui.agent import runtime
@@ -55,6 +55,16 @@ async def test_several_programs_see_the_same(client: AgentClient) -> None:
         with anyio.fail_after(5):
             while other.snapshot().tunnel("web") is None:
                 await anyio.sleep(0.01)
+
+
+async def test_answers_that_are_ready_at_once_cost_one_snapshot(client: AgentClient, bench: Bench) -> None:
+    """With a thousand routes, a snapshot for each answer makes ``up --all`` take minutes."""
+    looks = counted(bench)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(100):
+            tasks.start_soon(client.start, "db")
+    assert len(looks) < 30
+    assert client.snapshot().tunnel("db") == bench.engine.snapshot().tunnel("db")
 
 
 async def test_what_a_program_asked_for_is_done_though_it_left(bench: Bench, server: AgentServer) -> None:

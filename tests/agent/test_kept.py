@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
+
+from tests.agent.conftest import counted
 from tests.support.engine_bench import running
 from tunnelui.agent.service import _Keeper
 from tunnelui.config.state_file import StateFile
@@ -44,3 +47,15 @@ async def test_an_address_that_is_none_any_more_is_passed_over(proxy: ConnectPro
     async with running(proxy, pki) as bench:
         await _Keeper(bench.engine, file).restore()
         assert not bench.engine.snapshot().proxy_mode.on
+
+
+async def test_one_look_serves_all_who_wait(proxy: ConnectProxy, pki: Pki, tmp_path: Path) -> None:
+    async with running(proxy, pki) as bench:
+        keeper = _Keeper(bench.engine, StateFile(tmp_path / "up.json"))
+        looks = counted(bench)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(50):
+                tasks.start_soon(keeper.keep)
+        assert 1 <= len(looks) <= 2
+        await keeper.keep()  # one that comes later gets a look of its own
+        assert len(looks) <= 3

@@ -40,6 +40,8 @@ _TICK: Final = 0.5
 """Seconds between two looks for byte counters that have moved."""
 _GATHER: Final = 0.02
 """Seconds in which events that come close together are gathered, so that a burst costs one look."""
+_MANY: Final = 8
+"""So many requests under way that their answers are gathered, too."""
 _HELLO: Final = 10.0
 _LAST: Final = ("end", "retire")
 
@@ -143,7 +145,15 @@ class AgentServer:
 
     async def _carry_out(self, watcher: _Watcher, message: dict[str, Any]) -> None:
         call = str(message.get("call"))
-        await self._answer(watcher, message.get("id"), lambda: self._calls.run(call, _arguments(message)))
+
+        async def work() -> Any:
+            watcher.under_way += 1
+            try:
+                return await self._calls.run(call, _arguments(message))
+            finally:
+                watcher.under_way -= 1
+
+        await self._answer(watcher, message.get("id"), work)
         if call in _LAST:
             self.end(retiring=call == "retire")
 
@@ -186,6 +196,9 @@ class _Watcher:
         self._reader: EventReader | None = None
         self._told: EngineSnapshot | None = None
         self._lock = anyio.Lock()
+        self._answers: list[dict[str, Any]] = []
+        self.under_way = 0
+        """How many requests have no answer yet."""
 
     async def begin(self) -> None:
         """Watch from now on."""
@@ -207,8 +220,16 @@ class _Watcher:
             pass  # it has gone; who reads from it sees that too
 
     async def tell(self, *answers: dict[str, Any]) -> None:
-        """Send what is new, then *answers*."""
+        """Send what is new, then *answers*. With many requests under way, what is new is told for many answers at once:
+        to look at a thousand tunnels for each of a thousand answers would take minutes.
+        """
+        self._answers += answers
         async with self._lock:
+            if self._answers and self.under_way >= _MANY:
+                await anyio.sleep(_GATHER)
+            waiting, self._answers = self._answers, []
+            if answers and not waiting:
+                return  # they went with those of somebody else
             messages: list[dict[str, Any]] = []
             if self._reader is not None:
                 # The events first, then the snapshot: it must not be older than what they speak of.
@@ -220,6 +241,6 @@ class _Watcher:
                     messages.append({"changes": changes})
                 if events:
                     messages.append({"events": encode(events)})
-            messages.extend(answers)
+            messages += waiting
             if messages:
                 await self._channel.send(*messages)

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK: Final = 1.0
 """Seconds between two looks at the file of routes."""
+_GATHER: Final = 0.02
 _CLOSING: Final = 2.0
 
 
@@ -115,7 +116,9 @@ async def _retire(engine: LocalEngine, lock: AgentLock, accepting: anyio.CancelS
 async def _ports_are_free(engine: LocalEngine) -> None:
     news = engine.events()
     while (now := engine.snapshot()).proxy_mode.on or any(one.state is not State.OFF for one in now.tunnels):
-        await anext(news)
+        await news.wait()
+        await anyio.sleep(_GATHER)  # with many tunnels there are many events at once
+        news.take()
 
 
 class _Keeper:
@@ -128,13 +131,15 @@ class _Keeper:
         self._file = file
         self._kept: dict[str, Any] | None = None
         self._lock = anyio.Lock()
+        self._asked = self._answered = 0
 
     async def restore(self) -> None:
         """Start the routes that were up, and proxy mode."""
         kept = await anyio.to_thread.run_sync(self._file.load)
         names, listen = kept.get("up"), kept.get("proxy")
+        known = {one.route.name for one in self._engine.snapshot().tunnels}
         for name in names if isinstance(names, list) else ():
-            if isinstance(name, str) and self._engine.snapshot().tunnel(name) is not None:
+            if isinstance(name, str) and name in known:
                 await self._engine.start(name)
         if isinstance(listen, str) and listen:
             with contextlib.suppress(ConfigError):  # the file is no longer as we wrote it
@@ -142,7 +147,15 @@ class _Keeper:
         await self.keep()
 
     async def keep(self) -> None:
+        """Return once a look that began after this call is kept. One look serves all who wait for it: a thousand routes
+        that start at once need two.
+        """
+        self._asked += 1
+        asked = self._asked
         async with self._lock:
+            if self._answered >= asked:
+                return
+            asked = self._asked
             now = self._engine.snapshot()
             up: dict[str, Any] = {"up": [one.route.name for one in now.tunnels if one.started_at is not None]}
             if now.proxy_mode.on or now.proxy_mode.problem:
@@ -156,6 +169,7 @@ class _Keeper:
                     self._engine.publish(Event("note", time.time(), words, "warning"))
                 if not trouble:
                     self._kept = up  # else it is tried again with the next look
+            self._answered = asked
 
 
 async def _end_when_out_of_reach(server: AgentServer, path: Path) -> None:
