@@ -15,7 +15,6 @@ import pytest
 
 from tunnelui.cli.log_file import LogFile
 from tunnelui.cli.main import main
-from tunnelui.cli.ui import colour_limit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -173,18 +172,3 @@ def test_a_log_that_can_not_be_written_disturbs_nobody(tmp_path: Path) -> None:
     handler = LogFile()
     handler.emit(logging.makeLogRecord({"msg": "lost"}))
     handler.close()
-
-
-@pytest.mark.parametrize(
-    ("environ", "limit"),
-    [
-        ({"TERM": "screen-256color", "STY": "1.x", "COLORTERM": "truecolor"}, "256"),
-        ({"TERM": "screen", "STY": "1.x", "COLORTERM": "truecolor"}, "standard"),
-        ({"TERM": "screen.xterm-256color", "STY": "1.x", "COLORTERM": "24bit"}, "256"),
-        ({"TERM": "screen-256color", "STY": "1.x"}, ""),  # Textual goes by TERM then
-        ({"TERM": "screen-256color", "COLORTERM": "truecolor", "TMUX": "/tmp/x,1,0"}, ""),  # tmux translates
-        ({"TERM": "xterm-256color", "COLORTERM": "truecolor", "STY": "1.x"}, ""),  # a terminal opened from there
-    ],
-)
-def test_gnu_screen_is_asked_for_no_more_colours_than_it_has(environ: dict[str, str], limit: str) -> None:
-    assert colour_limit(environ) == limit

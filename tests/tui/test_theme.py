@@ -101,6 +101,12 @@ def test_what_decides(environ: dict[str, str], configured: str, remembered: str,
     assert choose_theme(environ, configured, remembered) == expected
 
 
+def test_a_terminal_with_few_colours_gets_its_own_unless_another_theme_was_chosen() -> None:
+    assert choose_theme({"TERM": "xterm"}, few_colours=True) == "ansi"
+    assert choose_theme({"TERM": "xterm"}, "dusk", few_colours=True) == "dusk"
+    assert choose_theme({"TERM": "xterm", "TUNNELUI_THEME": "light"}, few_colours=True) == "light"
+
+
 def test_a_wrong_name_is_told_with_its_place_and_the_names_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         choose_theme({"TUNNELUI_THEME": "lihgt"})

@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.cli.agent_link import agent, has_agents
+from tunnelui.cli.colours import colour_system, has_few_colours
 from tunnelui.cli.context import check_tls_files, profile_from, settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_proxy_flags
 from tunnelui.cli.output import Exit, print_note
@@ -29,14 +30,13 @@ from tunnelui.errors import ConfigError, LocalError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
 
     from tunnelui.cli.options import Parser
     from tunnelui.engine.interface import Engine
     from tunnelui.tui.app import TunnelApp
     from tunnelui.tui.surroundings import Surroundings
 
-__all__ = ["add_arguments", "colour_limit", "need_terminal", "run", "show"]
+__all__ = ["add_arguments", "need_terminal", "run", "show"]
 
 _LAST_MOMENTS: Final = 3.0
 _FIRST_MOMENTS: Final = 1.0
@@ -110,23 +110,11 @@ async def show(
         gc.enable()
 
 
-def colour_limit(environ: Mapping[str, str]) -> str:
-    """Return how many colours GNU screen can be asked for, as Textual calls it; empty where it isn't in between.
-
-    ``COLORTERM`` is inherited through it and speaks of the terminal around it; what it promises comes out as other
-    colours, underlined or blinking.
-    """
-    term = environ.get("TERM", "")
-    if not environ.get("STY") or not environ.get("COLORTERM") or not term.startswith("screen"):
-        return ""
-    return "256" if "256color" in term else "standard"
-
-
 async def _show(engine: Engine, settings: Settings | None, *, outlives: bool, remembers: bool) -> int:
     if os.environ.get("TERM", "").endswith(("-mono", "-m")):
         os.environ.setdefault("NO_COLOR", "1")
-    if limit := colour_limit(os.environ):
-        os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", limit)  # Textual reads it while it is imported
+    if system := colour_system(os.environ):
+        os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", system)  # Textual reads it while it is imported
     from tunnelui.tui.app import TunnelApp
     from tunnelui.tui.memory import Memory
     from tunnelui.tui.theme import choose_theme
@@ -137,7 +125,8 @@ async def _show(engine: Engine, settings: Settings | None, *, outlives: bool, re
 
         keymap = read_keymap(settings.keys, f"{settings.path}: [keys]")
     memory = Memory(StateFile(state_dir() / "screen.json") if remembers else None)
-    theme = choose_theme(os.environ, settings.theme if settings else "", memory.now.theme)
+    configured = settings.theme if settings else ""
+    theme = choose_theme(os.environ, configured, memory.now.theme, few_colours=has_few_colours(os.environ))
 
     _give_size()
     threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()

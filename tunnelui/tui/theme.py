@@ -231,12 +231,15 @@ def find_theme(name: str, place: str) -> Theme:
     return theme
 
 
-def choose_theme(environ: Mapping[str, str], configured: str = "", remembered: str = "") -> str:
+def choose_theme(
+    environ: Mapping[str, str], configured: str = "", remembered: str = "", *, few_colours: bool = False
+) -> str:
     """Return the name of the theme to begin with.
 
     ``NO_COLOR`` goes before all else, because only the terminal's own colours can be left out; then ``TUNNELUI_THEME``,
     then *configured* (``config.toml``), then the one that was chosen on the screen, then what fits the terminal.
 
+    :param few_colours: the terminal has 16 at most.
     :raises ConfigError: the environment names one that there is not.
     """
     wanted = environ.get("TUNNELUI_THEME", "").strip()
@@ -248,7 +251,7 @@ def choose_theme(environ: Mapping[str, str], configured: str = "", remembered: s
         return (wanted or configured).lower()
     if remembered in THEMES:
         return remembered
-    return "ansi" if is_plain_terminal(environ) else "dark"
+    return "ansi" if few_colours or is_plain_terminal(environ) else "dark"
 
 
 def is_plain_terminal(environ: Mapping[str, str]) -> bool:
