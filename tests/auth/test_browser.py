@@ -88,7 +88,7 @@ async def test_a_start_that_hangs_is_left_alone(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_machine_without_a_browser_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"):
+    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "SSH_CONNECTION", "SSH_TTY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
     assert "no browser was found" in await open_browser(URL)
@@ -105,6 +105,10 @@ async def test_a_machine_without_a_browser_is_a_note(monkeypatch: pytest.MonkeyP
         ("linux", {"DISPLAY": ""}, None, []),
         ("darwin", {"BROWSER": "x"}, None, ["/usr/bin/open", "U"]),
         ("win32", {}, None, ["rundll32", "url.dll,FileProtocolHandler", "U"]),
+        ("darwin", {"SSH_CONNECTION": "a 1 b 22"}, None, []),
+        ("win32", {"SSH_CONNECTION": "a 1 b 22"}, None, []),
+        ("linux", {"SSH_TTY": "/dev/pts/1", "BROWSER": "run %s"}, None, ["run", "U"]),
+        ("linux", {"SSH_TTY": "/dev/pts/1", "BROWSER": "x"}, "mine", ["mine", "U"]),
     ],
 )
 def test_the_command_follows_flag_system_and_environment(
@@ -125,3 +129,29 @@ def test_with_a_display_the_first_opener_on_the_path_is_taken(
     assert browser_command("U", environ={display: ":0"}) == [later, "U"]
     first = program(tmp_path, "", "xdg-open")
     assert browser_command("U", environ={display: ":0"}) == [first, "U"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_mine"),
+    [
+        ({"DISPLAY": ":0"}, False),
+        ({"DISPLAY": "unix:0.0", "WAYLAND_DISPLAY": "wayland-0"}, False),
+        ({"WSL_DISTRO_NAME": "x"}, False),
+        ({"DISPLAY": "localhost:10.0"}, True),
+    ],
+)
+def test_over_ssh_only_a_forwarded_display_is_where_the_person_sits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], is_mine: bool
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    opener = program(tmp_path, "", "xdg-open")
+    assert browser_command("U", environ=environ) == [opener, "U"]
+    assert browser_command("U", environ=environ | {"SSH_CONNECTION": "a 1 b 22"}) == [opener, "U"] * is_mine
+
+
+async def test_over_ssh_the_note_says_where_to_open_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BROWSER", "DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSH_TTY", "/dev/pts/1")
+    assert "on your own machine and paste" in await open_browser(URL)

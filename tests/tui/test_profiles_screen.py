@@ -99,7 +99,12 @@ async def test_two_sign_ins_at_once_each_have_their_row() -> None:
 async def test_a_browser_opens_and_the_answer_is_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
     async with drive(_engine(identity(sign_in=True))) as driven:
         opened: list[str] = []
-        monkeypatch.setattr(driven.app, "open_url", lambda url, **options: opened.append(url))
+
+        async def open_browser(url: str, *, program: str | None) -> str:
+            opened.append(url)
+            return ""
+
+        monkeypatch.setattr("tunnelui.auth.browser.open_browser", open_browser)
         await driven.press("P", "b")
         assert opened == [URL]
         await driven.press("v")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from textual import events
@@ -11,11 +12,17 @@ from textual.widgets import Input
 from tests.support.screens import SMALL, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import NOW, PROXY, URL, every_state, identity
+from tunnelui.config.profile import Profile
+from tunnelui.config.settings import Settings
 from tunnelui.engine.model import IdentityStatus, Problem, ProfileSnapshot
 from tunnelui.errors import ConfigError
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.screens.sign_in import SignInScreen
+from tunnelui.tui.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _engine(url: str = URL, waiting: tuple[str, ...] = ("jump-ssh", "grafana")) -> ScriptedEngine:
@@ -24,6 +31,13 @@ def _engine(url: str = URL, waiting: tuple[str, ...] = ("jump-ssh", "grafana")) 
 
 def _shown_url(driven: Driven) -> str:
     return "".join(line.plain.strip() for line in driven.app.screen.query_one("#url").lines)  # type: ignore[attr-defined]  # a LineView
+
+
+async def _opened(driven: Driven) -> None:
+    """Wait until the browser has been started, or was not."""
+    if opening := [each for each in driven.app.workers if each.group == "browser"]:
+        await driven.app.workers.wait_for_complete(opening)
+    await driven.settle()
 
 
 async def test_it_shows_the_address_the_routes_and_the_time_left() -> None:
@@ -69,12 +83,33 @@ async def test_a_very_long_address_is_whole_on_the_screen_and_in_the_clipboard()
         assert driven.toasts[-1].startswith("Copied the whole address by the terminal: https://authenticate.corp")
 
 
-async def test_b_opens_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with drive(_engine()) as driven:
-        opened: list[str] = []
-        monkeypatch.setattr(driven.app, "open_url", lambda url, **options: opened.append(url))
+async def test_b_opens_the_browser_that_the_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Far from our terminal, where a text browser would fight with the screen for the keys."""
+    opened = tmp_path / "opened"
+    script = f'#!/bin/sh\n{{ echo "$1"; [ -t 0 ] || [ -t 1 ] || echo away; }} > {opened}\n'
+    browser = tmp_path / "w3m"
+    browser.write_text(script)
+    browser.chmod(0o755)
+    monkeypatch.delenv("TUNNELUI_BROWSER_CMD", raising=False)
+    settings = Settings({"corp": Profile("corp", browser_cmd=str(browser))})
+    async with drive(_engine(), surroundings=lambda: Surroundings(settings)) as driven:
         await driven.press("i", "b")
-        assert opened == [URL]
+        await _opened(driven)
+        assert opened.read_text() == f"{URL}\naway\n"
+        assert driven.toasts[-1] == "Asked for a browser window."
+
+
+async def test_b_says_why_no_browser_opens_over_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TUNNELUI_BROWSER_CMD", "BROWSER", "DISPLAY", "SSH_TTY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
+    async with drive(_engine()) as driven:
+        await driven.press("i", "b")
+        await _opened(driven)
+        assert driven.toasts[-1] == (
+            "tunnelui was started over ssh, so no browser is opened here; open the address on your own machine and "
+            "paste the one that it ends on. y copies it."
+        )
 
 
 async def test_before_the_proxy_answered_there_is_no_address_to_copy() -> None:

@@ -20,7 +20,7 @@ from tunnelui.text import clean
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["browser_command", "open_browser"]
+__all__ = ["browser_command", "is_over_ssh", "open_browser"]
 
 _START: Final = 5.0  # seconds until the start is left alone
 _EARLY_END: Final = 2.0  # a launcher that fails does so within this time
@@ -40,22 +40,38 @@ async def open_browser(url: str, *, program: str | None = None) -> str:
 
 
 def browser_command(url: str, program: str | None = None, *, environ: Mapping[str, str] | None = None) -> list[str]:
-    """Return the command line that opens *url*; empty when this machine has no browser to start."""
+    """Return the command line that opens *url*; empty when this machine has no browser to start.
+
+    Over ssh the desktop of this machine is not where the person sits: only what they have chosen themselves is started,
+    or a browser that is drawn on their own screen (X11 forwarding).
+    """
     environ = os.environ if environ is None else environ
     if program:
         return [program, url]
-    if sys.platform == "darwin":
+    is_here = not is_over_ssh(environ)
+    if is_here and sys.platform == "darwin":
         return ["/usr/bin/open", url]
-    if sys.platform == "win32":
+    if is_here and sys.platform == "win32":
         return ["rundll32", "url.dll,FileProtocolHandler", url]
     chosen = environ.get("BROWSER", "").split(os.pathsep)[0].strip()
     if chosen:
         return _with_url(chosen, url)
     # Without a display the openers would start a text browser, which has no terminal to live in.
-    if not any(environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")):
+    displays = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")
+    if not (any(environ.get(name) for name in displays) if is_here else _is_forwarded(environ.get("DISPLAY", ""))):
         return []
     found = next(filter(None, map(shutil.which, _OPENERS)), None)
     return [found, url] if found else []
+
+
+def is_over_ssh(environ: Mapping[str, str]) -> bool:
+    """Whether the person is at another machine."""
+    return bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
+
+
+def _is_forwarded(display: str) -> bool:
+    """Whether *display* is another machine's: one without a host before the colon is our own."""
+    return display.partition(":")[0] not in ("", "unix")
 
 
 def _with_url(template: str, url: str) -> list[str]:
@@ -71,6 +87,11 @@ def _with_url(template: str, url: str) -> list[str]:
 
 def _start(url: str, program: str | None) -> str:
     command = browser_command(url, program)
+    if not command and is_over_ssh(os.environ):
+        return (
+            "tunnelui was started over ssh, so no browser is opened here; "
+            "open the address on your own machine and paste the one that it ends on"
+        )
     if not command:
         return "no browser was found on this machine; open the address anywhere and paste the one that it ends on"
     name = clean(command[0], 60)

@@ -149,6 +149,10 @@ class SessionOptions(Protocol):
         """Return everything that is in force."""
         ...
 
+    def browser_program(self, profile: str) -> str | None:
+        """Return the program that opens the addresses of *profile*; ``None`` leaves it to the system."""
+        ...
+
     def change(self, action: str) -> None:
         """Let the person choose a ``theme``, go to the other ``signs`` until the application ends, or turn ``proxy``
         mode on or off."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,11 @@ class Options:
             changed=self._changed,
             snapshot=self._app.view.snapshot,
         )
+
+    def browser_program(self, profile: str) -> str | None:
+        """Return the program that opens the addresses of *profile*; ``None`` leaves it to the system."""
+        known = self._surroundings.settings.profiles.get(profile)
+        return os.environ.get("TUNNELUI_BROWSER_CMD") or (known.browser_cmd if known else "") or None
 
     def change(self, action: str) -> None:
         """Let the person choose a ``theme``, go to the other ``signs`` until the application ends, or turn ``proxy``

@@ -11,10 +11,10 @@ from textual.widgets import Input
 from tunnelui.errors import TunnelError
 from tunnelui.tui.screens.base import Result, TunnelScreen
 from tunnelui.tui.screens.question import Question
-from tunnelui.tui.steps import told
+from tunnelui.tui.steps import in_screen_words, told
 from tunnelui.tui.widgets.answer_field import AnswerField
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import line, reason, wrap
+from tunnelui.tui.words import capital, line, reason, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,10 +104,21 @@ class SignInActions(TunnelScreen[Result], Generic[Result]):
 
     def action_open_browser(self) -> None:
         if self.sign_in is not None and self.sign_in.url:
-            self.app.open_url(self.sign_in.url)
-            self.tunnels.say("Asked for a browser window.")
+            self.run_worker(self._open_browser(self.sign_in.url), exit_on_error=False, group="browser")
         else:
             self.tunnels.say("There is no address yet.", "warning")
+
+    async def _open_browser(self, url: str) -> None:
+        """Not as Textual does it: that would start a text browser on our own terminal, and wait for its end."""
+        from tunnelui.auth.browser import open_browser
+
+        profile, _ = self.signs_in_at or ("", "")
+        note = await open_browser(url, program=self.tunnels.options.browser_program(profile))
+        if note:
+            copy = self.tunnels.key_name("copy.url")
+            self.tunnels.say(f"{capital(in_screen_words(note))}. {copy} copies it.", "warning")
+        else:
+            self.tunnels.say("Asked for a browser window.")
 
     def ask_to_cancel(self, sign_in: SignInSnapshot, answered: Callable[[bool | None], None]) -> None:
         """Call *answered* with what the person says; with yes at once where nobody waits for *sign_in*."""
