@@ -8,7 +8,6 @@ import re
 import shlex
 import signal
 import socket
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 from tests.e2e.harness import ALICE, DOMAIN, Client, Server, password_of
+from tests.e2e.on_screen import select, sign_in_address, start
 from tests.e2e.terminal import Terminal, run_terminal
 from tests.e2e.visitor import visit
 from tests.peers.parts import require
@@ -50,40 +50,6 @@ def screen(client: Client, size: tuple[int, int], *arguments: str) -> Iterator[T
     env = client.env | {"COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
     with run_terminal(client.argv(*arguments), client.folder, env, width=size[0], height=size[1]) as terminal:
         yield terminal
-
-
-def select(terminal: Terminal, name: str) -> None:
-    """Move to the row of *name*."""
-    rows = [line for line in terminal.lines if re.match(r"[▌ ]\S \S+ ", line)]
-    number = next(number for number, line in enumerate(rows) if re.match(rf"[▌ ]\S {name}\S* ", line))
-    terminal.keys("g", *["Down"] * number)
-    terminal.wait_for(rf"^▌\S {name}")
-    # The keys may be on their way still: the row has to stay.
-    time.sleep(0.3)
-    terminal.wait_for(rf"^▌\S {name}")
-
-
-def start(terminal: Terminal, name: str) -> int:
-    """Start the tunnel of the selected row and return its local port."""
-    select(terminal, name)
-    terminal.keys("Space")
-    return int(terminal.wait_for(rf"{name} +ready .*127\.0\.0\.1:(\d+)").group(1))
-
-
-def sign_in_address(terminal: Terminal) -> str:
-    """The address on the sign-in screen, its lines put together, once the screen is painted to its end."""
-    seen = ""
-
-    def address() -> str:
-        nonlocal seen
-        before, seen = seen, ""
-        found = re.search(
-            r"^ +(https?://\S+/\.pomerium/sign_in\S*$(?:\n +\S+$)*)\n\s*\n.*Answer ", terminal.text, re.M | re.S
-        )
-        seen = re.sub(r"\s+", "", found.group(1)) if found else ""
-        return seen if seen == before else ""
-
-    return eventually(address, 15, "the address on the sign-in screen")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
