@@ -7,6 +7,7 @@ import hashlib
 import os
 import socket
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,7 +16,7 @@ import pytest
 from tests.support.sockets import Background, digest_to_end, no_leaked_descriptors, read_exactly, read_to_end
 from tests.transport.conftest import Tunnel, in_thread
 from tunnelui.errors import UpstreamError
-from tunnelui.transport.endpoint import Endpoint, PlainEndpoint
+from tunnelui.transport.endpoint import WOULD_BLOCK, Endpoint, PlainEndpoint
 from tunnelui.transport.relay import LONG_TURN, TURN, Relay, RelayCause
 
 if TYPE_CHECKING:
@@ -339,6 +340,52 @@ async def test_streams_share_the_passes_of_the_loop() -> None:
         assert sum(moved) <= passes * TURN, "more than one turn in a pass"
         assert min(moved) >= 9 * TURN, "somebody was passed over"
         group.cancel_scope.cancel()
+
+
+class Announced(Hog):
+    """A hog with a descriptor: the system announces what there is, until *left* bytes have been read."""
+
+    def __init__(self, sock: socket.socket, left: int) -> None:
+        super().__init__()
+        self.read_fd = sock.fileno()
+        self.left = left
+        self.watches = 0
+
+    @property
+    def buffered(self) -> bool:
+        return False
+
+    def read_into(self, buffer: memoryview) -> int:
+        if not self.left:
+            return WOULD_BLOCK
+        size = min(self.left, len(buffer))
+        self.left -= size
+        self.moved += size
+        return size
+
+    def watch(self, callback: Callable[[], None]) -> None:
+        self.watches += 1
+        super().watch(callback)
+
+
+async def test_among_many_streams_a_full_turn_is_followed_by_the_next_without_asking_the_system() -> None:
+    turns, (here, there) = 10, socket.socketpair()
+    with ExitStack() as stack, here, there:
+        there.send(b"x")  # never read: readable all the time
+        hogs = [Announced(stack.enter_context(here.dup()), turns * TURN) for _ in range(4)]
+        async with anyio.create_task_group() as group:
+            for hog in hogs:
+                group.start_soon(Relay(hog, Announced(stack.enter_context(here.dup()), 0)).run)
+            for _ in range(20 * turns):
+                await asyncio.sleep(0)
+            assert [hog.left for hog in hogs] == [0] * 4
+            assert max(hog.watches for hog in hogs) <= turns // 2, "the system was asked between turns"
+            for hog in hogs:
+                hog.left = 1
+            for _ in range(4 * turns):
+                await asyncio.sleep(0)
+            assert [hog.left for hog in hogs] == [0] * 4, "nobody waits for what comes next"
+            group.cancel_scope.cancel()
 
 
 class Stubborn(PlainEndpoint):

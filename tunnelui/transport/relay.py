@@ -134,8 +134,10 @@ class _Direction:
                 if source.drained:
                     break
             self._streams = total >= _STREAM
-            # Where the system will announce the rest again, nothing has to be registered anew.
-            self.wait_for(_Wait.TURN if total >= limit and source.buffered else _Wait.READABLE)
+            # Where the system will announce the rest again, nothing has to be registered anew; among many streams each
+            # would have to, for every turn, and there is more after a full one as a rule.
+            more = total >= limit and (source.buffered or (relay.turns.crowded and not source.drained))
+            self.wait_for(_Wait.TURN if more else _Wait.READABLE)
         except PeerError as error:
             relay.fail(side, error)
         except Exception as error:  # a fault of ours must not leave a tunnel behind that nobody serves
