@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.tunnel_scenes import every_state, identity, many
-from tunnelui.agent.changes import apply, difference
+from tunnelui.agent.changes import PIECE, apply, difference
 from tunnelui.agent.codec import decode, decode_error, encode, encode_error
 from tunnelui.agent.protocol import LineParser, render
 from tunnelui.config.route import Route
@@ -136,13 +136,31 @@ def test_a_refusal_without_facts_can_be_shown() -> None:
 
 def test_only_what_changed_is_told() -> None:
     old = EngineSnapshot(1, many(50))
-    assert difference(old, old) == {}
+    assert list(difference(old, old)) == []
     changed = replace(old.tunnels[7], bytes_in=99)
     new = replace(old, version=2, tunnels=(*old.tunnels[:7], changed, *old.tunnels[8:]))
-    changes = difference(old, new)
+    (changes,) = difference(old, new)
     assert [tunnel["bytes_in"] for tunnel in changes["tunnels"]] == [99]
     assert "order" not in changes
     assert apply(old, json.loads(json.dumps(changes))) == new
+
+
+def test_a_tunnel_that_is_another_object_and_equal_is_not_told() -> None:
+    old = EngineSnapshot(1, many(3))
+    (changes,) = difference(old, replace(old, version=2, tunnels=many(3)))
+    assert changes == {"version": 2}
+
+
+def test_many_changes_come_in_pieces_and_the_last_one_has_the_order() -> None:
+    new = EngineSnapshot(7, tuple(reversed(many(3 * PIECE + 5))))
+    pieces = list(difference(None, new))
+    assert [len(piece["tunnels"]) for piece in pieces] == [PIECE, PIECE, PIECE, 5]
+    assert ["order" in piece for piece in pieces] == [False, False, False, True]
+    seen = EngineSnapshot()
+    for piece in pieces:
+        seen = apply(seen, json.loads(json.dumps(piece)))
+        assert (seen.version == new.version) == (piece is pieces[-1])
+    assert seen == new
 
 
 @given(
@@ -154,10 +172,9 @@ def test_any_row_of_changes_leads_to_the_same_snapshot(steps: list[list[int]]) -
     seen = EngineSnapshot()
     for version, step in enumerate(steps):
         now = EngineSnapshot(version, tuple(replace(tunnels[one], bytes_in=version // 2) for one in step))
-        changes = difference(told, now)
-        told = now
-        if changes:
+        for changes in difference(told, now):
             seen = apply(seen, json.loads(json.dumps(changes)))
+        told = now
         assert seen == now
 
 

@@ -210,3 +210,34 @@ def test_a_folder_that_can_not_be_made_is_an_error(tmp_path: Path) -> None:
     file = RouteFile(tmp_path / "config" / "routes.toml")
     with pytest.raises((LocalError, ConfigError)):
         file.save([DB])
+
+
+@pytest.mark.parametrize("data", [b"\xef\xbb\xbf[[routes]]\r\nname = 'a'\r\ndestination = 'h:1'\r\n", b"# none\r\n"])
+def test_a_file_from_another_system_is_no_change_once_it_was_read(file: RouteFile, data: bytes) -> None:
+    file.path.parent.mkdir()
+    file.path.write_bytes(data)
+    routes = file.load()
+    assert not file.is_changed()
+    file.save(routes)
+    assert not file.is_changed()
+
+
+def test_more_routes_than_fit_into_a_mebibyte_come_back(file: RouteFile) -> None:
+    routes = [
+        Route(f"route-{n}", f"host-{n}.example.com:5432", source=f"https://proxy.example.com {n}", note="n" * 200)
+        for n in range(4000)
+    ]
+    file.save(routes)
+    assert file.path.stat().st_size > 1 << 20
+    assert RouteFile(file.path).load() == tuple(routes)
+
+
+def test_what_could_not_be_read_again_is_not_written(file: RouteFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.save([DB])
+    before = file.path.read_bytes()
+    monkeypatch.setattr("tunnelui.config.routes._MAX_SIZE", 2 << 20)
+    with pytest.raises(ConfigError, match="larger than 2 MiB") as caught:
+        file.save([DB, *(Route(f"r{n}", "h:1", note="n" * 1000) for n in range(2200))])
+    assert caught.value.code == "too_many_routes"
+    assert file.path.read_bytes() == before
+    assert RouteFile(file.path).load() == (DB,)

@@ -65,7 +65,7 @@ def test_what_is_ours_and_whence_packets_go() -> None:
 
 
 def connections_of(bench: Bench) -> list[Connection]:
-    return [connection for tunnel in bench.engine._tunnels.values() for connection in tunnel.connections]
+    return [connection for tunnel in bench.engine._tunnels for connection in tunnel.connections]
 
 
 async def test_after_a_jump_connections_are_asked_and_go_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from tunnelui.config.route import DEFAULT_PROFILE, Route
 from tunnelui.config.route_changes import RouteChange
 from tunnelui.engine.hub import EventHub
 from tunnelui.engine.model import Event, State
+from tunnelui.engine.pieces import in_pieces
 from tunnelui.engine.stdio import carry
 from tunnelui.errors import ConfigError, ProtocolError, TunnelError
 from tunnelui.text import clean, without_query
@@ -34,8 +35,10 @@ __all__ = ["IN_PARTS", "Calls", "Server"]
 
 T = TypeVar("T")
 
-IN_PARTS: Final = ("diagnose",)
+IN_PARTS: Final = ("diagnose", "history")
 """Requests with `Calls.parts`."""
+_EVENTS: Final = 100
+"""Events in one part of a history."""
 _OF_IDENTITIES: Final = ("sign_in", "signed_in", "note")
 
 
@@ -77,14 +80,11 @@ class Calls:
             "update_route": lambda given: self._changing(
                 self._engine.update_route(_get(str, given, "name"), _get(Route, given, "route"))
             ),
-            "change_routes": lambda given: self._changing(
-                self._engine.change_routes(_get(tuple[RouteChange, ...], given, "changes"))
-            ),
+            "change_routes": lambda given: self._changing(self._change_routes(given)),
             "offer": lambda given: self._engine.offer(*_identity(given)),
             "remove_route": lambda given: self._changing(self._engine.remove_route(_get(str, given, "name"))),
             "unlock": self._unlock,
             "reload": lambda given: self._changing(self._engine.reload()),
-            "history": lambda given: self._engine.history(str(given.get("route") or "")),
             "programs": lambda _: self._engine.programs(),
             "stop_program": lambda given: self._engine.stop_program(_get(int, given, "pid")),
             "status": self._status,
@@ -107,7 +107,14 @@ class Calls:
 
         :raises TunnelError: it can't be carried out.
         """
+        if name == "history":
+            return self._history(str(given.get("route") or ""))
         return self._engine.diagnose(_get(str, given, "name"))
+
+    async def _history(self, route: str) -> AsyncGenerator[list[Event], None]:
+        events = await self._engine.history(route)
+        async for at in in_pieces(range(0, len(events), _EVENTS), 1):
+            yield list(events[at : at + _EVENTS])
 
     async def stdio(self, channel: Channel, message: dict[str, Any]) -> None:
         """Carry the tunnel of a program whose standard input and output came with *message*; it ends with *channel*."""
@@ -166,16 +173,13 @@ class Calls:
 
     async def _tell_sign_ins(self, profile: str, proxy: str, hub: EventHub) -> None:
         """Pass on what happens to the identity of a tunnel, and a sign-in that is under way already."""
-        news = self._engine.events()
+        news = self._engine.events(lambda event: event.kind in _OF_IDENTITIES)
         for identity in self._engine.snapshot().identities:
             if (identity.profile, identity.proxy) == (profile, proxy) and identity.sign_in and identity.sign_in.url:
                 url = identity.sign_in.url
                 hub.publish(Event("sign_in", time.time(), f"sign in at {without_query(url)}", data={"url": url}))
         async for event in news:
-            if event.kind in _OF_IDENTITIES and (event.data.get("profile"), event.data.get("proxy")) == (
-                profile,
-                proxy,
-            ):
+            if (event.data.get("profile"), event.data.get("proxy")) == (profile, proxy):
                 hub.publish(event)
 
     async def _changing(self, work: Awaitable[None]) -> None:
@@ -183,6 +187,10 @@ class Calls:
             await work
         finally:
             await self._server.changed()
+
+    async def _change_routes(self, given: dict[str, Any]) -> None:
+        changes = [decode(RouteChange, one) async for one in in_pieces(_get(list, given, "changes"))]
+        await self._engine.change_routes(changes)
 
     async def _status(self, _: dict[str, Any]) -> dict[str, Any]:
         tunnels = self._engine.snapshot().tunnels

@@ -19,6 +19,7 @@ from tunnelui.config.runtime_folder import open_folder
 from tunnelui.engine.findings import Finding
 from tunnelui.engine.hub import EventHub, EventReader
 from tunnelui.engine.model import EngineSnapshot, Event, StageTimings
+from tunnelui.engine.pieces import in_pieces
 from tunnelui.engine.programs import RunningProgram
 from tunnelui.errors import LocalError, ProtocolError, TunnelError
 from tunnelui.version import VERSION
@@ -151,7 +152,11 @@ class AgentClient:
         return self._hub.subscribe()
 
     async def history(self, route: str = "") -> tuple[Event, ...]:
-        return decode(tuple[Event, ...], await self.call("history", route=route))
+        events: list[Event] = []
+        async with contextlib.aclosing(self._parts("history", route=route)) as parts:
+            async for part in parts:
+                events += decode(tuple[Event, ...], part)
+        return tuple(events)
 
     async def programs(self) -> tuple[RunningProgram, ...]:
         return decode(tuple[RunningProgram, ...], await self.call("programs"))
@@ -211,7 +216,7 @@ class AgentClient:
         await self.call("remove_route", name=name)
 
     async def change_routes(self, changes: Sequence[RouteChange]) -> None:
-        await self.call("change_routes", changes=encode(tuple(changes)))
+        await self.call("change_routes", changes=[encode(one) async for one in in_pieces(changes)])
 
     async def aclose(self) -> None:
         self._hub.close()
@@ -300,6 +305,7 @@ class AgentClient:
             self._heartbeat.heard()
             if "changes" in message:
                 self._snapshot = apply(self._snapshot, message["changes"])
+                await asyncio.sleep(0)  # the next piece may be here already, and somebody may wait
             elif "events" in message:
                 for event in decode(tuple[Event, ...], message["events"]):
                     self._hub.publish(event)

@@ -2,8 +2,8 @@ r"""What client and agent say to each other: one JSON object a line, in ASCII.
 
 ::
 
-    client  {"hello": {"version": "0.1.0", "protocol": 1}}
-    agent   {"hello": {"version": "0.1.0", "protocol": 1, "pid": 4711, "environment": "…", …}}
+    client  {"hello": {"version": "0.1.0", "protocol": 2}}
+    agent   {"hello": {"version": "0.1.0", "protocol": 2, "pid": 4711, "environment": "…", …}}
     client  {"id": 1, "call": "start", "with": {"name": "db"}}
     agent   {"id": 1, "done": null}           or  {"id": 1, "failed": {"kind": "ConfigError", …}}
 
@@ -11,8 +11,8 @@ After ``{"call": "watch"}`` the agent also sends ``{"changes": {…}}`` (`tunnel
 ``{"events": […]}`` on its own. Changes come before the answer to the request that made them, and before the events
 that speak of them. Requests may overlap; answers carry their ``id``.
 
-``diagnose`` is answered in parts, ``{"id": 1, "part": {…}}``, before its ``done``. The end of the channel ends it
-early, and so does ``{"call": "cancel", "with": {"id": 1}}``.
+``diagnose`` and ``history`` are answered in parts, ``{"id": 1, "part": {…}}``, before their ``done``. The end of the
+channel ends them early, and so does ``{"call": "cancel", "with": {"id": 1}}``.
 
 The digests of the environment and of ``config.toml`` tell a program whether the agent would do as it would itself;
 ``variables`` has one for each variable (`tunnelui.agent.variables`), so that it can say which ones differ.
@@ -32,7 +32,7 @@ from tunnelui.errors import ProtocolError
 
 __all__ = ["FROM_AGENT", "FROM_CLIENT", "PROTOCOL", "LineParser", "render"]
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 FROM_CLIENT: Final = 32 * 1024 * 1024
 """The longest line that an agent reads, in bytes: changes to many thousand routes."""
 FROM_AGENT: Final = 256 * 1024 * 1024

@@ -17,6 +17,7 @@ from tunnelui.agent.channel import Channel
 from tunnelui.agent.codec import encode, encode_error
 from tunnelui.agent.protocol import FROM_CLIENT, PROTOCOL
 from tunnelui.agent.variables import environment_digest, fingerprints
+from tunnelui.engine.pieces import in_pieces
 from tunnelui.errors import LocalError, ProtocolError, TunnelError
 from tunnelui.transport.listen import accept_loop
 from tunnelui.version import VERSION
@@ -42,6 +43,8 @@ _GATHER: Final = 0.02
 """Seconds in which events that come close together are gathered, so that a burst costs one look."""
 _MANY: Final = 8
 """So many requests under way that their answers are gathered, too."""
+_SHARE: Final = 10
+"""A look that took long is followed by so much more time for others: news never take more than a tenth of the loop."""
 _HELLO: Final = 10.0
 _LAST: Final = ("end", "retire")
 
@@ -130,11 +133,10 @@ class AgentServer:
                     await self._answer(watcher, message.get("id"), watcher.begin)
                     tasks.start_soon(watcher.run)
                 elif call in IN_PARTS:
-                    scope = running[str(message.get("id"))] = anyio.CancelScope()
-                    tasks.start_soon(self._tell_parts, watcher, message, scope)
+                    tasks.start_soon(self._tell_parts, watcher, message, running)
                 elif call == "cancel":
                     if (number := str(_arguments(message).get("id"))) in running:
-                        running.pop(number).cancel()
+                        running[number].cancel()
                 elif call == "stdio":
                     await self._calls.stdio(channel, message)
                     break
@@ -157,17 +159,23 @@ class AgentServer:
         if call in _LAST:
             self.end(retiring=call == "retire")
 
-    async def _tell_parts(self, watcher: _Watcher, message: dict[str, Any], scope: anyio.CancelScope) -> None:
+    async def _tell_parts(
+        self, watcher: _Watcher, message: dict[str, Any], running: dict[str, anyio.CancelScope]
+    ) -> None:
         number = message.get("id")
 
         async def tell_all() -> None:
             parts = self._calls.parts(str(message.get("call")), _arguments(message))
-            async with contextlib.aclosing(parts):
-                async for part in parts:
-                    await watcher.tell({"id": number, "part": encode(part)})
+            with anyio.CancelScope() as running[str(number)]:
+                async with contextlib.aclosing(parts):
+                    async for part in parts:
+                        await watcher.tell_part({"id": number, "part": encode(part)})
 
-        with scope, contextlib.suppress(OSError):
-            await self._answer(watcher, number, tell_all)
+        with contextlib.suppress(OSError):
+            try:
+                await self._answer(watcher, number, tell_all)
+            finally:
+                running.pop(str(number), None)
 
     async def _answer(self, watcher: _Watcher, number: object, work: Callable[[], Any]) -> None:
         try:
@@ -195,6 +203,7 @@ class _Watcher:
         self._channel = channel
         self._reader: EventReader | None = None
         self._told: EngineSnapshot | None = None
+        self._gather = _GATHER
         self._lock = anyio.Lock()
         self._answers: list[dict[str, Any]] = []
         self.under_way = 0
@@ -214,14 +223,20 @@ class _Watcher:
             while not reader.closed:
                 with anyio.move_on_after(_TICK):
                     await reader.wait()
-                    await anyio.sleep(_GATHER)
+                    await anyio.sleep(self._gather)
                 await self.tell()
         except OSError:
             pass  # it has gone; who reads from it sees that too
 
+    async def tell_part(self, message: dict[str, Any]) -> None:
+        """Send a part of an answer, which may be cancelled; the news come in their own time."""
+        await self._channel.send(message)
+
     async def tell(self, *answers: dict[str, Any]) -> None:
         """Send what is new, then *answers*. With many requests under way, what is new is told for many answers at once:
         to look at a thousand tunnels for each of a thousand answers would take minutes.
+
+        Once cancelled, not to be called again: what was under way is lost.
         """
         self._answers += answers
         async with self._lock:
@@ -233,14 +248,15 @@ class _Watcher:
             messages: list[dict[str, Any]] = []
             if self._reader is not None:
                 # The events first, then the snapshot: it must not be older than what they speak of.
+                began = time.perf_counter()
                 events = self._reader.take()
-                now = self._engine.snapshot()
-                changes = difference(self._told, now)
-                self._told = now
-                if changes:
-                    messages.append({"changes": changes})
+                before, self._told = self._told, self._engine.snapshot()
+                async for changes in in_pieces(difference(before, self._told), 1):
+                    await self._channel.send(*messages)
+                    messages = [{"changes": changes}]
                 if events:
                     messages.append({"events": encode(events)})
+                self._gather = min(_TICK, max(_GATHER, _SHARE * (time.perf_counter() - began)))
             messages += waiting
             if messages:
                 await self._channel.send(*messages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMAND_FIELDS", "check_name", "check_route", "free_name", "usable_name", "way_of"]
 
+_KEPT: Final = 1 << 14
 _LONGEST_NAME: Final = 64
 _LONGEST_TAG: Final = 32
 _MOST_TAGS: Final = 16
@@ -35,9 +37,23 @@ def check_route(route: Route, *, profiles: Collection[str] | None = None, taken:
     :param taken: the names of the other routes.
     :raises ConfigError: the first thing that is wrong; ``place`` is the name of the field.
     """
-    check_name(route.name, what="route", place="name")
     if route.name in taken:
+        check_name(route.name)
         raise ConfigError(f"there is a route “{clean(route.name)}” already", place="name", code="name_taken")
+    _check_alone(route)
+    if profiles is not None and route.profile not in profiles and route.profile != DEFAULT_PROFILE:
+        raise ConfigError(
+            f"there is no profile “{clean(route.profile)}”",
+            place="profile",
+            hint=f"config.toml has: {', '.join(clean(name, 64) for name in profiles)}." if profiles else "",
+        )
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _check_alone(route: Route) -> None:
+    """Check what needs nothing but the route. A good one is remembered: it is checked when it is made, when it is
+    taken over and when it is saved."""
+    check_name(route.name, what="route", place="name")
     _check_length(route)
     _check_proxy(route.proxy_url)
     try:
@@ -45,12 +61,6 @@ def check_route(route: Route, *, profiles: Collection[str] | None = None, taken:
     except DestinationError as error:
         raise _at("destination", error) from None
     _check_listen(route.listen)
-    if profiles is not None and route.profile not in profiles and route.profile != DEFAULT_PROFILE:
-        raise ConfigError(
-            f"there is no profile “{clean(route.profile)}”",
-            place="profile",
-            hint=f"config.toml has: {', '.join(clean(name, 64) for name in profiles)}." if profiles else "",
-        )
     _check_tags(route.tags)
     for place, text in (("note", route.note), ("source", route.source)):
         if not _is_plain(text):

@@ -7,6 +7,7 @@ overwritten.
 from __future__ import annotations
 
 import contextlib
+import functools
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,15 +16,18 @@ from tunnelui.atomic_file import make_private_folder, replace_file
 from tunnelui.config.folder_lock import folder_lock
 from tunnelui.config.route import Route
 from tunnelui.config.route_rules import check_route
-from tunnelui.config.toml_text import KeyPath, Problems, TomlFile, parse_toml, read_toml
+from tunnelui.config.toml_text import KeyPath, Problems, TomlFile, parse_toml, read_data
 from tunnelui.errors import ConfigError, LocalError
 from tunnelui.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["RouteFile", "parse_routes", "render_routes"]
+__all__ = ["RouteFile", "parse_routes", "render_route", "render_routes"]
 
+_MAX_SIZE: Final = 16 * 1024 * 1024
+"""Some 80,000 routes."""
+_KEPT: Final = 1 << 14
 _HEADER: Final = "# written by tunnelui; what you change here is taken over, comments are not kept\n\n"
 _DEFAULTS: Final[dict[str, Any]] = {
     entry.name: entry.default for entry in fields(Route) if entry.name not in {"name", "destination"}
@@ -47,13 +51,13 @@ _REQUIRED: Final = ("name", "destination")
 
 
 class RouteFile:
-    """The saved routes. All calls block for as long as a small file takes."""
+    """The saved routes. `load` and `save` block: for a moment with few routes, for a second or so with thousands."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._seen: str | None = None  # the text as this object last read or wrote it
+        self._seen: bytes | None = None  # what this object last read or wrote
         self._was_read = False
-        self._found: str | None = None  # the text as `is_changed` last found it
+        self._found: bytes | None = None  # what `is_changed` last found
         self._is_locked = False
 
     @contextlib.contextmanager
@@ -79,9 +83,9 @@ class RouteFile:
 
         :raises ConfigError: everything that is wrong in the file, at once, each with ``FILE:LINE``.
         """
-        file = read_toml(self.path)
-        routes = _read_routes(file) if file is not None else ()
-        self._remember(file.text if file is not None else None)
+        data = read_data(self.path, _MAX_SIZE)
+        routes = _read_routes(parse_toml(self.path, data)) if data is not None else ()
+        self._remember(data)
         return routes
 
     def is_changed(self, *, at_rest: bool = False) -> bool:
@@ -93,7 +97,7 @@ class RouteFile:
         """
         before = self._found
         try:
-            self._found = self.path.read_text("utf-8", "surrogateescape")
+            self._found = self.path.read_bytes()
         except FileNotFoundError:
             self._found = None
         except OSError:
@@ -103,47 +107,54 @@ class RouteFile:
     def save(self, routes: Sequence[Route]) -> None:
         """Replace the file by *routes*.
 
-        :raises ConfigError: a route is wrong (``place`` is its field), two have one name, the file there does not
-            parse, or it was changed since it was read. The file is as it was.
+        :raises ConfigError: a route is wrong (``place`` is its field), two have one name, all together are too much to
+            be read again, the file there does not parse, or it was changed since it was read. The file is as it was.
         :raises tunnelui.errors.LocalError: it can't be written (code ``routes_file``). The old file is kept.
         """
         names: set[str] = set()
         for route in routes:
             check_route(route, taken=names)
             names.add(route.name)
-        text = render_routes(routes)
+        data = render_routes(routes).encode()
+        if len(data) > _MAX_SIZE:
+            raise ConfigError(
+                f"would be larger than {_MAX_SIZE // 1024 // 1024} MiB; nothing was written",
+                place=str(self.path),
+                code="too_many_routes",
+                hint="Save fewer routes, or with shorter notes.",
+            )
         with self.changing():
             self.check_unchanged()
             target = self.path.resolve()  # a link to a folder under version control stays a link
             try:
                 make_private_folder(target.parent)
-                replace_file(target, text.encode())
+                replace_file(target, data)
             except OSError as error:
                 raise LocalError(
                     f"{self.path} can't be written: {error.strerror or error}",
                     code="routes_file",
                     hint="The file is as it was before. Make room or set its permissions right, then try again.",
                 ) from error
-        self._remember(text)
+        self._remember(data)
 
     def check_unchanged(self) -> None:
         """
         :raises ConfigError: the file does not parse, or was changed since this object read it.
         """
-        file = read_toml(self.path)
-        if file is None:
+        data = read_data(self.path, _MAX_SIZE)
+        if data is None or (self._was_read and data == self._seen):  # then it did parse
             return
-        if self._was_read and file.text != self._seen:
+        if self._was_read:
             raise ConfigError(
                 "was changed by somebody else since it was read; nothing was written",
                 place=str(self.path),
                 code="routes_changed",
                 hint="Try again: the new file is taken over first.",
             )
-        _read_routes(file)
+        _read_routes(parse_toml(self.path, data))
 
-    def _remember(self, text: str | None) -> None:
-        self._seen = text
+    def _remember(self, data: bytes | None) -> None:
+        self._seen = data
         self._was_read = True
 
 
@@ -210,17 +221,18 @@ def _which(error: ConfigError, route: Route) -> str:
 
 def render_routes(routes: Sequence[Route]) -> str:
     """Return the text of a file with *routes*."""
+    return _HEADER + "\n".join(map(render_route, routes))
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def render_route(route: Route) -> str:
+    """Return the lines of *route* in the file. They are remembered: with each change all routes are written again."""
     import tomli_w  # here: reading needs no writer, and start-up time counts
 
-    tables: list[dict[str, Any]] = []
-    for route in routes:
-        table: dict[str, Any] = {"name": route.name, "destination": route.destination}
-        for name, default in _DEFAULTS.items():
-            value = getattr(route, name)
-            if value != default:
-                table[name] = list(value) if isinstance(value, tuple) else value
-        tables.append(table)
-    if not tables:
-        return _HEADER
+    table: dict[str, Any] = {"name": route.name, "destination": route.destination}
+    for name, default in _DEFAULTS.items():
+        value = getattr(route, name)
+        if value != default:
+            table[name] = list(value) if isinstance(value, tuple) else value
     # tomli-w writes short tables inline; an array of tables is easier to edit by hand.
-    return _HEADER + "\n".join("[[routes]]\n" + tomli_w.dumps(table) for table in tables)
+    return "[[routes]]\n" + tomli_w.dumps(table)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["Problems", "TomlFile", "nearest", "read_toml"]
+__all__ = ["Problems", "TomlFile", "nearest", "parse_toml", "read_data", "read_toml"]
 
 _MAX_SIZE: Final = 1024 * 1024
 # Not compiled before there is a file.
@@ -110,16 +110,25 @@ def read_toml(path: Path) -> TomlFile | None:
 
     :raises ConfigError: it can't be read, is no UTF-8, or is no TOML; ``place`` is ``FILE:LINE`` where that is known.
     """
+    data = read_data(path, _MAX_SIZE)
+    return None if data is None else parse_toml(path, data)
+
+
+def read_data(path: Path, most: int) -> bytes | None:
+    """Read *path*, at most *most* bytes; ``None`` when there is no such file.
+
+    :raises ConfigError: it can't be read, or is larger.
+    """
     try:
         with path.open("rb") as stream:
-            data = stream.read(_MAX_SIZE + 1)
+            data = stream.read(most + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(f"can't be read: {error.strerror or error}", place=str(path)) from error
-    if len(data) > _MAX_SIZE:
-        raise ConfigError(f"is larger than {_MAX_SIZE} bytes", place=str(path))
-    return parse_toml(path, data)
+    if len(data) > most:
+        raise ConfigError(f"is larger than {most // 1024 // 1024} MiB", place=str(path))
+    return data
 
 
 def parse_toml(path: Path, data: bytes) -> TomlFile:

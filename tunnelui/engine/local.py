@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.to_thread
 
-from tunnelui.config.route_changes import RouteChange, changed_routes
+from tunnelui.config.route_changes import RouteChange
 from tunnelui.config.routes import RouteFile
 from tunnelui.engine.backoff import CONNECT_RETRIES, NO_RETRIES, PORT_BACKOFF, Backoff, RetryRule
 from tunnelui.engine.connector import Connector
@@ -22,19 +22,18 @@ from tunnelui.engine.probe import probe
 from tunnelui.engine.programs import OtherPrograms
 from tunnelui.engine.reach import DEADLINES, Deadlines
 from tunnelui.engine.report import trouble, woke
-from tunnelui.engine.succession import new_names, succeed
 from tunnelui.engine.tunnel import Tunnel
+from tunnelui.engine.tunnels import Tunnels
 from tunnelui.engine.vigil import Vigil
 from tunnelui.engine.warm_pools import WarmPools
-from tunnelui.errors import ConfigError, TunnelError
-from tunnelui.text import clean
+from tunnelui.errors import TunnelError
 from tunnelui.transport.descriptors import allow_descriptors
 from tunnelui.transport.jobs import Jobs
 from tunnelui.transport.resolver import RecentAnswers, system_resolver
 from tunnelui.wire.destination import parse_proxy_url
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from types import TracebackType
 
     from anyio.abc import TaskGroup
@@ -49,9 +48,9 @@ if TYPE_CHECKING:
     from tunnelui.config.state_file import PortMemory
     from tunnelui.engine.findings import Finding
     from tunnelui.engine.hub import EventReader
-    from tunnelui.engine.model import Event, StageTimings
+    from tunnelui.engine.model import Event, StageTimings, TunnelSnapshot
     from tunnelui.transport.dial import Resolver
-    from tunnelui.wire.destination import Destination
+    from tunnelui.wire.destination import Destination, ProxyOrigin
 
 __all__ = ["LocalEngine"]
 
@@ -106,13 +105,14 @@ class LocalEngine(OtherPrograms):
         self.jobs = Jobs()
         self._settings = settings
         self._store = store
-        self._file = routes if isinstance(routes, RouteFile) else None
+        file = routes if isinstance(routes, RouteFile) else None
         self._given = () if isinstance(routes, RouteFile) else tuple(routes)
         self._interactive = interactive
         self._announce = announce
         self._service_account = service_account
         self._notes = tuple(notes)
         self._look_up = look_up_identities
+        self._looked_up: set[tuple[str, ProxyOrigin | None]] = set()
         self._autostart = autostart
         self._ports = ports
         self._deadlines = deadlines
@@ -123,14 +123,12 @@ class LocalEngine(OtherPrograms):
         self._profiles = tuple(profile_snapshot(settings.profile(name)) for name in settings.profile_names)
         self.contexts = contexts or Contexts()
         self._identities: Identities
-        self._tunnels: dict[str, Tunnel] = {}
+        self._tunnels = Tunnels(file, self._make, profiles=settings.profile_names, changed=self._change)
+        self._told: tuple[TunnelSnapshot, ...] = ()
         self._warm = WarmPools(
             settings.warm, lambda: self.group, self.contexts, deadlines=deadlines, resolve=self._resolve
         )
-        self._forwarding = Forwarding(
-            self, lambda: [one.route for one in self._tunnels.values()], settings.profile, self._change
-        )
-        self._routes_lock = anyio.Lock()
+        self._forwarding = Forwarding(self, lambda: self._tunnels.routes, settings.profile, self._change)
         self._hub = EventHub()
         self._history = History()
         self._ids = itertools.count(1)
@@ -144,7 +142,7 @@ class LocalEngine(OtherPrograms):
         :raises tunnelui.errors.ConfigError: the file of routes does not parse; the message names every place.
         """
         allow_descriptors(2 * self.max_connections + _RESERVED_DESCRIPTORS)
-        routes = await anyio.to_thread.run_sync(self._file.load) if self._file else self._given
+        routes = (*self._given, *await self._tunnels.load())
         if self._ports is not None:
             await anyio.to_thread.run_sync(self._ports.load)
         self.group = anyio.create_task_group()
@@ -162,9 +160,9 @@ class LocalEngine(OtherPrograms):
             announce=self._announce,
         )
         self.group.start_soon(self.vigil.run)
-        self._tunnels = {route.name: self._make(route) for route in routes}
+        self._tunnels.begin(routes)
         if self._autostart:
-            for tunnel in self._tunnels.values():
+            for tunnel in self._tunnels:
                 if tunnel.route.autostart:
                     self.group.start_soon(tunnel.start)
         return self
@@ -185,11 +183,13 @@ class LocalEngine(OtherPrograms):
     # The interface.
 
     def snapshot(self) -> EngineSnapshot:
-        tunnels = tuple(tunnel.snapshot() for tunnel in self._tunnels.values())
-        total = sum(tunnel.bytes_in + tunnel.bytes_out for tunnel in tunnels)
-        if total != self._bytes:
-            self._bytes = total
-            self._version += 1
+        tunnels = self._tunnels.snapshot()
+        if tunnels is not self._told:
+            self._told = tunnels
+            total = sum(tunnel.bytes_in + tunnel.bytes_out for tunnel in tunnels)
+            if total != self._bytes:
+                self._bytes = total
+                self._version += 1
         identities = self._identities.snapshot() if self._entered else ()
         notes = (*self._notes, *self._identities.notes()) if self._entered else self._notes
         forwarding = self._forwarding.snapshot()
@@ -202,20 +202,20 @@ class LocalEngine(OtherPrograms):
         return self._history.of(route)
 
     async def start(self, name: str, *, any_port: bool = False) -> None:
-        await self._tunnel(name).start(any_port=any_port)
+        await self._tunnels.get(name).start(any_port=any_port)
 
     async def stop(self, name: str, grace: float = 0.0) -> None:
         """See `Engine.stop`; open connections may go on for *grace* seconds. A second call cuts them at once."""
-        await self._tunnel(name).stop(grace)
+        await self._tunnels.get(name).stop(grace)
 
     async def restart(self, name: str) -> None:
-        await self._tunnel(name).restart()
+        await self._tunnels.get(name).restart()
 
     async def probe(self, name: str) -> StageTimings:
-        return await probe(self.connector(self._tunnel(name).route, retries=NO_RETRIES))
+        return await probe(self.connector(self._tunnels.get(name).route, retries=NO_RETRIES))
 
     async def close_connection(self, name: str, connection: int) -> None:
-        await self._tunnel(name).close_connection(connection)
+        await self._tunnels.get(name).close_connection(connection)
 
     async def start_proxy(self, listen: str) -> None:
         await self._forwarding.start(listen)
@@ -226,7 +226,7 @@ class LocalEngine(OtherPrograms):
     def diagnose(self, name: str) -> AsyncGenerator[Finding, None]:
         from tunnelui.engine.diagnosis import diagnose_as  # here: the start waits for no import that it does not need
 
-        route = self._tunnel(name).route
+        route = self._tunnels.get(name).route
         profile, destination = self._settings.profile(route.profile), self.destination(route)
         who = self._identities.get(profile, destination.proxy)
         deadlines = self._deadlines.with_each(route.connect_timeout)
@@ -251,16 +251,16 @@ class LocalEngine(OtherPrograms):
         await self._credentials(profile, proxy).sign_out()
 
     async def add_route(self, route: Route) -> None:
-        await self._change_routes(lambda: [RouteChange(None, route)])
+        await self._tunnels.change(lambda: [RouteChange(None, route)])
 
     async def update_route(self, name: str, route: Route) -> None:
-        await self._change_routes(lambda: [RouteChange(self._tunnel(name).route, route)])
+        await self._tunnels.change(lambda: [RouteChange(self._tunnels.get(name).route, route)])
 
     async def remove_route(self, name: str) -> None:
-        await self._change_routes(lambda: [RouteChange(self._tunnel(name).route, None)])
+        await self._tunnels.change(lambda: [RouteChange(self._tunnels.get(name).route, None)])
 
     async def change_routes(self, changes: Sequence[RouteChange]) -> None:
-        await self._change_routes(lambda: changes)
+        await self._tunnels.change(lambda: changes)
 
     async def aclose(self) -> None:
         """Cut everything and end the event streams. ``async with`` does this too."""
@@ -278,16 +278,15 @@ class LocalEngine(OtherPrograms):
     async def reload(self, *, at_rest: bool = False) -> None:
         """Take a changed file of routes over (*at_rest*: if two calls find the same). The rest goes on undisturbed.
 
-        :raises ConfigError: the file does not parse; everything stays as it is.
+        :raises tunnelui.errors.ConfigError: the file does not parse; everything stays as it is.
         """
-        async with self._routes_lock:
-            await self._take_over(at_rest=at_rest)
+        await self._tunnels.reload(at_rest=at_rest)
 
     async def refresh_identity(self, profile: str, proxy: str) -> None:
         """See `tunnelui.auth.credentials.Credentials.refresh`."""
         await self._credentials(profile, proxy).refresh()
 
-    # What tunnels need (`tunnelui.engine.tunnel.Host`).
+    # What tunnels need (`tunnelui.engine.host.Host`).
 
     def destination(self, route: Route) -> Destination:
         return resolve_destination(route, self._settings.profile(route.profile))
@@ -329,18 +328,22 @@ class LocalEngine(OtherPrograms):
         self._version += 1
 
     def _make(self, route: Route) -> Tunnel:
-        if self._look_up:
+        tunnel = Tunnel(route, self, port_backoff=self._port_backoff)
+        who = route.profile, tunnel.proxy
+        if self._look_up and (tunnel.proxy is None or who not in self._looked_up):
+            self._looked_up.add(who)
             self.group.start_soon(self._look_up_identity, route)
-        return Tunnel(route, self, port_backoff=self._port_backoff)
+        return tunnel
 
     async def _look_up_identity(self, route: Route) -> None:
+        """Ask the store who has this route's profile and proxy, or say what is wrong with the route."""
         try:
             await self._identities.get(self._settings.profile(route.profile), self.destination(route).proxy).current()
         except TunnelError as error:
             self.publish(trouble(error, route.name))
 
     def _signed_in(self, key: TokenKey) -> None:
-        for tunnel in self._tunnels.values():
+        for tunnel in self._tunnels:
             if tunnel.route.profile == key.profile and tunnel.proxy == key.proxy:
                 tunnel.signed_in()
 
@@ -348,42 +351,8 @@ class LocalEngine(OtherPrograms):
         self._warm.clear()
         self.publish(woke(lost))
 
-    def _tunnel(self, name: str) -> Tunnel:
-        try:
-            return self._tunnels[name]
-        except KeyError:
-            raise ConfigError(f"there is no route “{clean(name, 64)}”", place="name", code="no_such_route") from None
-
     def _credentials(self, profile: str, proxy: str) -> Credentials:
         return self._identities.get(self._settings.profile(profile), parse_proxy_url(proxy))
-
-    async def _take_over(self, *, at_rest: bool = False) -> None:
-        """Make the tunnels those of the file, if somebody else changed it."""
-        file = self._file
-        if file is not None and await anyio.to_thread.run_sync(lambda: file.is_changed(at_rest=at_rest)):
-            await self._become(await anyio.to_thread.run_sync(file.load))
-
-    async def _change_routes(self, changes_now: Callable[[], Sequence[RouteChange]]) -> None:
-        """Make changes to what the file says by now, save them, and let the tunnels follow."""
-        async with self._routes_lock:
-            await self._take_over()
-            changes = changes_now()
-            present = [tunnel.route for tunnel in self._tunnels.values()]
-            routes = changed_routes(present, changes, profiles=self._settings.profile_names)
-            if self._file is not None:
-                await anyio.to_thread.run_sync(self._file.save, routes)
-            await self._become(routes, new_names(changes))
-
-    async def _become(self, routes: Sequence[Route], names: Mapping[str, str | None] | None = None) -> None:
-        """Make the tunnels those of *routes*; *names* says which were renamed or removed."""
-        self._tunnels, gone = succeed(self._tunnels, routes, names or {}, self._make)
-        self._change()
-        for tunnel in gone:
-            await tunnel.stop()
-        for route in routes:
-            if (tunnel := self._tunnels[route.name]).route != route:
-                await tunnel.change_route(route)
-        self._change()
 
     async def _save_ports(self) -> None:
         if self._ports is not None and self._ports.unsaved:
@@ -393,7 +362,7 @@ class LocalEngine(OtherPrograms):
         self._draining = True
         try:
             async with anyio.create_task_group() as group:
-                for tunnel in self._tunnels.values():
+                for tunnel in self._tunnels:
                     group.start_soon(tunnel.stop, grace)
                 group.start_soon(self._forwarding.stop, grace)
         finally:

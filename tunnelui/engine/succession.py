@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from tunnelui.config.route import Route
     from tunnelui.config.route_changes import RouteChange
@@ -20,21 +20,18 @@ def new_names(changes: Iterable[RouteChange]) -> dict[str, str | None]:
 
 
 def succeed(
-    tunnels: Mapping[str, Tunnel],
-    routes: Sequence[Route],
-    names: Mapping[str, str | None],
-    add: Callable[[Route], Tunnel],
+    tunnels: Mapping[str, Tunnel], routes: Iterable[Route], names: Mapping[str, str | None]
 ) -> tuple[dict[str, Tunnel], list[Tunnel]]:
-    """Return the tunnels of *routes* in their order, made by *add* where there is none yet, and those left over.
+    """Return which of *tunnels* goes on as which of *routes*, by name, and those left over.
 
     :param names: what some of *tunnels* are called now, as `new_names` gives it.
     """
+    wanted = {route.name for route in routes}
     kept, gone = {}, []
     for old, tunnel in tunnels.items():
         name = names.get(old, old)
-        if name is None:
-            gone.append(tunnel)
-        else:
+        if name in wanted:
             kept[name] = tunnel
-    after = {route.name: kept.pop(route.name) if route.name in kept else add(route) for route in routes}
-    return after, [*gone, *kept.values()]
+        else:
+            gone.append(tunnel)
+    return kept, gone

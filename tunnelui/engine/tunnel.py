@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
@@ -22,46 +22,18 @@ from tunnelui.transport.endpoint import PlainEndpoint
 if TYPE_CHECKING:
     import socket
 
-    from anyio.abc import TaskGroup
-
     from tunnelui.config.route import Route
     from tunnelui.engine.connector import Connector
-    from tunnelui.engine.vigil import Vigil
-    from tunnelui.transport.jobs import Jobs
-    from tunnelui.wire.destination import Destination, ProxyOrigin
+    from tunnelui.engine.host import Host
+    from tunnelui.wire.destination import ProxyOrigin
 
-__all__ = ["Host", "Tunnel"]
+__all__ = ["Tunnel"]
 
 logger = logging.getLogger(__name__)
 
 _REMEMBERED: Final = 20  # closed connections that stay visible
-
-
-class Host(Protocol):
-    """What a tunnel needs of its engine."""
-
-    group: TaskGroup
-    jobs: Jobs
-    linger: float
-    max_connections: int
-    vigil: Vigil
-
-    def connector(self, route: Route) -> Connector:
-        """:raises tunnelui.errors.ConfigError: the route can't be used as it stands."""
-
-    def destination(self, route: Route) -> Destination:
-        """:raises tunnelui.errors.ConfigError: the route can't be used as it stands."""
-
-    def next_id(self) -> int: ...
-
-    def port_of(self, route: str) -> int:
-        """Return the local port that *route* had the last time, or 0."""
-
-    def got_port(self, route: str, port: int) -> None:
-        """The system chose *port*."""
-
-    def publish(self, event: Event) -> None:
-        """Hand an event to every reader; the snapshot has changed."""
+_MOVING: Final = (State.RETRY, State.PORT_BUSY)
+"""States in which a snapshot also says when the next try comes."""
 
 
 class Tunnel:
@@ -76,6 +48,7 @@ class Tunnel:
         self._host = host
         self._port_backoff = port_backoff
         self._shown = State.OFF
+        self._told: TunnelSnapshot | None = None
         self._connector: Connector | None = None
         self._listener: Listener | None = None
         self._lock = anyio.Lock()
@@ -106,6 +79,15 @@ class Tunnel:
         return self._closed_out + sum(connection.bytes_out for connection in self._connections.values())
 
     def snapshot(self) -> TunnelSnapshot:
+        """Return what can be said of it now: the same object as before, while nothing moves and nothing has changed."""
+        if self._told is None:
+            told = self._snapshot()
+            if self._connections or told.state in _MOVING:
+                return told
+            self._told = told
+        return self._told
+
+    def _snapshot(self) -> TunnelSnapshot:
         live = [connection.snapshot() for connection in reversed(self._connections.values())]
         return TunnelSnapshot(
             route=self.route,
@@ -182,6 +164,7 @@ class Tunnel:
         """Take *route* over. A running tunnel starts again when an address, the profile or the proxy is another."""
         if _way(route) == _way(self.route):
             self.route = route
+            self._told = None
             if self.state.listening:
                 self._connector = self._host.connector(route)  # it knows the name
             return
@@ -203,6 +186,7 @@ class Tunnel:
         self.proxy: ProxyOrigin | None = None
         self._target = ""
         self._elsewhere = False
+        self._told = None
         last_port = self._listener.last_port if self._listener else 0
         self._listener = None
         try:
@@ -217,8 +201,8 @@ class Tunnel:
         return Listener(local_listen(listen), self, self._host.group, self._port_backoff)
 
     async def _start(self) -> None:
-        self._forget()
         self._started_at = time.time()
+        self._forget()
         if self._listener is not None:
             await self._listener.close()  # it may be waiting for a busy port
         try:
@@ -292,6 +276,7 @@ class Tunnel:
     def _forget(self) -> None:
         self._closed.clear()
         self._closed_in = self._closed_out = 0
+        self._told = None
 
     def moved(self, connection: Connection, before: ConnectionState) -> None:
         after = connection.state
@@ -350,6 +335,7 @@ class Tunnel:
 
     def _show(self) -> None:
         """Publish the state when it is another than the last one."""
+        self._told = None
         before, self._shown = self._shown, self.state.shown
         if self._shown is before:
             return
@@ -370,6 +356,7 @@ class Tunnel:
         level: str = "info",
         data: dict[str, Any] | None = None,
     ) -> None:
+        self._told = None
         number = connection.id if connection else None
         self._host.publish(Event(kind, time.time(), message, level, self.route.name, number, data or {}))
 
