@@ -2,7 +2,7 @@
 
 import sys
 
-from tunnelui.cli.main import main
+from tunnelui.cli.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -30,6 +30,24 @@ def test_who_had_it_off_keeps_it_off() -> None:
         gc.unfreeze()
 
 
+def test_ctrl_c_ends_the_program_silently_before_the_rest_is_loaded() -> None:
+    code = (
+        "import signal, sys\n"
+        "before = set(sys.modules)\n"
+        "import tunnelui.cli.entry\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+        "print(signal.getsignal(signal.SIGINT) == signal.SIG_DFL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    loaded, is_default = done.stdout.splitlines()
+    assert {name.partition(".")[0] for name in loaded.split()} <= {"tunnelui", "__future__"}
+    assert is_default == "True"
+    # A shell that starts it in the background has the signal ignored, and that stays.
+    ignored = code.replace("import tunnelui", "signal.signal(signal.SIGINT, signal.SIG_IGN)\nimport tunnelui")
+    done = subprocess.run([sys.executable, "-c", ignored], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.splitlines()[1] == "False"
+
+
 def test_the_program_collects_garbage_once_it_is_loaded() -> None:
     code = (
         "import atexit, gc, sys\n"

@@ -188,6 +188,28 @@ def test_names_of_processes() -> None:
     assert process_name(2**22 + 1) == f"pid {2**22 + 1}"  # beyond the highest pid
 
 
+@pytest.mark.parametrize(
+    ("comm", "arguments", "name"),
+    [
+        ("python3", ["/usr/bin/python3", "-P", "-m", "tunnelui", "agent", "run"], "python3 -m tunnelui"),
+        ("python", ["python", "/srv/app/serve.py", "--password", "secret"], "python serve.py"),
+        ("python", ["python", "-c", "secret()"], "python"),
+        ("java", ["java", "-Xmx1g", "-jar", "/opt/db.jar", "secret"], "java -jar db.jar"),
+        ("python", ["python", "-m"], "python"),
+        ("redis-server", ["redis-server", "secret"], "redis-server"),
+        ("node", [""], "node"),
+    ],
+)
+def test_an_interpreter_is_named_with_what_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comm: str, arguments: list[str], name: str
+) -> None:
+    monkeypatch.setattr("tunnelui.transport.port_holder._PROC", tmp_path)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "comm").write_text(f"{comm}\n")
+    (tmp_path / "7" / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in arguments))
+    assert process_name(7) == f"{name} (pid 7)"
+
+
 def test_a_busy_port_without_proc_has_no_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tunnelui.transport.port_holder._PROC", tmp_path)
     with socket.socket() as other:

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from tunnelui.errors import TunnelError
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["ACTIONS", "COMMANDS", "main"]
 
 COMMANDS: Final = {
     "tcp": "open tunnels and stay in the foreground; with --listen -, one tunnel over standard input and output",
     "up": "start tunnels that stay up: routes, #tags, or --all",
-    "down": "stop them",
+    "down": "stop tunnels: routes, #tags, or --all",
     "status": "show what is up and where it listens; --watch, --json",
     "logs": "show what happened to a route; -f goes on",
     "wait": "return once a route really takes connections",
@@ -39,8 +39,8 @@ COMMANDS: Final = {
     "demo": "try everything on this machine, with a bundled server and throw-away keys",
 }
 
-# Actions with flags of their own kind: elsewhere in “routes”, --proxy-url is a field of a route.
-_ACTIONS: Final = {("routes", "discover"): "routes_discover"}
+ACTIONS: Final = {("routes", "discover"): "routes_discover"}
+"""Actions with flags of their own kind, and their module: elsewhere in “routes”, --proxy-url is a field of a route."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is not None:
         return _guarded(arguments)
-    own = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a shell may have it ignored
+    # Ignored, where a shell says so; and already without Python's handler, after `tunnelui.cli.entry`.
+    own = signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_DFL)
     if own:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
@@ -114,7 +115,7 @@ def _command(arguments: Sequence[str]) -> Callable[[], int]:
 
     if name:
         words = COMMANDS[name]
-        rest = arguments[2:] if tuple(arguments[:2]) in _ACTIONS else arguments[1:]
+        rest = arguments[2:] if tuple(arguments[:2]) in ACTIONS else arguments[1:]
         parser = Parser(f"tunnelui {name}", words[0].upper() + words[1:] + ".")
     else:
         rest = arguments
@@ -135,5 +136,5 @@ def _command(arguments: Sequence[str]) -> Callable[[], int]:
 
 
 def _module(name: str, arguments: Sequence[str]) -> str:
-    own = _ACTIONS.get((name, arguments[1])) if len(arguments) > 1 else None
+    own = ACTIONS.get((name, arguments[1])) if len(arguments) > 1 else None
     return f"tunnelui.cli.{own or name.replace('-', '_') or 'ui'}"

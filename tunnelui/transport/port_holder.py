@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import socket
 import struct
 import sys
@@ -15,6 +16,7 @@ from tunnelui.text import clean
 __all__ = ["process_name", "tcp_holder", "unix_peer"]
 
 _PROC: Final = Path("/proc")
+_INTERPRETERS: Final = ("python", "node", "ruby", "perl", "java")
 _LISTEN: Final = "0A"  # include/net/tcp_states.h
 
 
@@ -26,7 +28,8 @@ def tcp_holder(host: str, port: int) -> str:
         for address, inode in _listeners(_PROC / "net" / table, port)
         if _overlap(address, host)
     }
-    return process_name(_owner(inodes)) if inodes else ""
+    owner = _owner(inodes) if inodes else None
+    return f"another tunnel of this program (pid {owner})" if owner == os.getpid() else process_name(owner)
 
 
 def unix_peer(sock: socket.socket) -> str:
@@ -44,8 +47,24 @@ def process_name(pid: int | None) -> str:
         return ""
     with contextlib.suppress(OSError):
         name = clean((_PROC / str(pid) / "comm").read_bytes().strip(), 40)
+        if name.startswith(_INTERPRETERS):
+            # What it runs says more. No further argument: there may be secrets among them.
+            name = f"{name} {_script((_PROC / str(pid) / 'cmdline').read_bytes())}".rstrip()
         return f"{name} (pid {pid})"
     return f"pid {pid}"
+
+
+def _script(arguments: bytes) -> str:
+    """Return the script or module that an interpreter runs, by its *arguments* as the kernel tells them."""
+    words = [clean(word, 200) for word in arguments.removesuffix(b"\0").split(b"\0")[1:]]
+    for at, word in enumerate(words):
+        if word in ("-m", "-jar"):
+            return f"{word} {Path(words[at + 1]).name}" if at + 1 < len(words) else ""
+        if word in ("-c", "-e", "-"):
+            return ""
+        if word and not word.startswith("-"):
+            return Path(word).name
+    return ""
 
 
 def _listeners(table: Path, port: int) -> list[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, str]]:
