@@ -129,6 +129,11 @@ def test_a_wrong_name_is_told_with_the_nearest(up: Program, command: str) -> Non
     assert "did you mean “db”?" in done.stderr.decode()
 
 
+def test_up_without_a_name_starts_no_agent(program: Program) -> None:
+    assert program.run("up").returncode == 2
+    assert program.agent_pid() == 0
+
+
 def test_up_without_a_name_is_refused(up: Program) -> None:
     assert up.run("up").returncode == 2
     assert up.run("up", "#none").returncode == 2
@@ -264,6 +269,19 @@ def test_status_watches(up: Program) -> None:
         assert eventually(lambda: '"state":"off"' in watching.stdout, 10)
         up.run("up", "db")
         assert eventually(lambda: '"state":"ready"' in watching.stdout, 10)
+
+
+@pytest.mark.parametrize("command", [["logs", "-f"], ["status", "--watch", "--json"]], ids=" ".join)
+def test_what_goes_on_telling_ends_with_its_reader(up: Program, command: list[str]) -> None:
+    assert up.run("up", "db").returncode == 0
+    with subprocess.Popen(up.argv(*command), env=up.env, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        try:
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 def test_wait_means_that_a_tunnel_was_opened(up: Program, proxy: ConnectProxy) -> None:

@@ -51,6 +51,14 @@ def test_a_route_is_added_shown_changed_and_removed(capsys: pytest.CaptureFixtur
     assert saved(file) == ()
 
 
+def test_an_import_from_a_closed_standard_input_finds_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert main(["routes", "import", "-"]) == 0
+    assert capsys.readouterr().err == "standard input has no routes.\n"
+
+
 def test_of_commands_that_run_at_once_none_is_lost(program: Program) -> None:
     names = [f"db-{number}" for number in range(8)]
     adding = [program.spawn("routes", "add", name, DB) for name in names]

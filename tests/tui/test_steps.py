@@ -11,6 +11,7 @@ import pytest
 
 import tunnelui
 from tests.support.tunnel_scenes import NOW, identity
+from tunnelui.auth.token_store import FILE_STORE_HINT
 from tunnelui.engine.model import IdentityStatus, Problem
 from tunnelui.errors import ConfigError, PortBusyError
 from tunnelui.tui.steps import in_screen_words, next_step, on_screen, told
@@ -62,8 +63,8 @@ def test_no_flag_that_an_error_names_reaches_a_screen(text: str) -> None:
     ("text", "words"),
     [
         (
-            "To keep it in a private file instead: --token-store file (or TUNNELUI_TOKEN_STORE=file).",
-            'To keep it in a private file instead: token_store = "file" in config.toml (or TUNNELUI_TOKEN_STORE=file).',
+            FILE_STORE_HINT,
+            'To keep it in a private file instead: token_store = "file" in config.toml.',
         ),
         ("Check that the route is there, and that --proxy-url is right.", None),
         ("Name the certificate as well (--client-cert FILE).", "Name the certificate as well."),

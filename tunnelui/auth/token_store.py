@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FILE_STORE_HINT", "StoreError", "TokenKey", "TokenStore"]
 
-FILE_STORE_HINT: Final = "To keep it in a private file instead: --token-store file (or TUNNELUI_TOKEN_STORE=file)."
+FILE_STORE_HINT: Final = (
+    "To keep it in a private file instead: --token-store file (or TUNNELUI_TOKEN_STORE=file; for good: "
+    'token_store = "file" in config.toml).'
+)
 
 
 class StoreError(LocalError):

@@ -60,5 +60,5 @@ async def _down(arguments: argparse.Namespace) -> int:
             print_line(f"Stopped {tunnel.route.name}")
         tell_cut(doomed)
     else:
-        print_note("They were not up.")
+        print_note("They were not up." if tunnels else "There are no routes.")
     return Exit.DONE

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from tunnelui.cli.agent_link import running_agent
+from tunnelui.cli.following import while_read
 from tunnelui.cli.options import add_json_flag
 from tunnelui.cli.output import Exit, json_line, print_line
 from tunnelui.cli.selection import find_route
@@ -55,7 +56,7 @@ async def _logs(arguments: argparse.Namespace) -> int:
 
         if arguments.follow:
             with contextlib.suppress(Interrupted):
-                await until_signal(follow)
+                await until_signal(lambda: while_read(follow))
     return Exit.DONE
 
 

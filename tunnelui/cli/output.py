@@ -26,6 +26,7 @@ __all__ = [
     "exit_for",
     "fail",
     "is_output_lost",
+    "is_reader_gone",
     "json_line",
     "print_json",
     "print_line",
@@ -43,6 +44,7 @@ _ATOMIC: Final = getattr(select, "PIPE_BUF", 512)
 # What says only that the reader has had enough, or is gone with its terminal.
 _READER_GONE: Final = frozenset({errno.EPIPE, errno.EBADF, errno.EIO, errno.ENXIO})
 _lost: list[str] = []
+_silenced: list[IO[str]] = []
 
 
 class Exit(IntEnum):
@@ -127,6 +129,18 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print_line("  ".join(cells).rstrip())
 
 
+def is_reader_gone() -> bool:
+    """Whether nobody can read standard output any more: it is a pipe whose other end was closed, or was never open."""
+    if sys.stdout is None or sys.stdout in _silenced:
+        return True
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)  # a pipe without a reader is told without being asked for
+        return any(events & select.POLLERR for _, events in poll.poll(0))
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
 def takes_text(stream: IO[str], text: str) -> bool:
     """Whether *stream* takes *text* without waiting. A pipe may be full, a terminal stopped with Ctrl-S."""
     try:
@@ -172,6 +186,7 @@ def _write(stream: IO[str] | None, text: str, *, is_result: bool = True) -> None
 
 
 def _silence(stream: IO[str]) -> None:
+    _silenced.append(stream)
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         try:

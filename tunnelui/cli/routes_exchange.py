@@ -48,7 +48,7 @@ def import_routes(arguments: argparse.Namespace) -> None:
     """
     if arguments.file == "-":
         place = "standard input"
-        text = decode_routes(sys.stdin.buffer.read(MAX_SIZE + 1), place)
+        text = decode_routes(sys.stdin.buffer.read(MAX_SIZE + 1) if sys.stdin else b"", place)
     else:
         place = arguments.file
         text = read_text(place)

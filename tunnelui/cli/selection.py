@@ -31,7 +31,7 @@ def select(routes: Sequence[Route], words: Sequence[str], *, everything: bool = 
     if everything:
         if words:
             raise ConfigError(
-                f"--all means every route, and “{clean(words[0], 64)}” one of them",
+                f"means every route, and “{clean(words[0], 64)}” is one of them",
                 place="--all",
                 hint="Give one of the two.",
             )

@@ -10,6 +10,7 @@ import anyio
 
 from tunnelui.cli.agent_link import running_agent
 from tunnelui.cli.context import saved_routes
+from tunnelui.cli.following import while_read
 from tunnelui.cli.options import add_json_flag
 from tunnelui.cli.output import Exit, print_line, print_note
 from tunnelui.cli.selection import select
@@ -64,7 +65,7 @@ async def _status(arguments: argparse.Namespace) -> int:
                     await anyio.sleep(_EVERY)
 
             try:
-                await until_signal(watch)
+                await until_signal(lambda: while_read(watch))
             except Interrupted:
                 return Exit.DONE
     except LocalError as error:

@@ -33,6 +33,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if not arguments.which and not arguments.all:
+        select((), ())  # says so, before an agent is started for nothing
     return anyio.run(_up, arguments)
 
 

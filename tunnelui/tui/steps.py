@@ -28,7 +28,7 @@ _FLAGS: Final = (
     (re.compile(r", or sign in beforehand: tunnelui login\b"), ""),
     (re.compile(r"\(--alternate-ca-path FILE\)"), "(ca_file of the profile, config.toml)"),
     (re.compile(r"\s*\(--[a-z][a-z-]*(?: [^)]*)?\)"), ""),
-    (re.compile(r"--token-store file\b"), 'token_store = "file" in config.toml'),
+    (re.compile(r"--token-store file(?: \(or [^)]* in config\.toml\))?"), 'token_store = "file" in config.toml'),
     (re.compile(r"Run: tunnelui login\b.*--profile.*"), "Sign in first."),
     (re.compile(r"--profile\b"), "for the profile"),
     (re.compile(r"--proxy-url\b"), "the proxy URL"),
