@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.peers.parts import require
 from tunnelui.cli.completion import candidates
-from tunnelui.cli.main import COMMANDS, main
+from tunnelui.cli.main import ACTIONS, COMMANDS, main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ def routes() -> None:
 
 
 def words(*given: str) -> list[str]:
-    return [word for word, _ in candidates(given, COMMANDS)]
+    return [word for word, _ in candidates(given, COMMANDS, ACTIONS)]
 
 
 @pytest.mark.usefixtures("routes")
@@ -44,6 +45,12 @@ def words(*given: str) -> list[str]:
         (("routes", "edit", "orders-db", "--autostart", ""), ["yes", "no"]),
         (("tcp", "--token-store", "f"), ["file"]),
         (("tcp", "--profile", ""), ["default"]),
+        (("tcp", "--token-store=f"), ["--token-store=file"]),
+        (("routes", "discover", "--y"), ["--yes"]),
+        (("routes", "discover", "--tag", ""), ["prod"]),
+        (("login", "or"), ["orders-db"]),
+        (("man", "dia"), ["diagnose"]),
+        (("man", "diagnose", ""), []),
         (("profiles", ""), ["list", "unlock", "lock"]),
         (("profiles", "unlock", "d"), ["default"]),
         (("agent", "st"), ["start", "stop", "status"]),
@@ -74,15 +81,30 @@ def shell_words(program: Program, folder: Path) -> dict[str, str]:
     return {**program.env, "PATH": f"{folder}:{program.env['PATH']}"}
 
 
-@pytest.mark.parametrize(("typed", "found"), [("up or", ["orders-db"]), ("sta", ["status"]), ("up ol", ["old\\ db"])])
-def test_bash(program: Program, tmp_path: Path, typed: str, found: list[str]) -> None:
+CASES = {
+    ("up", "or"): ["orders-db"],
+    ("sta",): ["status"],
+    ("up", "ol"): ["old\\ db"],
+    ("up", "old\\ d"): ["old\\ db"],
+    ("up", '"old d'): ["old db"],
+    # A person has to quote a tag, since # begins a comment.
+    ("up", "'#p"): ["#prod"],
+    ("up", "\\#p"): ["\\#prod"],
+    ("up", "'#prod'", "or"): ["orders-db"],
+    ("login", "--token-store", "=", "f"): ["file"],
+    ("login", "--token-store", "="): ["file", "keyring", "memory"],
+}
+"""What bash has of a line, as it takes it apart, and what it is offered."""
+
+
+def test_bash(program: Program, tmp_path: Path) -> None:
     (bash,) = require("bash")
     for name in ("orders-db", "old db"):
-        program.run("routes", "add", name, "db.example.com:5432")
-    code = (
-        'eval "$(tunnelui completion bash)"\n'
-        f"COMP_WORDS=(tunnelui {typed}); COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 ))\n"
-        '_tunnelui; printf "%s\\n" "${COMPREPLY[@]}"'
+        program.run("routes", "add", name, "db.example.com:5432", "--tag", "prod")
+    code = 'eval "$(tunnelui completion bash)"\n' + "".join(
+        f"COMP_WORDS=(tunnelui {shlex.join(typed)}); COMP_CWORD={len(typed)}\n"
+        '_tunnelui; printf "%s\\n" "${COMPREPLY[@]}" --\n'
+        for typed in CASES
     )
     done = subprocess.run(
         [bash, "--norc", "-c", code],
@@ -91,7 +113,8 @@ def test_bash(program: Program, tmp_path: Path, typed: str, found: list[str]) ->
         timeout=20,
         check=False,
     )
-    assert done.stdout.decode().split("\n")[:-1] == found, done.stderr
+    found = [part.split("\n")[:-1] for part in done.stdout.decode().split("--\n")[:-1]]
+    assert dict(zip(CASES, map(sorted, found), strict=True)) == CASES, done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -64,6 +64,20 @@ def test_login_by_a_destination_and_by_the_only_proxy_that_is_known(program: Pro
         assert proxy.origin.encode() in done.stdout
 
 
+def test_a_saved_route_names_its_proxy(program: Program, proxy: ConnectProxy) -> None:
+    program.write_config('[profiles.other]\nproxy_url = "https://other.example.com"\n')
+    assert program.run("routes", "add", "db", "db.example.com:5432", "--proxy-url", proxy.origin).returncode == 0
+    assert program.run("routes", "add", "far", "far.example.com:5432", "--profile", "other").returncode == 0
+    program.sign_in(proxy, jwt(email="alice@example.com"))
+    done = program.run("whoami", "db", "--json")
+    assert (done.returncode, json.loads(done.stdout)["proxy"]) == (0, proxy.origin)
+    done = program.run("whoami", "far")
+    assert done.returncode == 2
+    assert b"--profile other" in done.stderr
+    done = program.run("whoami", "far", "--profile", "other", "--json")
+    assert json.loads(done.stdout)["proxy"] == "https://other.example.com:443"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -22,11 +22,28 @@ __all__ = ["add_arguments", "candidates", "run"]
 
 _BASH: Final = r"""# tunnelui completion for bash: eval "$(tunnelui completion bash)"
 _tunnelui() {
-    local line IFS=$'\n' words=("${COMP_WORDS[@]:1:COMP_CWORD}") current="${COMP_WORDS[COMP_CWORD]}"
+    local line word last= quote= count=0 IFS=$'\n' words=() current="${COMP_WORDS[COMP_CWORD]}"
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
+        # As bash will read it, without its quotes; and it has taken --flag=value apart.
+        quote=
+        [[ $word == [\'\"]* ]] && quote="${word:0:1}" && word="${word:1}" && word="${word%"$quote"}"
+        [[ -z $quote ]] && word="${word//\\/}"
+        if (( count )) && [[ $word == = && ${words[count-1]} == --* || $last == = && ${words[count-1]} == --*= ]]; then
+            words[count-1]+="$word"
+        else
+            words[count]="$word"
+            count=$((count + 1))
+        fi
+        last="$word"
+    done
+    word="${words[count-1]}"
     COMPREPLY=()
     while read -r line; do
         line="${line%%$'\t'*}"
-        [[ $line == "$current"* ]] && COMPREPLY+=("$(printf %q "$line")")
+        [[ $line == "$word"* ]] || continue
+        [[ $word == --*=* && $current != --* ]] && line="${line#*=}"
+        [[ -z $quote ]] && line="$(printf %q "$line")"
+        COMPREPLY+=("$line")
     done < <(tunnelui completion words -- "${words[@]}" 2>/dev/null)
 }
 complete -o default -F _tunnelui tunnelui
@@ -59,9 +76,9 @@ end
 complete -c tunnelui -f -a '(__tunnelui)'
 """
 _SCRIPTS: Final = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
-_ROUTES: Final = frozenset({"up", "down", "status", "logs", "wait", "exec", "diagnose"})
+_ROUTES: Final = frozenset({"up", "down", "status", "logs", "wait", "exec", "diagnose", "login", "logout", "whoami"})
 _TAGS: Final = frozenset({"up", "down", "status"})
-_ROUTE_ACTIONS: Final = frozenset({"show", "edit", "clone", "remove", "export"})
+_ROUTE_ACTIONS: Final = frozenset({"show", "edit", "clone", "remove", "export", "discover"})
 
 
 def add_arguments(parser: Parser) -> None:
@@ -73,19 +90,22 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.shell == "words":
-        from tunnelui.cli.main import COMMANDS
+        from tunnelui.cli.main import ACTIONS, COMMANDS
 
-        for word, text in candidates(arguments.rest or [""], COMMANDS):
+        for word, text in candidates(arguments.rest or [""], COMMANDS, ACTIONS):
             print_line(f"{word}\t{text}")
     else:
         print_line(_SCRIPTS[arguments.shell].rstrip("\n"))
     return Exit.DONE
 
 
-def candidates(words: Sequence[str], commands: Mapping[str, str]) -> list[tuple[str, str]]:
+def candidates(
+    words: Sequence[str], commands: Mapping[str, str], actions: Mapping[tuple[str, str], str] | None = None
+) -> list[tuple[str, str]]:
     """Return what the last of *words* may become, each with what it means; the others stand before it.
 
     :param commands: the subcommands and what they do.
+    :param actions: those of their actions that have a module of their own.
     """
     *before, current = words
     if not before:
@@ -93,14 +113,20 @@ def candidates(words: Sequence[str], commands: Mapping[str, str]) -> list[tuple[
         return _starting(current, general if current.startswith("-") else list(commands.items()))
     if before[0] not in commands or "--" in before:
         return []
+    own = (actions or {}).get((before[0], before[1])) if len(before) > 1 else None
     parser = Parser(before[0])
-    importlib.import_module(f"tunnelui.cli.{before[0].replace('-', '_')}").add_arguments(parser)
-    action, parser = _chosen(parser, before[1:])
+    importlib.import_module(f"tunnelui.cli.{own or before[0].replace('-', '_')}").add_arguments(parser)
+    action, parser = (before[1], parser) if own else _chosen(parser, before[1:])
     flags = _flags(parser)
+    name, equals, _ = current.partition("=")
+    if equals and (flag := flags.get(name)) is not None and flag.nargs != 0:
+        return _starting(current, [(f"{name}={value}", text) for value, text in _values(name, flag)])
     if len(before) > 1 and (last := flags.get(before[-1])) is not None and last.nargs != 0:
         return _starting(current, _values(before[-1], last))
     if current.startswith("-"):
         return _starting(current, [(name, _words(flag)) for name, flag in flags.items() if name.startswith("--")])
+    if before[0] == "man":
+        return _starting(current, list(commands.items()) if len(before) == 1 else [])
     return _starting(current, list(_arguments(before[0], action, parser, before[1:])))
 
 

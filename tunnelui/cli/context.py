@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -185,12 +187,20 @@ def known_proxies(settings: Settings, routes: RouteFile) -> list[tuple[str, Prox
 
 
 def chosen_proxy(arguments: argparse.Namespace, profile: Profile, settings: Settings) -> ProxyOrigin:
-    """Return the proxy that ``arguments.where`` names, else ``--proxy-url``, else that of the destination in
-    ``arguments.where``, else the only one that is known.
+    """Return the proxy of the saved route that ``arguments.where`` names, else the proxy that it names, else
+    ``--proxy-url``, else that of the destination in ``arguments.where``, else the only one that is known.
 
-    :raises ConfigError: there is none, or there are several.
+    :raises ConfigError: there is none, or there are several; or that route has another profile than *profile*.
     """
     where = arguments.where
+    if where and (route := _route_named(where)) is not None:
+        if route.profile != profile.name:
+            raise ConfigError(
+                f"the route “{clean(where, 64)}” has the profile “{route.profile}”",
+                code="other_profile",
+                hint=f"Name it as well: --profile {shlex.quote(route.profile)}",
+            )
+        return resolve_destination(route, profile).proxy
     if where and _is_proxy(where):
         return parse_proxy_url(where)
     if arguments.proxy_url:
@@ -211,6 +221,15 @@ def chosen_proxy(arguments: argparse.Namespace, profile: Profile, settings: Sett
         code="several_proxies",
         hint="Name one of them.",
     )
+
+
+def _route_named(name: str) -> Route | None:
+    """The saved route *name*; none where the file can't be read, which is no matter of a proxy or destination."""
+    if "://" in name:
+        return None
+    with contextlib.suppress(ConfigError):
+        return next((route for route in saved_routes().load() if route.name == name), None)
+    return None
 
 
 def _is_proxy(text: str) -> bool:

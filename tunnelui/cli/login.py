@@ -44,7 +44,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "where",
         nargs="?",
-        metavar="PROXY|DESTINATION",
+        metavar="PROXY|ROUTE|DESTINATION",
         help="where to sign in; not needed when only one proxy is known",
     )
     parser.add_switch("--paste", help="open nothing; take the address that a browser elsewhere ended on")

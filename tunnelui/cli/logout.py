@@ -29,7 +29,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.add_argument("where", nargs="?", metavar="PROXY|DESTINATION", help="whose token to forget")
+    parser.add_argument("where", nargs="?", metavar="PROXY|ROUTE|DESTINATION", help="whose token to forget")
     parser.add_switch("--all", help="every profile and proxy of config.toml and of the saved routes")
     add_json_flag(parser)
     add_proxy_flags(parser)

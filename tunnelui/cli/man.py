@@ -11,7 +11,7 @@ from tunnelui.cli.output import Exit, print_line
 from tunnelui.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["add_arguments", "page", "run"]
 
@@ -24,9 +24,15 @@ _EXITS = (
     ("5", "The proxy or the service behind it is unavailable."),
 )
 _FILES = (
-    ("config.toml", "Settings and profiles; read, never written."),
-    ("routes.toml", "The saved routes."),
-    ("tunnelui.log", "Warnings and faults, without tokens."),
+    (
+        "~/.config/tunnelui/config.toml",
+        "Settings and profiles; read, never written. TUNNELUI_CONFIG_DIR is another folder.",
+    ),
+    ("~/.config/tunnelui/routes.toml", "The saved routes."),
+    (
+        "~/.local/state/tunnelui/tunnelui.log",
+        "Warnings and faults, without tokens. TUNNELUI_STATE_DIR is another folder.",
+    ),
 )
 
 
@@ -35,16 +41,20 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tunnelui.cli.main import COMMANDS
+    from tunnelui.cli.main import ACTIONS, COMMANDS
 
     if arguments.subject and arguments.subject not in COMMANDS:
         Parser("tunnelui man").error(f"there is no command “{arguments.subject}”")
-    print_line(page(arguments.subject, COMMANDS))
+    print_line(page(arguments.subject, COMMANDS, ACTIONS))
     return Exit.DONE
 
 
-def page(command: str, commands: dict[str, str]) -> str:
-    """Return the roff of the page of *command*, or of the whole program (empty)."""
+def page(command: str, commands: dict[str, str], actions: Mapping[tuple[str, str], str] | None = None) -> str:
+    """Return the roff of the page of *command*, or of the whole program (empty).
+
+    :param actions: those actions of commands that have a module of their own.
+    """
+    modules = {action: module for (name, action), module in (actions or {}).items() if name == command}
     name = f"tunnelui-{command}" if command else "tunnelui"
     purpose = commands.get(command, "private TCP services behind an identity-aware proxy")
     lines = [
@@ -55,7 +65,7 @@ def page(command: str, commands: dict[str, str]) -> str:
     ]
     if command:
         parser = _parser(command)
-        lines += [f".B tunnelui {_text(command)}", _text(_usage(parser)), *_options(parser)]
+        lines += [f".B tunnelui {_text(command)}", _text(_usage(parser)), *_options(parser, modules)]
     else:
         lines += [".B tunnelui", "[flags]", ".br", ".B tunnelui", ".I command", "[arguments]", ".SH COMMANDS"]
         for each, text in commands.items():
@@ -66,7 +76,7 @@ def page(command: str, commands: dict[str, str]) -> str:
         lines += [".TP", f".B {code}", _text(text)]
     lines += [
         ".SH ENVIRONMENT",
-        "Every flag has a variable, named beside it; a flag wins over its variable.",
+        "A flag has the variable that is named beside it, and wins over it.",
         ".SH FILES",
     ]
     for file, text in _FILES:
@@ -76,9 +86,9 @@ def page(command: str, commands: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _parser(command: str) -> Parser:
+def _parser(command: str, module: str = "") -> Parser:
     parser = Parser(f"tunnelui {command}".strip())
-    importlib.import_module(f"tunnelui.cli.{command.replace('-', '_') or 'ui'}").add_arguments(parser)
+    importlib.import_module(f"tunnelui.cli.{module or command.replace('-', '_') or 'ui'}").add_arguments(parser)
     return parser
 
 
@@ -87,7 +97,11 @@ def _usage(parser: Parser) -> str:
     return words.removeprefix("usage: ").removeprefix(parser.prog).strip()
 
 
-def _options(parser: Parser) -> list[str]:
+def _options(parser: Parser, modules: Mapping[str, str] | None = None) -> list[str]:
+    """Return the entries of all arguments and flags.
+
+    :param modules: which actions have a module of their own.
+    """
     lines: list[str] = []
     actions = [action for action in parser._actions if action.help != argparse.SUPPRESS]
     for title, wanted in (("ARGUMENTS", False), ("OPTIONS", True)):
@@ -95,19 +109,41 @@ def _options(parser: Parser) -> list[str]:
         if chosen:
             lines.append(f".SH {title}")
         for action in chosen:
-            lines += _entry(action)
+            if isinstance(action.choices, dict):
+                for name, inner in action.choices.items():
+                    own = (modules or {}).get(name)
+                    lines += _action(
+                        name, _help_of(action, name), _parser(f"{parser.prog} {name}", own) if own else inner
+                    )
+            else:
+                lines += _entry(action)
     return lines
 
 
+def _action(name: str, help: str, parser: argparse.ArgumentParser) -> Iterator[str]:
+    """An action of a command with its arguments, and below it its flags."""
+    known = [action for action in parser._actions if action.help != argparse.SUPPRESS and action.dest != "help"]
+    words = [name, *(_positional(action) for action in known if not action.option_strings)]
+    flags = [action for action in known if action.option_strings]
+    yield ".TP"
+    yield f".B {_text(' '.join([*words, *['[flags]'] * bool(flags)]))}"
+    yield _text(help)
+    if flags:
+        yield ".RS"
+        for action in flags:
+            yield from _entry(action)
+        yield ".RE"
+
+
+def _positional(action: argparse.Action) -> str:
+    name = str(action.metavar or action.dest)
+    return {"?": f"[{name}]", "*": f"[{name} ...]", "+": f"{name} ..."}.get(str(action.nargs), name)
+
+
 def _entry(action: Any) -> Iterator[str]:
-    if isinstance(action.choices, dict):
-        for name, inner in action.choices.items():
-            yield ".TP"
-            yield f".B {_text(name)} {_text(_usage(inner))}"
-            yield _text(_help_of(action, name))
-        return
     names: Sequence[str] = action.option_strings or [str(action.metavar or action.dest)]
-    value = f" {action.metavar}" if action.option_strings and action.metavar and action.nargs != 0 else ""
+    value = action.metavar or ("|".join(map(str, action.choices)) if action.choices else "")
+    value = f" {value}" if action.option_strings and value and action.nargs != 0 else ""
     yield ".TP"
     yield f".B {_text(', '.join(names) + value)}"
     yield _text(str(action.help or "").replace("%%", "%"))

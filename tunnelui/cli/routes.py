@@ -50,7 +50,7 @@ def add_arguments(parser: Parser) -> None:
     for name, text in (("list", "show them; the default"), ("show", "show all of one, and the same as a command")):
         one = actions.add_parser(name, prog=f"tunnelui routes {name}", help=text)
         if name == "show":
-            one.add_argument("name")
+            one.add_argument("name", help="the route")
         # Absent, it must not undo what stood before the action.
         one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object a line")
     add = actions.add_parser("add", prog="tunnelui routes add", help="save a route")
@@ -59,11 +59,11 @@ def add_arguments(parser: Parser) -> None:
     edit = actions.add_parser("edit", prog="tunnelui routes edit", help="change what is given, keep the rest")
     edit.add_argument("name")
     edit.add_argument("--name", dest="new_name", metavar="NAME", help="a new name")
-    edit.add_argument("--destination", metavar="DESTINATION")
+    edit.add_argument("--destination", metavar="DESTINATION", help="where it leads")
     clone = actions.add_parser("clone", prog="tunnelui routes clone", help="save a route that is like another one")
     clone.add_argument("name")
     clone.add_argument("new_name", metavar="new-name")
-    clone.add_argument("--destination", metavar="DESTINATION")
+    clone.add_argument("--destination", metavar="DESTINATION", help="where the new one leads")
     for action in (add, edit, clone):
         action.add_argument("--listen", metavar="ADDRESS", help="local address; empty for any free port")
         action.add_argument("--proxy-url", "--pomerium-url", metavar="URL", help="the proxy; empty for none of its own")

@@ -32,7 +32,9 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: Parser) -> None:
     parser.prog = "tunnelui routes discover"
     parser.description = "Show what the proxy offers beyond the saved routes, and take it over."
-    parser.add_argument("where", nargs="?", metavar="PROXY|DESTINATION", help="the proxy, where it is not the only one")
+    parser.add_argument(
+        "where", nargs="?", metavar="PROXY|ROUTE|DESTINATION", help="the proxy, where it is not the only one"
+    )
     parser.add_switch("--yes", help="take it over without asking")
     parser.add_switch("--keep", help="keep routes that the proxy does not offer any more")
     parser.add_flag("--tag", metavar="TAG", repeatable=True, help="give every new route this tag")

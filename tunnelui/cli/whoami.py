@@ -32,7 +32,10 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument(
-        "where", nargs="?", metavar="PROXY|DESTINATION", help="one proxy; by default all that are configured or saved"
+        "where",
+        nargs="?",
+        metavar="PROXY|ROUTE|DESTINATION",
+        help="one proxy; by default all that are configured or saved",
     )
     add_json_flag(parser)
     add_proxy_flags(parser)
