@@ -638,3 +638,49 @@ async def test_another_program_on_this_machine_can_not_slip_its_token_in(setting
     assert credentials.status().signing_in
     assert await credentials.current() is None
     await credentials.cancel()
+
+
+# Signing in elsewhere
+
+
+async def test_a_refresh_ends_a_sign_in_by_a_token_that_is_new(setting: Setting) -> None:
+    setting.nobody_answers()
+    credentials = setting.make()
+    old, new = OLD, FRESH
+    await setting.store.save(setting.key, old)
+    assert await credentials.current() == old
+    tokens: list[Token] = []
+
+    async def connection() -> None:
+        tokens.append(await credentials.renew(old))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(connection)
+        await until(lambda: credentials.status().url)
+        await setting.store.save(setting.key, old)
+        await credentials.refresh()  # the one that was refused is no news
+        assert credentials.status().signing_in
+        await setting.store.save(setting.key, new)
+        await credentials.refresh()
+    assert tokens == [new]
+    assert await credentials.current() == new
+    assert not credentials.status().signing_in
+
+
+async def test_a_token_that_another_process_puts_into_the_file_ends_a_sign_in(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunnelui.auth.sign_in._LOOK", 0.05)
+    setting.nobody_answers()
+    setting.store = FileStore(setting.folder / "tokens")
+    credentials = setting.make()
+    new = FRESH
+
+    async def elsewhere() -> None:
+        await until(lambda: credentials.status().url)
+        await FileStore(setting.folder / "tokens").save(setting.key, new)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(elsewhere)
+        assert await credentials.renew(None) == new
+    assert not credentials.status().signing_in

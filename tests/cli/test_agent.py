@@ -377,3 +377,15 @@ def test_signing_in_and_out_elsewhere_reaches_the_agent(up: Program, proxy: Conn
     done = up.run("logout", proxy.origin)
     assert b"Signed out" in done.stdout
     assert b"alice" not in up.run("status").stderr
+
+
+def test_who_waits_for_a_sign_in_is_served_by_one_elsewhere(up: Program, proxy: ConnectProxy) -> None:
+    token = jwt(email="alice@example.com")
+    proxy.tokens = {token}
+    up.run("up", "db")
+    host, _, port = up.status()["db"]["local"].rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as waiting:
+        assert eventually(lambda: up.status()["db"]["state"] == "auth", 10)
+        waiting.sendall(b"hello")
+        up.sign_in(proxy, token)
+        assert waiting.recv(5) == b"hello"

@@ -10,14 +10,16 @@ The rules:
 * A waiter that is cancelled leaves alone; the flight goes on even without waiters, because a person may be half-way
   through it in the browser. It ends by a token, a failure, its deadline, `Credentials.cancel`, or the end of the task
   group.
-* Before a browser opens, the store is read again: another process may have signed in meanwhile.
+* Before a browser opens, the store is read again: another process may have signed in meanwhile. While a sign-in is
+  under way, a token that another process saves ends it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard
 
 from tunnelui.auth.tokens import Token
 from tunnelui.auth.vault import Vault
@@ -210,10 +212,17 @@ class Credentials:
         return token
 
     async def refresh(self) -> None:
-        """Ask the store again: another process has signed in or out. No effect while a sign-in is under way."""
-        if self._service_account is None and self._flight is None:
-            self._token, self._loaded = await self._vault.load(), True
+        """Ask the store again: another process has signed in or out. A sign-in under way ends with a token that is new
+        there, and those who wait for it go on.
+        """
+        if self._service_account is not None:
+            return
+        token = await self._vault.load()
+        if (flight := self._flight) is None:
+            self._token, self._loaded = token, True
             self._on_change()
+        elif flight.sign_in is not None and self._is_newer(token, flight):
+            flight.sign_in.deliver(token)
 
     async def settle(self) -> None:
         """Wait, a moment at most, until the browser of the last sign-in that succeeded has its last page."""
@@ -317,7 +326,9 @@ class Credentials:
                 if flight.sign_in is None:
                     self._fail(flight, _needed(self.key))
                 else:
-                    await flight.sign_in.run(lambda token: self._land(flight, token))
+                    # Not the keyring: a locked one may ask the person with each look.
+                    look = partial(self._newer, flight) if self._vault.kind == "file" else None
+                    await flight.sign_in.run(lambda token: self._land(flight, token), look)
         except AuthError as error:
             self._fail(flight, error)
         finally:
@@ -333,6 +344,15 @@ class Credentials:
         self._end(flight, token=token)
         flight.saved.set()
         return True
+
+    async def _newer(self, flight: Flight) -> Token | None:
+        """Return a token that another process has saved since *flight* began."""
+        token = await self._vault.load()
+        return token if self._is_newer(token, flight) else None
+
+    def _is_newer(self, token: Token | None, flight: Flight) -> TypeGuard[Token]:
+        old = (flight.rejected, self._token)
+        return token is not None and token not in old and not token.is_expired(time.time())
 
     def _land(self, flight: Flight, token: Token) -> None:
         if not flight.ended.is_set():

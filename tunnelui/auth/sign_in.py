@@ -15,7 +15,7 @@ from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from tunnelui.auth.callback import CallbackServer
     from tunnelui.auth.tokens import Token
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SignIn", "SignInOptions", "SignInState"]
 
+_LOOK: Final = 2.0
 _PAGE_TIME: Final = 2.0  # seconds that the browser has to fetch its last page
 
 
@@ -76,9 +77,12 @@ class SignIn:
             self._token = token
             self._ended.set()
 
-    async def run(self, done: Callable[[Token], None]) -> None:
+    async def run(
+        self, done: Callable[[Token], None], look: Callable[[], Awaitable[Token | None]] | None = None
+    ) -> None:
         """Lead the person to a token and call *done* with it at once; return when the browser has its last page.
 
+        :param look: is asked again and again whether the person has signed in elsewhere.
         :raises SignInFailed: the time is up (code ``timeout``), the proxy gave no sign-in address, or the TLS settings
             can't be used.
         """
@@ -88,6 +92,8 @@ class SignIn:
             async with CallbackServer(self.deliver) as callback, anyio.create_task_group() as tasks:
                 tasks.start_soon(callback.serve)
                 tasks.start_soon(self._lead, callback.url)
+                if look is not None:
+                    tasks.start_soon(self._look, look)
                 await self._ended.wait()
                 scope.deadline = math.inf
                 if self._token is not None:
@@ -107,6 +113,13 @@ class SignIn:
         if callback.has_token:  # a pasted token has no browser waiting for a page
             with anyio.move_on_after(_PAGE_TIME):
                 await callback.page_shown.wait()
+
+    async def _look(self, look: Callable[[], Awaitable[Token | None]]) -> None:
+        while True:
+            await anyio.sleep(_LOOK)
+            token = await look()
+            if token is not None:
+                self.deliver(token)
 
     async def _lead(self, redirect_uri: str) -> None:
         from tunnelui.auth.browser import open_browser

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -195,6 +194,8 @@ def chosen_proxy(arguments: argparse.Namespace, profile: Profile, settings: Sett
     where = arguments.where
     if where and (route := _route_named(where)) is not None:
         if route.profile != profile.name:
+            import shlex  # here: ssh waits for a command that does without
+
             raise ConfigError(
                 f"the route “{clean(where, 64)}” has the profile “{route.profile}”",
                 code="other_profile",
