@@ -168,6 +168,13 @@ async def test_unknown_profile_or_proxy_is_the_callers_mistake(contract: Contrac
             await getattr(contract.engine, call)("default", "no url")
 
 
+async def test_a_password_is_taken_for_a_certificate_alone(contract: Contract) -> None:
+    for profile, code in (("default", "no_certificate"), ("nobody", "config")):
+        with pytest.raises(ConfigError) as caught:
+            await contract.engine.unlock(profile, "secret")
+        assert caught.value.code == code and "secret" not in str(caught.value)
+
+
 async def test_added_route_can_be_started(contract: Contract) -> None:
     before = contract.engine.snapshot().version
     await contract.engine.add_route(Route("web", contract.proxy.destination("web.example.com:80"), tags=("x",)))

@@ -205,6 +205,22 @@ async def test_cancelled_sign_in_closes_those_who_wait(bench: Bench) -> None:
     await bench.until_state(State.READY)
 
 
+async def test_a_renewal_that_is_cancelled_signs_nobody_in(bench: Bench) -> None:
+    await bench.engine.paste("default", bench.proxy.origin, "first")
+    (before,) = bench.engine.snapshot().identities
+    await bench.engine.sign_in("default", bench.proxy.origin)
+    await login_asked(bench)
+    await bench.engine.cancel_sign_in("default", bench.proxy.origin)
+    await bench.until(lambda: bench.engine.snapshot().identities[0].sign_in is None)
+    assert len(bench.of("signed_in")) == 1
+    assert bench.engine.snapshot().identities[0] == before
+    await bench.engine.sign_in("default", bench.proxy.origin)
+    await login_asked(bench, 2)
+    await browser(bench, "t2")
+    await bench.until(lambda: len(bench.of("signed_in")) == 2)
+    assert bench.engine.snapshot().identities[0].signed_in_by == "browser"
+
+
 async def test_sign_in_that_nobody_finishes_ends_at_its_deadline(proxy: ConnectProxy, pki: Pki) -> None:
     proxy.tokens = set()
     async with running(proxy, pki, sign_in_timeout=0.4) as bench:

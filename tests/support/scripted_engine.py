@@ -22,6 +22,7 @@ from tunnelui.engine.model import (
     TunnelSnapshot,
 )
 from tunnelui.errors import ConfigError, PortBusyError, SignInFailed, SignInNeeded
+from tunnelui.transport.pkcs12 import WRONG_PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
@@ -53,6 +54,7 @@ class ScriptedEngine:
         self.fail_with: Exception | None = None
         self.snapshot_fails: Exception | None = None
         self.good_paste = "good-token"
+        self.good_password = "good-password"
         self.findings: list[Finding | anyio.Event] = []
         """What a diagnosis yields; an event is waited for."""
         self.offers: dict[tuple[str, str], Offer] = {}
@@ -214,6 +216,14 @@ class ScriptedEngine:
 
     async def sign_out(self, profile: str, proxy: str) -> None:
         self._asked("sign_out", profile, proxy)
+
+    async def unlock(self, profile: str, password: str) -> None:
+        self._asked("unlock", profile, password)
+        if password != self.good_password:
+            raise ConfigError("the client key can't be opened: the password is wrong", code=WRONG_PASSWORD)
+        for one in self.state.tunnels:
+            if one.route.profile == profile and one.problem and one.problem.code == WRONG_PASSWORD:
+                self.change(one.route.name, state=State.READY, problem=None)
 
     async def add_route(self, route: Route) -> None:
         self._asked("add_route", route.name)

@@ -70,8 +70,8 @@ def test_a_sign_in_under_way_counts_down_and_names_the_others() -> None:
 def test_a_browser_that_did_not_start_is_told() -> None:
     who = identity(sign_in=True)
     assert who.sign_in
-    who = replace(who, sign_in=replace(who.sign_in, note="the browser did not start"))
-    assert advise(BY_NAME["jump-ssh"], who, NOW).then == "the browser did not start"
+    who = replace(who, sign_in=replace(who.sign_in, note="no browser was found; open the address"))
+    assert advise(BY_NAME["jump-ssh"], who, NOW).then == "No browser was found."
 
 
 def test_a_failed_connection_shows_on_a_tunnel_that_is_up() -> None:

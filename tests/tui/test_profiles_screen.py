@@ -19,12 +19,13 @@ from tunnelui.engine.model import (
     ProfileSnapshot,
     State,
 )
-from tunnelui.errors import AuthError
+from tunnelui.errors import AuthError, ConfigError
 from tunnelui.tui.access_rows import access_rows
 from tunnelui.tui.screens.diagnose import DiagnoseScreen
 from tunnelui.tui.screens.profiles import ProfilesScreen
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.routes import RoutesScreen
+from tunnelui.tui.screens.unlock import Unlock
 
 LAB = "https://pomerium.lab.example:443"
 PROFILES = (
@@ -126,7 +127,7 @@ async def test_a_browser_opens_and_the_answer_is_pasted(monkeypatch: pytest.Monk
 async def test_before_the_proxy_answered_there_is_no_address() -> None:
     async with drive(_engine(identity(sign_in=True, url=""))) as driven:
         await driven.press("P", "y", "b")
-        assert driven.toasts[-2:] == ["There is no address yet."] * 2
+        assert driven.toasts.count("There is no address yet.") == 1
         assert "Asking the proxy for the address." in driven.text
 
 
@@ -187,6 +188,43 @@ async def test_enter_shows_the_routes_of_the_profile_alone() -> None:
         assert "filter @lab" in driven.text
 
 
+async def test_the_password_of_a_locked_certificate_is_asked_for() -> None:
+    locked = Problem("client_certificate_locked", "me.pem: a password is needed", "Run: tunnelui profiles unlock", NOW)
+    engine = _engine()
+    engine.change("grafana", state=State.ERROR, problem=locked)
+    async with drive(engine) as driven:
+        await driven.press("slash", *"graf", "enter")
+        assert "Give the password in the profiles." in driven.text and "P profiles" in driven.text
+        await driven.press("P")
+        assert "/etc/me.pem, waits for its password" in driven.text
+        assert "can't be used without its password." in driven.text and "p asks for it" in driven.text
+        assert "p password" in driven.lines[-1]
+        await driven.press("p")
+        assert driven.shows(Unlock)
+        await driven.press("enter")
+        assert "Type or paste the password." in driven.text
+        for typed, then in (("wrong-password", "That password does not open it."), ("good-password", "")):
+            await driven.enter_text(typed)
+            assert typed not in driven.text
+            await driven.press("enter")
+            assert driven.engine.requests[-1] == ("unlock", "corp", typed)
+            assert driven.shows(Unlock) == bool(then) and then in driven.text
+        assert driven.toasts == ["Unlocked /etc/me.pem."]
+        assert "waits for its password" not in driven.text
+        await driven.press("p")
+        driven.engine.fail_with = ConfigError(
+            "config.toml says where it comes from", code="password_file", hint="Mend."
+        )
+        await driven.enter_text("x")
+        await driven.press("enter")
+        assert "config.toml says where it comes from. Mend." in driven.text
+        await driven.press("escape", "j")
+        assert driven.shows(ProfilesScreen)
+        assert "p password" not in driven.lines[-1]  # a profile without a certificate
+        await driven.press("p")
+        assert driven.shows(ProfilesScreen)
+
+
 async def test_t_walks_the_way_of_a_route() -> None:
     async with drive(_engine()) as driven:
         await driven.press("P", "t")
@@ -199,7 +237,7 @@ async def test_t_walks_the_way_of_a_route() -> None:
 async def test_without_a_proxy_there_is_nobody_to_sign_in_to() -> None:
     async with drive(_engine()) as driven:
         await driven.press("P", "G", "i", "o", "escape")
-        assert driven.toasts[-2:] == ["No proxy is known for it yet: a route or config.toml names one."] * 2
+        assert driven.toasts == ["No proxy is known for it yet: a route or config.toml names one."]
         assert driven.shows(RoutesScreen)
         assert driven.engine.requests == []
 

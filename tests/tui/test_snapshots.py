@@ -21,15 +21,18 @@ from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, NOW, OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
 from tests.tui.test_programs import PSQL
 from tunnelui.config.settings import Settings
+from tunnelui.engine.model import Problem, State
 from tunnelui.tui.glyphs import UNICODE
 from tunnelui.tui.surroundings import Surroundings
 from tunnelui.tui.theme import LIGHT, THEMES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from syrupy.assertion import SnapshotAssertion
     from textual.screen import Screen
+
+    from tunnelui.engine.model import TunnelSnapshot
 
 
 SURROUNDINGS = Surroundings(
@@ -46,6 +49,8 @@ NOTES = (
     "no usable keyring; the token stays in memory. To keep it in a private file instead: --token-store file "
     "(or TUNNELUI_TOKEN_STORE=file).",
 )
+LOCKED = replace(PROFILES[1], client_cert="/srv/alice/alice.p12")
+"""Needs a password for its certificate."""
 SCENES: dict[str, tuple[str, list[str]]] = {
     "routes": ("states", []),
     "routes-live": ("states", ["j", "j", "j", "j"]),
@@ -64,6 +69,8 @@ SCENES: dict[str, tuple[str, list[str]]] = {
     "profiles": ("profiles", ["P"]),
     "profiles-sign-in": ("sign-in", ["P"]),
     "grouped": ("states", ["f", "G", "f", "b", "g", "left", "G"]),
+    "unlock": ("locked", ["P", "p"]),
+    "profiles-locked": ("locked", ["P"]),
     "tags": ("states", ["t"]),
     "discover": ("states", ["R", "j", "j"]),
     "discover-signed-out": ("sign-in", ["R"]),
@@ -167,6 +174,13 @@ _SIGNS = frozenset(
 """Those that the ASCII set has its own for; an ellipsis may stand in a sentence."""
 
 
+def locked(tunnels: Iterable[TunnelSnapshot]) -> tuple[TunnelSnapshot, ...]:
+    """Return *tunnels* after a try without the password."""
+    what = "/srv/alice/alice.p12: the client certificate can't be opened: a password is needed"
+    problem = Problem("client_certificate_locked", what, "Run: tunnelui profiles unlock corp", NOW - 5)
+    return tuple(replace(one, state=State.ERROR, problem=problem) for one in tunnels)
+
+
 def _drawn(driven: Driven) -> str:
     """The screen as SVG, without the number that tells one picture on a page from another."""
     return re.sub(r"\bterminal-\d+-([\w-]+)", r"terminal-\1", driven.app.export_screenshot(title="tunnelui"))
@@ -181,6 +195,8 @@ async def _scene(scene: str, size: tuple[int, int], *, ascii_only: bool = False)
     engine = ScriptedEngine()
     if kind != "empty":
         engine = ScriptedEngine(every_state(), [who], profiles=PROFILES, notes=NOTES if kind == "notes" else ())
+    if kind == "locked":
+        engine = ScriptedEngine(locked(every_state()), [who], profiles=[PROFILES[0], LOCKED])
     engine.findings = [*diagnosis("token" if kind == "sign-in" else "connect")]
     if kind == "states":
         engine.offers["corp", PROXY] = OFFER

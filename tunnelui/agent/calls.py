@@ -18,7 +18,6 @@ from tunnelui.engine.pieces import in_pieces
 from tunnelui.engine.stdio import carry
 from tunnelui.errors import ConfigError, ProtocolError, TunnelError
 from tunnelui.text import clean, without_query
-from tunnelui.transport.pkcs12 import WRONG_PASSWORD
 from tunnelui.transport.stdio import StdioEndpoint
 from tunnelui.version import VERSION
 
@@ -83,7 +82,9 @@ class Calls:
             "change_routes": lambda given: self._changing(self._change_routes(given)),
             "offer": lambda given: self._engine.offer(*_identity(given)),
             "remove_route": lambda given: self._changing(self._engine.remove_route(_get(str, given, "name"))),
-            "unlock": self._unlock,
+            "unlock": lambda given: self._changing(
+                self._engine.unlock(_get(str, given, "profile"), _get(str, given, "password"))
+            ),
             "reload": lambda given: self._changing(self._engine.reload()),
             "programs": lambda _: self._engine.programs(),
             "stop_program": lambda given: self._engine.stop_program(_get(int, given, "pid")),
@@ -202,17 +203,6 @@ class Calls:
             "live": sum(tunnel.live for tunnel in tunnels),
             "programs": self._server.clients,
         }
-
-    async def _unlock(self, given: dict[str, Any]) -> None:
-        """Take the password of a profile's client certificate, and start again what waits for it."""
-        name, now = _get(str, given, "profile"), self._engine.snapshot()
-        certificate = next((one.client_cert for one in now.profiles if one.name == name), "")
-        if not certificate:
-            raise ConfigError(f"the profile “{clean(name, 64)}” has no client certificate", code="no_certificate")
-        self._engine.contexts.unlock(certificate, _get(str, given, "password"))
-        for tunnel in now.tunnels:
-            if tunnel.route.profile == name and tunnel.problem and tunnel.problem.code == WRONG_PASSWORD:
-                await self._engine.restart(tunnel.route.name)
 
     async def _end(self, _: dict[str, Any]) -> None:
         """Stop everything; the server ends once this is answered. The next agent does not start it again."""

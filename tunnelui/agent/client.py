@@ -206,6 +206,9 @@ class AgentClient:
     async def sign_out(self, profile: str, proxy: str) -> None:
         await self.call("sign_out", profile=profile, proxy=proxy)
 
+    async def unlock(self, profile: str, password: str) -> None:
+        await self.call("unlock", profile=profile, password=password)
+
     async def add_route(self, route: Route) -> None:
         await self.call("add_route", route=encode(route))
 

@@ -53,6 +53,7 @@ class CredentialStatus:
     :param signing_in: a sign-in is under way; the next five fields speak of it and are empty otherwise.
     :param waiting: the routes whose connections wait, each once.
     :param problem: why the last sign-in failed, until one succeeds or begins; *problem_at* says when.
+    :param tokens: how many came in by sign-ins, so that one that was cancelled is not taken for one that succeeded.
     """
 
     status: IdentityWord = "signed out"
@@ -68,6 +69,7 @@ class CredentialStatus:
     waiting: tuple[str, ...] = ()
     problem: TunnelError | None = None
     problem_at: float | None = None
+    tokens: int = 0
 
 
 class Tasks(Protocol):
@@ -111,6 +113,7 @@ class Credentials:
         self._landing: Flight | None = None
         self._problem: TunnelError | None = None
         self._problem_at: float | None = None
+        self._tokens = 0
 
     async def current(self) -> Token | None:
         """Return the service account's token, or the cached one; ``None`` when there is none. No network.
@@ -263,6 +266,7 @@ class Credentials:
             waiting=tuple(dict.fromkeys(filter(None, flight.routes))) if flight else (),
             problem=self._problem,
             problem_at=self._problem_at,
+            tokens=self._tokens,
         )
 
     def _word(self) -> IdentityWord:
@@ -377,6 +381,7 @@ class Credentials:
 
     def _accept(self, token: Token) -> None:
         self._token, self._loaded = token, True
+        self._tokens += 1
         self._problem = self._problem_at = None
         self._on_change()
 

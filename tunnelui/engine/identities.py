@@ -54,9 +54,20 @@ class Contexts:
         with self._lock:
             return self._made.setdefault(profile, opened)
 
-    def unlock(self, certificate: str, password: str) -> None:
-        """Remember the password of the client certificate in the file *certificate*, in this process alone."""
-        self._passwords[certificate] = password
+    def unlock(self, profile: Profile, password: str) -> None:
+        """Remember the password of the profile's client certificate, in this process alone. Blocks, like `make`.
+
+        :raises tunnelui.errors.ConfigError: it is wrong, or the profile names a file with another one.
+        """
+        if _configured_password(profile):
+            raise ConfigError(
+                "config.toml says where the password of this certificate comes from",
+                place=profile.client_cert_password_file,
+                code="password_file",
+                hint="Correct it there, or take client_cert_password_file out of the profile.",
+            )
+        _context(profile, password)
+        self._passwords[profile.client_cert] = password
 
     def _opened(self, profile: Profile, configured: str, error: ConfigError) -> ssl.SSLContext:
         """Make the context with a password that somebody gave, or that the keyring has."""
@@ -179,6 +190,7 @@ class Identities:
         self._credentials: dict[TokenKey, Credentials] = {}
         self._last: dict[TokenKey, CredentialStatus] = {}
         self._pasting: set[TokenKey] = set()
+        self._arrived: dict[TokenKey, int] = {}
         self._since: dict[TokenKey, tuple[float, str]] = {}
 
     def get(self, profile: Profile, proxy: ProxyOrigin) -> Credentials:
@@ -230,7 +242,10 @@ class Identities:
         if now.url and now.url != before.url:
             data = {"url": now.url, "waiting": list(now.waiting), "deadline_at": now.deadline_at}
             self._tell("sign_in", f"sign in at {without_query(now.url)}", key, data)
-        if before.signing_in and not now.signing_in and now.problem is None and now.status == "signed in":
+        if now.signing_in and not before.signing_in:
+            self._arrived[key] = before.tokens
+        ended = before.signing_in and not now.signing_in
+        if ended and now.tokens != self._arrived.get(key) and now.status == "signed in":
             self._since[key] = time.time(), "paste" if key in self._pasting else "browser"
             self._tell_signed_in(key, now)
             self._signed_in(key)

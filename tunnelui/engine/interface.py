@@ -122,6 +122,15 @@ class Engine(Protocol):
         """
         ...
 
+    async def unlock(self, profile: str, password: str) -> None:
+        """Take the password of a profile's client certificate, for as long as the tunnels' process lives; what could
+        not start without it is started again.
+
+        :raises tunnelui.errors.ConfigError: the password is wrong (code ``client_certificate_locked``), the profile
+            has no client certificate (``no_certificate``) or has the password from its file (``password_file``).
+        """
+        ...
+
     async def add_route(self, route: Route) -> None:
         """Save a new route.
 

@@ -10,6 +10,7 @@ import anyio.to_thread
 
 from tunnelui.config.route_changes import RouteChange
 from tunnelui.config.routes import RouteFile
+from tunnelui.engine.access import Access
 from tunnelui.engine.backoff import CONNECT_RETRIES, NO_RETRIES, PORT_BACKOFF, Backoff, RetryRule
 from tunnelui.engine.connector import Connector
 from tunnelui.engine.destinations import resolve_destination
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from tunnelui.auth.credentials import Credentials
     from tunnelui.auth.service_account import ServiceAccount
     from tunnelui.auth.token_store import TokenKey, TokenStore
-    from tunnelui.config.discovery import Offer
     from tunnelui.config.profile import Profile
     from tunnelui.config.route import Route
     from tunnelui.config.settings import Settings
@@ -57,7 +57,7 @@ __all__ = ["LocalEngine"]
 _RESERVED_DESCRIPTORS: Final = 256  # for listeners, warm connections, sign-ins, logs
 
 
-class LocalEngine(OtherPrograms):
+class LocalEngine(Access, OtherPrograms):
     """An `tunnelui.engine.interface.Engine` whose tunnels run in this event loop, from ``async with`` to its end.
 
     All its tasks belong to one task group. A fault in one connection ends that connection and nothing else.
@@ -232,24 +232,6 @@ class LocalEngine(OtherPrograms):
         deadlines = self._deadlines.with_each(route.connect_timeout)
         return diagnose_as(profile, destination, who, self.contexts, resolve=self._resolve_anew, deadlines=deadlines)
 
-    async def offer(self, profile: str, proxy: str) -> Offer:
-        from tunnelui.engine.offer import fetch_offer
-
-        credentials = self._credentials(profile, proxy)
-        return await fetch_offer(self._settings.profile(profile), credentials.key.proxy, credentials, self.contexts)
-
-    async def sign_in(self, profile: str, proxy: str) -> None:
-        await self._credentials(profile, proxy).begin()
-
-    async def cancel_sign_in(self, profile: str, proxy: str) -> None:
-        await self._credentials(profile, proxy).cancel()
-
-    async def paste(self, profile: str, proxy: str, text: str) -> None:
-        await self._identities.paste(self._credentials(profile, proxy), text)
-
-    async def sign_out(self, profile: str, proxy: str) -> None:
-        await self._credentials(profile, proxy).sign_out()
-
     async def add_route(self, route: Route) -> None:
         await self._tunnels.change(lambda: [RouteChange(None, route)])
 
@@ -281,10 +263,6 @@ class LocalEngine(OtherPrograms):
         :raises tunnelui.errors.ConfigError: the file does not parse; everything stays as it is.
         """
         await self._tunnels.reload(at_rest=at_rest)
-
-    async def refresh_identity(self, profile: str, proxy: str) -> None:
-        """See `tunnelui.auth.credentials.Credentials.refresh`."""
-        await self._credentials(profile, proxy).refresh()
 
     # What tunnels need (`tunnelui.engine.host.Host`).
 

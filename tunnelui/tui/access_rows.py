@@ -12,7 +12,7 @@ from tunnelui.errors import TunnelError
 from tunnelui.frozen import frozen
 from tunnelui.tui.facts import identity_words
 from tunnelui.tui.format import clock, duration
-from tunnelui.tui.steps import browser_words, on_screen
+from tunnelui.tui.steps import LOCKED, browser_words, on_screen
 from tunnelui.tui.words import capital, cut, cut_middle, line, pad, safe, wrap, wrap_hard
 from tunnelui.wire.destination import parse_proxy_url
 
@@ -32,13 +32,17 @@ _NOT_SIGNED_IN: Final = (IdentityStatus.SIGNED_OUT, IdentityStatus.EXPIRED)
 
 @frozen
 class AccessRow:
-    """A profile at a proxy. ``proxy`` is an origin, or empty where none is known yet; ``routes`` are names."""
+    """A profile at a proxy. ``proxy`` is an origin, or empty where none is known yet; ``routes`` are names.
+
+    :param locked: something could not be done for want of the password of its client certificate.
+    """
 
     profile: str
     proxy: str = ""
     identity: IdentitySnapshot | None = None
     settings: ProfileSnapshot | None = None
     routes: tuple[str, ...] = ()
+    locked: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -56,10 +60,12 @@ def access_rows(snapshot: EngineSnapshot) -> tuple[AccessRow, ...]:
     configured = [(name, _origin(profile.proxy_url)) for name, profile in profiles.items() if profile.proxy_url]
     pairs = dict.fromkeys([*configured, *routes, *identities])
     names = {name for name, _ in pairs}
+    locked = {one.route.profile for one in snapshot.tunnels if one.problem and one.problem.code == LOCKED}
+    locked |= {one.profile for one in snapshot.identities if one.problem and one.problem.code == LOCKED}
     pairs |= dict.fromkeys((name, "") for name in profiles if name not in names and name != DEFAULT_PROFILE)
     order = {name: place for place, name in enumerate(profiles)}
     return tuple(
-        AccessRow(pair[0], pair[1], identities.get(pair), profiles.get(pair[0]), tuple(routes.get(pair, ())))
+        AccessRow(*pair, identities.get(pair), profiles.get(pair[0]), tuple(routes.get(pair, ())), pair[0] in locked)
         for pair in sorted(pairs, key=lambda pair: order.get(pair[0], len(order)))
     )
 
@@ -154,7 +160,9 @@ def _ca_words(row: AccessRow) -> str:
 
 
 def _certificate_words(row: AccessRow) -> str:
-    return row.settings.client_cert if row.settings and row.settings.client_cert else "none"
+    if row.settings is None or not row.settings.client_cert:
+        return "none"
+    return f"{row.settings.client_cert}{', waits for its password' if row.locked else ''}"
 
 
 def _moment(at: float, now: float) -> str:
@@ -168,12 +176,16 @@ def pending_lines(
 ) -> list[Content]:
     """Return the sign-in under way with all the routes that wait for it, or why the last one failed; or nothing.
 
-    :param keys: the names of the keys ``copy``, ``browser``, ``paste``, ``cancel`` and ``again``.
+    :param keys: the names of the keys ``copy``, ``browser``, ``paste``, ``cancel``, ``again`` and ``unlock``.
     """
     identity = row.identity
+    room = max(10, width - 6)
+    if row.locked and (identity is None or identity.sign_in is None):
+        words = "The client certificate can't be used without its password."
+        rows = [line("  ", (each, "$denied")) for each in wrap(words, room, 2)]
+        return [*rows, line("  ", (keys["unlock"], "bold $brand"), (" asks for it", "$muted"))]
     if identity is None:
         return []
-    room = max(10, width - 6)
     if identity.sign_in is None:
         if identity.problem is None:
             return []

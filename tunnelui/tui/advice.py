@@ -10,7 +10,8 @@ from tunnelui.errors import ConfigError
 from tunnelui.frozen import frozen
 from tunnelui.tui.format import age, clock, duration
 from tunnelui.tui.rows import local_of, target_of
-from tunnelui.tui.steps import in_screen_words, on_screen
+from tunnelui.tui.steps import LOCKED, in_screen_words, on_screen
+from tunnelui.tui.words import capital
 from tunnelui.wire.destination import parse_proxy_url
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def advise(tunnel: TunnelSnapshot, identity: IdentitySnapshot | None, now: float
             return _port_busy(tunnel, problem, now)
         case State.ERROR:
             what = problem.message if problem else "something went wrong, and nobody said what"
+            if problem and problem.code == LOCKED:
+                return Advice(what, problem.hint, (Hint("access.profiles", "profiles"), _RETRY, _EDIT))
             return Advice(what, problem.hint if problem else "", (_RETRY, _EDIT, _DETAILS))
 
 
@@ -100,7 +103,9 @@ def _auth(tunnel: TunnelSnapshot, problem: Problem | None, identity: IdentitySna
     left = duration(math.ceil(sign_in.deadline_at - now))
     others = len(sign_in.waiting) - (tunnel.route.name in sign_in.waiting)
     also = f", {others} other {'route' if others == 1 else 'routes'} too" if others > 0 else ""
-    note = in_screen_words(sign_in.note) or "Finish it in the browser."
+    note = (
+        f"{capital(in_screen_words(sign_in.note).partition(';')[0])}." if sign_in.note else "Finish it in the browser."
+    )
     return Advice(f"waiting for your sign-in, {left} left{also}", note, (Hint("access.sign_in", "show the address"),))
 
 

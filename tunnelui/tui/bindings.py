@@ -35,6 +35,7 @@ __all__ = [
     "SETTINGS",
     "SIGN_IN",
     "TABLE",
+    "UNLOCK",
 ]
 
 GROUPS: Final[Mapping[str, str]] = {
@@ -153,7 +154,8 @@ SIGN_IN: Final = [
     _key("v", "paste", "paste", "access.paste", show=True, full="paste the answer"),
     _key("i", "again", "start again", "access.again", show=True),
     _key("w", "leave", "leave open", "access.leave", show=True, full="back, it goes on"),
-    _key("escape", "back", "cancel", "move.back", show=True, display="esc"),
+    _key("escape", "cancel", "cancel", "move.back", show=True, display="esc"),
+    BACK,
 ]
 
 REVIEW: Final = [
@@ -176,6 +178,7 @@ PROFILES: Final = [
     _key("enter", "use", "its routes", "access.use", show=True, display="enter", full="show its routes alone"),
     _key("i", "sign_in", "sign in", "access.sign_in", show=True),
     _key("o", "sign_out", "sign out", "access.sign_out", show=True),
+    _key("p", "unlock", "password", "access.unlock", show=True, full="password of its certificate"),
     _key("t", "test", "test", "access.test", show=True, full="test the way to it"),
     _key("y", "copy_url", "copy", "copy.url", show=True, full="the address"),
     _key("b", "open_browser", "browser", "access.browser", full="open a browser"),
@@ -249,6 +252,11 @@ SAVE: Final = [
     _key("escape", "back", "back", "move.back", show=True, display="esc"),
 ]
 
+UNLOCK: Final = [
+    _key("enter", "unlock", "unlock", "form.unlock", show=True, display="enter"),
+    BACK,
+]
+
 APP: Final = [
     _key("question_mark,f1", "help", "help", "app.help", show=True, display="?"),
     _key("ctrl+p,colon", "command_palette", "commands", "app.palette", show=True, display="^p", full="every command"),
@@ -282,6 +290,7 @@ TABLE: Final[Mapping[str, Binding]] = _by_id(
     *FORM,
     *LOG,
     *SAVE,
+    *UNLOCK,
     *QUESTION,
     *CHOICE,
     *PROGRAMS,

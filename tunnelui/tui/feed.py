@@ -82,10 +82,11 @@ def _kept(old: EngineSnapshot, new: EngineSnapshot) -> EngineSnapshot:
 
 @frozen
 class News:
-    """A sentence for a toast."""
+    """A sentence for a toast. *about* is the matter: news of it take the place of older ones."""
 
     words: str
     severity: Severity = "information"
+    about: str = ""
 
 
 def sign_in_news(old: EngineSnapshot, new: EngineSnapshot, key: str) -> list[News]:
@@ -99,9 +100,10 @@ def sign_in_news(old: EngineSnapshot, new: EngineSnapshot, key: str) -> list[New
         last = before.get((identity.profile, identity.proxy))
         was = last is not None and last.sign_in is not None
         if identity.sign_in is not None and not was:
-            news.append(News(f"Sign-in needed at {safe(identity.proxy)}. {key} shows the address.", "warning"))
+            words = f"Sign-in needed at {safe(identity.proxy)}. {key} shows the address."
+            news.append(News(words, "warning", _matter(identity)))
         elif identity.sign_in is None and was:
-            news.append(_ended(identity))
+            news.append(_ended(identity, last))
     return news
 
 
@@ -112,11 +114,18 @@ def trouble_news(trouble: str) -> tuple[str, Severity]:
     return "The tunnels can be asked again.", "information"
 
 
-def _ended(identity: IdentitySnapshot) -> News:
+def _ended(identity: IdentitySnapshot, last: IdentitySnapshot | None) -> News:
+    stays = last is not None and last.status is identity.status and last.signed_in_at == identity.signed_in_at
+    if stays and identity.status is IdentityStatus.SIGNED_IN and identity.problem is None:
+        return News("The sign-in was cancelled; the session of before stays.", about=_matter(identity))
     if identity.status in (IdentityStatus.SIGNED_IN, IdentityStatus.SERVICE_ACCOUNT):
         name = safe(identity.name)
-        return News(f"Signed in as {name}." if name else "Signed in.")
+        return News(f"Signed in as {name}." if name else "Signed in.", about=_matter(identity))
     if identity.problem is not None:
         problem = on_screen(identity.problem, identity)
-        return News(f"{safe(problem.message)}. {safe(problem.hint)}".strip(), "error")
-    return News("The sign-in ended without a token.", "warning")
+        return News(f"{safe(problem.message)}. {safe(problem.hint)}".strip(), "error", _matter(identity))
+    return News("The sign-in ended without a token.", "warning", _matter(identity))
+
+
+def _matter(identity: IdentitySnapshot) -> str:
+    return f"sign-in {identity.profile} {identity.proxy}"

@@ -23,12 +23,14 @@ from tunnelui.tui.bindings import (
     MOVE,
     PROBE,
     PROFILES,
+    PROGRAMS,
     QUESTION,
     ROUTES,
     SAVE,
     SETTINGS,
     SIGN_IN,
     TABLE,
+    UNLOCK,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +53,9 @@ _TOGETHER: Final[Mapping[str, tuple[Binding, ...]]] = {
     "the form": tuple(FORM),
     "a question": tuple(QUESTION),
     "a file name": tuple(SAVE),
+    "a password": tuple(UNLOCK),
     "a choice": tuple(CHOICE),
+    "the other commands": (*PROGRAMS, *MOVE),
     "a test": tuple(PROBE),
 }
 """Bindings that count at the same time."""

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from tunnelui.engine.model import IdentitySnapshot, Problem, ProfileSnapshot
     from tunnelui.errors import TunnelError
 
-__all__ = ["browser_words", "in_screen_words", "next_step", "on_screen", "told"]
+__all__ = ["LOCKED", "browser_words", "in_screen_words", "next_step", "on_screen", "told"]
 
+LOCKED: Final = "client_certificate_locked"
+"""The code of an error: the client certificate of the profile needs a password."""
 _STEPS: Final[Mapping[str, str]] = {
     "callback": "Close other programs that hold ports of this machine, then try again; or use a service account.",
+    LOCKED: "Give the password in the profiles.",
     "login_answer": "Is this an identity-aware proxy? Check the proxy of the route and of its profile.",
     "no_stdio": "Give HOST:PORT, or leave it empty for any free port.",
     "port_busy": "Stop the other program, or choose another local port.",
@@ -51,7 +54,7 @@ def in_screen_words(text: str) -> str:
 def browser_words(note: str, profile: ProfileSnapshot | None) -> str:
     """Return what has become of the browser of a sign-in: its *note*, or else what *profile* says of browsers."""
     if note:
-        return capital(in_screen_words(note))
+        return f"{capital(in_screen_words(note)).rstrip('.')}."
     if profile is not None and not profile.opens_browser:
         return "No browser is opened for this profile (open_browser in config.toml)."
     return "A browser window should have opened."

@@ -111,6 +111,7 @@ class ProfilesScreen(SignInActions[str]):
             "paste": names("access.paste"),
             "cancel": names("access.cancel"),
             "again": names("access.sign_in"),
+            "unlock": names("access.unlock"),
         }
         most = 8 if self.size.height >= _TALL else 3
         pending = pending_lines(row, view.now, width, glyphs, keys, most_url=most) if row else []
@@ -125,7 +126,10 @@ class ProfilesScreen(SignInActions[str]):
     # Actions.
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What speaks of a sign-in is offered while there is one."""
+        """What speaks of a sign-in is offered while there is one, and a password where there is a certificate."""
+        if action == "unlock":
+            row = self.selected if self.is_mounted else None
+            return bool(row and row.settings and row.settings.client_cert)
         if action in ("copy_url", "open_browser", "paste", "cancel"):
             return self.is_mounted and self.sign_in is not None
         return True
@@ -157,6 +161,21 @@ class ProfilesScreen(SignInActions[str]):
         text = f"The token is forgotten. {count} for a sign-in with the next connection; open connections stay."
         question = Question(f"Sign out at {safe(row.proxy)}?", text, yes="Sign out", no="Stay signed in")
         self.app.push_screen(question, answered)
+
+    def action_unlock(self) -> None:
+        from tunnelui.tui.screens.unlock import Unlock
+
+        row = self.selected
+        if row is None or row.settings is None or not row.settings.client_cert:
+            return
+        file = row.settings.client_cert
+
+        def unlocked(yes: bool | None) -> None:
+            if yes:
+                self.tunnels.say(f"Unlocked {safe(file, 200)}.")
+                self.tunnels.poll()
+
+        self.app.push_screen(Unlock(row.profile, file), unlocked)
 
     def action_test(self) -> None:
         row = self.selected
