@@ -15,10 +15,13 @@ from textual.events import Event, Key, Paste
 from textual.message import Message
 from textual.widgets import Input
 
+from tunnelui.tui.terminal_input import WORD_KEYS, read_by_us
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.dom import DOMNode
+    from textual.driver import Driver
     from textual.timer import Timer
 
 __all__ = ["KeysInTurn"]
@@ -62,6 +65,9 @@ class KeysInTurn(App[Result], Generic[Result]):
     _held: tuple[Event, ...] = ()
     """Keys that wait, oldest first."""
 
+    def get_driver_class(self) -> type[Driver]:
+        return read_by_us(super().get_driver_class())
+
     @property
     def keys_wait(self) -> bool:
         """Whether keys wait for the one that is under way."""
@@ -81,6 +87,8 @@ class KeysInTurn(App[Result], Generic[Result]):
             return (event,)
         if event.key in self.active_bindings or event.character is None:
             return (event,)
+        if event.key in WORD_KEYS and isinstance(self.focused, Input):
+            return (Key(WORD_KEYS[event.key], None),)
         return Key("escape", "\x1b"), Key(event.character, event.character)
 
     async def _take(self, event: Event) -> None:

@@ -71,7 +71,7 @@ class SignInActions(TunnelScreen[Result], Generic[Result]):
         """Text pasted anywhere on this screen goes into the field."""
         if self.sign_in is not None and not self.answer.has_focus:
             event.stop()
-            self.answer.value = event.text.strip()
+            self.answer.value = "".join(event.text.split())
             self.answer.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

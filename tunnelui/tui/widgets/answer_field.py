@@ -15,7 +15,7 @@ __all__ = ["AnswerField"]
 
 
 class AnswerField(Field):
-    """Hides what is in it, which may be a token."""
+    """Hides what is in it, which may be a token. An address that was copied in several lines is put together."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "hand it in", show=True, id="access.send", key_display="enter")
@@ -25,3 +25,6 @@ class AnswerField(Field):
         super().__init__(
             password=True, placeholder="the address the browser ended on, or the token", id=id, compact=True
         )
+
+    def pasted(self, text: str) -> str:
+        return "".join(text.split())
