@@ -13,9 +13,11 @@ import math
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +34,7 @@ from tunnelui.cli.demo_backend import Demo, run_backend
 from tunnelui.cli.demo_browser import browse
 from tunnelui.config.settings import Settings
 from tunnelui.engine.local import LocalEngine
+from tunnelui.engine.programs import running_programs
 from tunnelui.tui.app import TunnelApp
 from tunnelui.tui.glyphs import ASCII, UNICODE
 from tunnelui.tui.surroundings import Surroundings
@@ -70,20 +73,51 @@ async def main() -> None:
 
 @contextlib.contextmanager
 def _home() -> Iterator[None]:
-    """A home folder of its own, so that no file of the person's is in a picture."""
-    before = os.environ.get("HOME")
+    """A home folder of its own, so that no file of the person's is in a picture, and no command that they run."""
+    names = ("HOME", *(f"TUNNELUI_{name}_DIR" for name in ("CONFIG", "STATE", "RUNTIME")))
+    before = {name: os.environ.get(name) for name in names}
     with tempfile.TemporaryDirectory(prefix="tunnelui-home-") as folder:
-        os.environ["HOME"] = folder
+        os.environ |= {name: str(Path(folder, *name.split("_")[1:])) for name in names}
         export = Path(FILE).expanduser()
         export.parent.mkdir()
         export.write_text(EXPORT, encoding="utf-8")
         try:
             yield
         finally:
-            if before is None:
-                del os.environ["HOME"]
-            else:
-                os.environ["HOME"] = before
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _other_commands(demo: Demo) -> Iterator[None]:
+    """Commands with tunnels of their own, as somebody might have in other terminals."""
+    profile = demo.settings.profile(demo.routes[0].profile)
+    way = ["--proxy-url", profile.proxy_url, "--alternate-ca-path", profile.ca_file, "--token-store", "memory"]
+    sleep = ["--", sys.executable, "-c", "import time; time.sleep(3600)"]
+    commands = [
+        ["exec", *way, "orders.corp.example.com:5432", "cache.corp.example.com:6379", *sleep],
+        ["proxy", *way, "--listen", "127.0.0.1:1090"],
+        ["tcp", *way, "ssh.lab.example.com:22", "--listen", "127.0.0.1:2222"],
+    ]
+    running = []
+    try:
+        for command in commands:  # one after the other, since that is their order on the screen
+            running.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tunnelui", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+            )
+            while len(running_programs()) < len(running) and running[-1].poll() is None:
+                time.sleep(0.1)
+        yield
+    finally:
+        for one in running:
+            one.terminate()
+        for one in running:
+            one.wait(20)
 
 
 async def _draw_all(demo: Demo) -> None:
@@ -100,6 +134,7 @@ async def _live(demo: Demo, size: tuple[int, int]) -> None:
     async with _engine(demo, demo.routes, browser=True) as engine:
         app = TunnelApp(engine, log_path="~/.local/state/tunnelui/tunnelui.log", surroundings=lambda: _SURROUNDINGS)
         async with app.run_test(size=size, notifications=True) as pilot, AsyncExitStack() as stack:
+            stack.enter_context(_other_commands(demo))
             for route in demo.routes:
                 await engine.start(route.name)
             await engine.stop("web")
@@ -190,6 +225,8 @@ async def _draw(
     await pilot.pause(1.2)
     if not with_notes:
         app.clear_notifications()
+        for screen in app.screen_stack:  # it clears the topmost alone
+            await screen.query("Toast").remove()
     await pilot.pause(0.3)
     svg = FOLDER / f"{name}-{size[0]}x{size[1]}.svg"
     # Ligatures would draw 0x and -> as one sign, which no terminal does.

@@ -54,6 +54,7 @@ LIVE: Final = (
     Scene("tags", ("t",), ("escape",)),
     Scene("help", ("question_mark",), ("escape",)),
     Scene("delete", ("d",), ("escape",)),
+    Scene("other-commands", ("E", "j"), ("escape",), wait=1.0),
     Scene("palette", ("ctrl+p", *"st"), ("escape",), wait=1.0),
     Scene("theme", ("ctrl+p", *"theme", "wait:500", "enter", "down", "down", "down"), ("escape",), wait=1.0),
     Scene("proxy-mode", ("V",), ("V",), wait=1.0, with_notes=True),
