@@ -120,7 +120,7 @@ async def test_all_are_taken_or_left() -> None:
         await driven.press("R", "asterisk")
         assert all(_ticks(driven).values())
         await driven.press("asterisk", "enter")
-        assert driven.toasts[-1] == "Nothing is ticked."
+        assert driven.toasts[-1] == "Nothing is ticked. space takes a line, * all of them."
         assert driven.shows(DiscoverScreen)
         await driven.press("escape")
         assert driven.engine.requests == [("offer", *CORP)]

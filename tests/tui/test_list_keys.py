@@ -88,11 +88,11 @@ async def test_t_edits_the_tags_of_a_route() -> None:
         await driven.enter_text("la")
         await driven.pilot.pause(0.1)
         await driven.press("tab", "enter")
-        assert driven.engine.requests == [("update_route", "billing-db", "billing-db")]
+        assert driven.engine.requests == [("change_routes", "billing-db>billing-db")]
         tunnel = driven.engine.snapshot().tunnel("billing-db")
         assert tunnel is not None
         assert tunnel.route.tags == ("db", "prod", "lab")
-        assert driven.toasts[-1] == "Tagged 1 route."
+        assert driven.toasts[-1] == "Tagged 1 route. u takes it back."
         assert driven.app.focused is driven.app.screen.query_one(RouteList)
 
 
@@ -106,7 +106,11 @@ async def test_t_edits_the_tags_of_all_marked_routes() -> None:
         assert tags["billing-db"] == ("db", "prod", "new")
         assert tags["grafana"] == ("lab", "new")
         assert tags["kafka-1"] == ("lab",)
-        assert driven.toasts[-1] == "Tagged 2 routes."
+        assert driven.toasts == ["Tagged 2 routes. u takes it back."]
+        await driven.press("u")
+        tags = {tunnel.route.name: tunnel.route.tags for tunnel in driven.engine.snapshot().tunnels}
+        assert (tags["billing-db"], tags["grafana"]) == (("db", "prod"), ("lab",))
+        assert driven.toasts == ["The tags of 2 routes are as before."]  # instead of what was said before
 
 
 async def test_a_wrong_tag_is_told_and_nothing_is_lost_and_esc_changes_nothing() -> None:

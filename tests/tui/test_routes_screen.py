@@ -159,7 +159,8 @@ async def test_a_filter_that_fits_nothing_says_so_and_verbs_answer_why_not() -> 
         assert "esc clears the filter." in driven.text
         for key in ("space", "r", "y", "e", "d"):
             await driven.press(key)
-        assert driven.toasts == ["No route is selected."] * 5
+            assert driven.toasts == ["No route is selected."]
+            driven.app.clear_notifications()
         assert driven.engine.requests == []
 
 
@@ -209,10 +210,32 @@ async def test_delete_asks_and_undo_brings_back_and_starts_again() -> None:
         await driven.press("d", "y")
         assert driven.engine.requests == [("change_routes", "orders-db>")]
         assert driven.toasts[-1] == "Deleted orders-db. u takes it back."
-        await driven.press("u")
+        await driven.press("g", "u")
         assert driven.engine.requests[1:] == [("change_routes", ">orders-db"), ("start", "orders-db")]
+        assert driven.lines[7].startswith("▌◉ orders-db"), "the cursor is on what has come back"
+        assert driven.toasts == ["orders-db is back."]
         await driven.press("u")
         assert driven.toasts[-1] == "Nothing to undo."
+
+
+async def test_an_edit_is_taken_back_with_its_name() -> None:
+    async with drive() as driven:
+        await driven.press("f", "e", "tab", "end")
+        await driven.enter_text("-x")
+        await driven.press("ctrl+s")
+        assert driven.engine.requests == [("update_route", "billing-db", "billing-db-x")]
+        assert driven.lines[3].startswith("▌✕ billing-db-x ★")
+        await driven.press("j", "u")
+        assert driven.engine.requests[-1] == ("change_routes", "billing-db-x>billing-db")
+        assert driven.toasts[-1] == "billing-db is as before."
+        assert driven.lines[3].startswith("▌✕ billing-db ★")
+
+
+async def test_what_was_added_has_the_cursor() -> None:
+    async with drive() as driven:
+        await driven.app.verbs.change_routes([RouteChange(None, Route("new", "new.corp:1"))], "1 route added")
+        await driven.settle()
+        assert any(line.startswith("▌○ new ") for line in driven.lines)
 
 
 async def test_marked_routes_are_deleted_together_and_come_back_together() -> None:

@@ -115,7 +115,7 @@ async def test_b_says_why_no_browser_opens_over_ssh(monkeypatch: pytest.MonkeyPa
 async def test_before_the_proxy_answered_there_is_no_address_to_copy() -> None:
     async with drive(_engine("")) as driven:
         await driven.press("i", "y", "b")
-        assert driven.toasts[-2:] == ["There is no address yet."] * 2
+        assert driven.toasts.count("There is no address yet.") == 1
         assert "Asking the proxy for the address." in driven.text
 
 
@@ -137,6 +137,18 @@ async def test_text_pasted_anywhere_goes_into_the_field() -> None:
         await driven.settle()
         assert driven.app.screen.query_one(Input).value == "http://127.0.0.1:40001/n?pomerium_jwt=x"
         assert driven.app.focused is driven.app.screen.query_one(Input)
+
+
+async def test_an_address_that_was_copied_in_lines_is_put_together() -> None:
+    async with drive(_engine()) as driven:
+        await driven.press("i", "v")
+        driven.app.post_message(events.Paste("http://127.0.0.1:40001/n?pomerium_\n  jwt=x\r\ny \n"))
+        await driven.settle()
+        assert driven.app.screen.query_one(Input).value == "http://127.0.0.1:40001/n?pomerium_jwt=xy"
+        await driven.press("escape")
+        driven.app.post_message(events.Paste("http://127.0.0.1:1/\n  n"))
+        await driven.settle()
+        assert driven.app.screen.query_one(Input).value == "http://127.0.0.1:1/n"
 
 
 async def test_a_wrong_answer_says_what_to_do_and_keeps_the_screen() -> None:
@@ -191,7 +203,10 @@ async def test_it_closes_when_the_browser_finished() -> None:
 async def test_a_failure_stays_on_the_screen_with_its_hint_and_i_starts_again() -> None:
     async with drive(_engine()) as driven:
         await driven.press("i")
-        assert "y copy  b browser  v paste  w leave open" in driven.lines[-1]
+        assert "y copy  b browser  v paste  w leave open  esc cancel" in driven.lines[-1]
+        await driven.press("v")
+        assert "esc back" in driven.lines[-1]  # out of the field
+        await driven.press("escape")
         assert "start again" not in driven.lines[-1]
         hint = "Try again, or sign in beforehand: tunnelui login (--device or --paste where no browser opens)."
         failed = replace(
@@ -204,15 +219,17 @@ async def test_a_failure_stays_on_the_screen_with_its_hint_and_i_starts_again() 
         assert "Nobody signed in within 5 minutes" in driven.text
         assert "  Try again. " in driven.text
         assert "tunnelui login" not in driven.text
-        assert driven.lines[-1].startswith(" i start again  esc cancel ")
+        assert driven.lines[-1].startswith(" i start again  esc back ")
         assert "i starts again" in driven.text
         assert not driven.app.screen.query_one("#answer-row").display
         await driven.press("v", "i")
         assert driven.engine.requests[-1] == ("sign_in", "corp", PROXY)
         assert "Waiting for your sign-in" in driven.text
         driven.engine.set(*every_state(), identities=[failed])
+        await driven.settle()
         await driven.press("escape")
         assert driven.shows(RoutesScreen)
+        assert driven.engine.requests[-1] == ("sign_in", "corp", PROXY)  # there was nothing to cancel
 
 
 async def test_a_sign_in_that_can_not_begin_says_why() -> None:
@@ -232,6 +249,11 @@ async def test_beginning_and_ending_are_told_on_the_list() -> None:
         driven.engine.set(*every_state(), identities=[identity()])
         await driven.settle()
         assert driven.toasts[-1] == "Signed in as alice@corp.example."
+        renewing = replace(identity(), sign_in=identity(sign_in=True).sign_in)
+        for who in (renewing, identity()):
+            driven.engine.set(*every_state(), identities=[who])
+            await driven.settle()
+        assert driven.toasts == ["The sign-in was cancelled; the session of before stays."]
         driven.engine.set(*every_state(), identities=[identity(sign_in=True)])
         await driven.settle()
         gone = replace(identity(), status=IdentityStatus.SIGNED_OUT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -10,8 +11,9 @@ from textual.widgets import Input
 from tests.support.screens import LARGE, SMALL, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, every_state
-from tunnelui.engine.model import State
+from tunnelui.engine.model import IdentityStatus, State
 from tunnelui.errors import LocalError
+from tunnelui.tui import verbs
 from tunnelui.tui.screens.copy_as import CopyAs
 from tunnelui.tui.screens.probe import Probe
 from tunnelui.tui.screens.question import Question
@@ -31,7 +33,7 @@ async def test_marked_rows_are_started_and_stopped_together() -> None:
         assert driven.engine.requests == [("start", "kafka-1")]
         await driven.press("space")
         assert driven.engine.requests[1:] == [("stop", "kafka-1"), ("stop", "orders-db")]
-        assert driven.toasts == ["Started 1 tunnel.", "Stopped 2 tunnels."]
+        assert driven.toasts == ["Stopped 2 tunnels."]
         await driven.press("escape")
         assert "marked" not in driven.text
         await driven.press("G", "space")
@@ -124,10 +126,33 @@ async def test_open_starts_the_tunnel_and_says_when_the_terminal_cannot_be_lent(
         assert driven.toasts[-1].startswith("This terminal can't be lent. Run: nc 127.0.0.1 ")
 
 
+@pytest.mark.parametrize("signed_in", [True, False])
+async def test_who_has_to_sign_in_reads_so_before_the_terminal_is_lent(
+    signed_in: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lent: list[tuple[str, ...]] = []
+
+    def run(words: list[str], note: str) -> int:
+        lent.append((words[0], note))
+        return 0
+
+    monkeypatch.setattr(verbs, "run_in_foreground", run)
+    who = replace(IDENTITY, status=IdentityStatus.SIGNED_IN if signed_in else IdentityStatus.EXPIRED)
+    async with drive(ScriptedEngine(every_state(), [who])) as driven:
+        driven.app.suspend = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # there is no terminal to lend
+        await driven.press("j", "j", "j", "j", "o")
+        await driven.settle()
+        ((program, note),) = lent
+        assert program == "psql"
+        assert ("i shows the address" in note) != signed_in
+
+
 async def test_open_without_a_program_says_where_to_name_one() -> None:
     async with drive() as driven:
-        await driven.press("j", "o")
+        driven.engine.change("kafka-1", state=State.OFF)
+        await driven.press("j", "j", "j", "o")
         assert driven.toasts[-1].startswith("No program is known for this route: e edits it")
+        assert driven.engine.requests == []  # so there is no reason to start it
 
 
 async def test_a_clone_has_all_of_it_but_name_and_port() -> None:

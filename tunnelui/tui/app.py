@@ -186,11 +186,11 @@ class TunnelApp(Host):
             return
         self.show_again()
         if trouble != self.view.trouble:
-            self.say(*trouble_news(self.view.trouble))
+            self.say(*trouble_news(self.view.trouble), about="engine")
         shows_sign_in = any(getattr(one, "SHOWS_SIGN_IN", False) for one in self.screen_stack)
         if before is not self.view.snapshot and not shows_sign_in:
             for news in sign_in_news(before, self.view.snapshot, self.key_name("access.sign_in")):
-                self.say(news.words, news.severity)
+                self.say(news.words, news.severity, about=news.about)
         if not self._is_busy:
             for news in reminders(self.view, self._reminded, self.key_name("access.sign_in")):
                 self.say(news.words, news.severity)
@@ -225,21 +225,21 @@ class TunnelApp(Host):
         if not self._faults.tell(error):
             super()._handle_exception(error)
 
-    def carry_out(self, request: Coroutine[Any, Any, None], done: str = "") -> None:
+    def carry_out(self, request: Coroutine[Any, Any, None], done: str = "", *, about: str = "") -> None:
         """Run a *request* to the engine in the background; say *done* when it is carried out, or why it was not."""
-        self.run_worker(self._carried_out(request, done), exit_on_error=False, group="requests")
+        self.run_worker(self._carried_out(request, done, about), exit_on_error=False, group="requests")
 
-    async def _carried_out(self, request: Coroutine[Any, Any, None], done: str) -> None:
+    async def _carried_out(self, request: Coroutine[Any, Any, None], done: str, about: str) -> None:
         try:
             await request
         except TunnelError as error:
-            self.say(told(error), "error")
+            self.say(told(error), "error", about=about)
         except Exception as error:  # whatever it is: the person reads it, and the application goes on
             self.log.error(error)
-            self.say(f"That did not work: {reason(error)}", "error")
+            self.say(f"That did not work: {reason(error)}", "error", about=about)
         else:
             if done:
-                self.say(done)
+                self.say(done, about=about)
         self.poll()
 
     # What screens ask for.
@@ -249,10 +249,10 @@ class TunnelApp(Host):
         if self.memory.change(new):
             self.run_worker(self.memory.save, thread=True, exit_on_error=False, group="memory")
 
-    def say(self, words: str, severity: Severity = "information") -> None:
-        """Show a toast."""
+    def say(self, words: str, severity: Severity = "information", *, about: str = "") -> None:
+        """Show a toast, in the place of one that says the same, or that was *about* the same matter."""
         self.read_layout()
-        self.notify(safe(words, 500), severity=severity, markup=False, timeout=5 if severity == "information" else 10)
+        self.show_toast(safe(words, 500), severity, about)
 
     def get_key_display(self, binding: Binding) -> str:
         display = super().get_key_display(binding)
@@ -280,10 +280,10 @@ class TunnelApp(Host):
         lines = text.count("\n")
         shown = f", {lines} lines." if lines > 1 else f": {safe(text, 120)}"
         if await copy_natively(text):
-            self.say(f"Copied {what}{shown}")
+            self.say(f"Copied {what}{shown}", about="copy")
         else:
             self.copy_to_clipboard(text)
-            self.say(f"Copied {what} by the terminal{shown}")
+            self.say(f"Copied {what} by the terminal{shown}", about="copy")
 
     def use_glyphs(self, glyphs: Glyphs) -> None:
         """Draw with *glyphs* from now on."""

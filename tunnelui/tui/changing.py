@@ -50,8 +50,13 @@ class RouteChanger:
             return False
         self._steps.append(_Step(taken_back(changes), undone, start))
         self._app.poll()
-        self._app.say(f"{done} {self._app.key_name('route.undo')} takes it back.")
+        self._app.verbs.select(next((one.new.name for one in changes if one.new), None))
+        self._app.say(f"{done} {self._app.key_name('route.undo')} takes it back.", about="change")
         return True
+
+    def note(self, changes: Sequence[RouteChange], undone: str) -> None:
+        """Remember how to take back *changes* that somebody else has made."""
+        self._steps.append(_Step(taken_back(changes), undone))
 
     def delete(self, tunnels: Sequence[TunnelSnapshot]) -> None:
         """Ask, then remove the routes."""
@@ -83,7 +88,7 @@ class RouteChanger:
     def undo(self) -> None:
         """Take back what was changed last; routes that were changed since stay as they are, and it is said."""
         if not self._steps:
-            self._app.say("Nothing to undo.", "warning")
+            self._app.say("Nothing to undo.", "warning", about="change")
             return
         self._app.carry_out(self._undo(self._steps.pop()))
 
@@ -100,7 +105,12 @@ class RouteChanger:
             names = ", ".join(safe(one.old.name, 64) for one in late[:5] if one.old)
             self._app.say(f"Changed since, and left as they are: {names}.", "warning")
         if possible:
-            self._app.say(step.words)
+            self._app.say(step.words, about="change")
+        for one in possible:
+            if one.old and one.new:
+                self._app.verbs.renamed(one.old.name, one.new.name)
+        self._app.poll()
+        self._app.verbs.select(next((one.new.name for one in possible if one.new), None))
         back = {one.new.name for one in possible if one.new}
         for name in step.start:
             if name in back:

@@ -56,6 +56,11 @@ def ways_to_connect(tunnel: TunnelSnapshot) -> list[Way]:
     return ways
 
 
+def has_client(tunnel: TunnelSnapshot) -> bool:
+    """Whether a program is known for the route."""
+    return bool(tunnel.route.command or service_of(tunnel.target or tunnel.route.destination).client)
+
+
 def client_command(tunnel: TunnelSnapshot) -> list[str]:
     """Return the words of the client command: the route's own, or the usual one for its port; perhaps none.
 

@@ -19,8 +19,8 @@ _AT_ONCE: Final = 1.0
 """Seconds: what ends sooner has something on the terminal that nobody could read."""
 
 
-def run_in_foreground(argv: Sequence[str]) -> int:
-    """Run *argv* to its end and return its exit status. Blocks; not for the event loop.
+def run_in_foreground(argv: Sequence[str], note: str = "") -> int:
+    """Run *argv* to its end and return its exit status, after *note*. Blocks; not for the event loop.
 
     The program is a job of its own with the terminal, as a shell does it: its Ctrl+C is not ours. When it fails or ends
     at once, the person is asked for Enter before the screen comes back.
@@ -28,7 +28,7 @@ def run_in_foreground(argv: Sequence[str]) -> int:
     :raises OSError: it can't be started.
     """
     begun = time.monotonic()
-    print(f"$ {' '.join(argv)}", file=sys.__stderr__, flush=True)
+    print(f"$ {' '.join(argv)}", *([note] if note else []), sep="\n", file=sys.__stderr__, flush=True)
     status = _run_as_job(argv)
     if status or time.monotonic() - begun < _AT_ONCE:
         ended = f"It ended with status {status}. " if status else ""

@@ -12,6 +12,7 @@ from tunnelui.tui.glyphs import ASCII
 from tunnelui.tui.guard import Guarded
 from tunnelui.tui.key_turns import KeysInTurn
 from tunnelui.tui.plain_signs import PlainSigns
+from tunnelui.tui.toasts import Toasts
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -91,8 +92,16 @@ class RouteVerbs(Protocol):
 
     def edit(self, tunnel: TunnelSnapshot | None) -> None: ...
 
-    def replace_routes(self, routes: Sequence[tuple[str, Route]], done: str) -> None:
-        """Put each route in the place of the one that has the name beside it; say *done* and how many it were."""
+    def retag(self, routes: Sequence[tuple[str, Route]]) -> None:
+        """Put each route, with other tags, in the place of the one that has the name beside it."""
+        ...
+
+    def edited(self, old: Route, new: Route) -> None:
+        """Remember that *old* has become *new*, for `undo`, and tell the screens if it is called otherwise."""
+        ...
+
+    def select(self, name: str | None) -> None:
+        """Put the cursor of the list on the route *name*, if it is shown."""
         ...
 
     def renamed(self, old: str, new: str) -> None:
@@ -166,7 +175,7 @@ class SessionOptions(Protocol):
         ...
 
 
-class Host(Guarded, KeysInTurn[None]):
+class Host(Guarded, KeysInTurn[None], Toasts[None]):
     """The application as screens see it.
 
     :ivar events: the newest events, oldest first.
@@ -210,8 +219,11 @@ class Host(Guarded, KeysInTurn[None]):
         """Look at the engine now, and tell the screens if there is something new."""
 
     @abstractmethod
-    def carry_out(self, request: Coroutine[Any, Any, None], done: str = "") -> None:
-        """Run a *request* to the engine in the background; say *done* when it is carried out, or why it was not."""
+    def carry_out(self, request: Coroutine[Any, Any, None], done: str = "", *, about: str = "") -> None:
+        """Run a *request* to the engine in the background; say *done* when it is carried out, or why it was not.
+
+        :param about: see `say`.
+        """
 
     @abstractmethod
     def remember(self, new: Remembered) -> None:
@@ -222,8 +234,8 @@ class Host(Guarded, KeysInTurn[None]):
         """Read the layout of what is not in the first picture, unless that was done."""
 
     @abstractmethod
-    def say(self, words: str, severity: Severity = "information") -> None:
-        """Show a toast."""
+    def say(self, words: str, severity: Severity = "information", *, about: str = "") -> None:
+        """Show a toast, in the place of one that says the same, or that was *about* the same matter."""
 
     @abstractmethod
     def key_name(self, binding_id: str) -> str:

@@ -15,6 +15,7 @@ __all__ = ["ProxySwitch"]
 
 _LISTEN: Final = "127.0.0.1:1080"
 _ANY: Final = "127.0.0.1:0"
+_MATTER: Final = "proxy mode"
 
 
 class ProxySwitch:
@@ -34,7 +35,7 @@ class ProxySwitch:
             self._ask_to_stop(mode)
 
     def _stop(self) -> None:
-        self._app.carry_out(self._app.engine.stop_proxy(), "Proxy mode is off.")
+        self._app.carry_out(self._app.engine.stop_proxy(), "Proxy mode is off.", about=_MATTER)
 
     def _ask_to_stop(self, mode: ProxyModeSnapshot) -> None:
         from tunnelui.tui.screens.question import Question
@@ -52,12 +53,12 @@ class ProxySwitch:
         mode, problem = snapshot.proxy_mode, snapshot.proxy_mode.problem
         if mode.on:
             await self._app.copy(mode.local, "the address of proxy mode")
-            self._app.say(f"Every route by its real name: {proxy_example(mode.local, snapshot.tunnels)}")
+            self._app.say(f"Every route by its real name: {proxy_example(mode.local, snapshot.tunnels)}", about=_MATTER)
         elif problem is not None and problem.code == "port_busy":
             self._ask_for_another(problem.message)
         elif problem is not None:
             shown = on_screen(problem)
-            self._app.say(f"Proxy mode is off: {shown.message}. {shown.hint}".rstrip(), "error")
+            self._app.say(f"Proxy mode is off: {shown.message}. {shown.hint}".rstrip(), "error", about=_MATTER)
 
     def _ask_for_another(self, why: str) -> None:
         from tunnelui.tui.screens.question import Question

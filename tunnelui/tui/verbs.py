@@ -11,10 +11,11 @@ import anyio
 from textual.app import SuspendNotSupported
 
 from tunnelui.config.route import DEFAULT_PROFILE
-from tunnelui.engine.model import ConnectionState, State
+from tunnelui.config.route_changes import RouteChange
+from tunnelui.engine.model import ConnectionState, IdentityStatus, State
 from tunnelui.errors import TunnelError
 from tunnelui.tui.changing import RouteChanger
-from tunnelui.tui.connect_as import client_command, ways_to_connect
+from tunnelui.tui.connect_as import client_command, has_client, ways_to_connect
 from tunnelui.tui.foreground import run_in_foreground
 from tunnelui.tui.format import bytes_long
 from tunnelui.tui.new_terminal import new_terminal, open_new_terminal
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from tunnelui.config.route import Route
-    from tunnelui.config.route_changes import RouteChange
     from tunnelui.engine.model import ConnectionSnapshot, TunnelSnapshot
     from tunnelui.tui.connect_as import Way
     from tunnelui.tui.host import Host
@@ -99,16 +99,21 @@ class Verbs:
             text = "1 open connection is cut." if live == 1 else f"{live} open connections are cut."
             self._app.push_screen(Question(title, text, yes="Stop", no="Keep"), answered)
 
-    def replace_routes(self, routes: Sequence[tuple[str, Route]], done: str) -> None:
-        """Put each route in the place of the one that has the name beside it; say *done* and how many it were."""
-        new = dict(routes)
-        names = [name for name in new if (old := self._app.view.snapshot.tunnel(name)) and old.route != new[name]]
-        if names:
-            self._for_each(names, lambda name: self._app.engine.update_route(name, new[name]), done, "route")
+    def retag(self, routes: Sequence[tuple[str, Route]]) -> None:
+        """Put each route, with other tags, in the place of the one that has the name beside it."""
+        saved = self._app.view.snapshot.tunnel
+        changes = [RouteChange(old.route, new) for name, new in routes if (old := saved(name)) and old.route != new]
+        if changes:
+            what = "1 route" if len(changes) == 1 else f"{len(changes)} routes"
+            change = self._changer.change(changes, f"Tagged {what}.", f"The tags of {what} are as before.")
+            self._app.run_worker(change, exit_on_error=False, group="requests")
 
-    def _for_each(
-        self, names: Sequence[str], act: Callable[[str], Awaitable[None]], done: str, what: str = "tunnel"
-    ) -> None:
+    def edited(self, old: Route, new: Route) -> None:
+        """Remember that *old* has become *new*, for `undo`, and tell the screens if it is called otherwise."""
+        self._changer.note([RouteChange(old, new)], f"{safe(old.name, 64)} is as before.")
+        self.renamed(old.name, new.name)
+
+    def _for_each(self, names: Sequence[str], act: Callable[[str], Awaitable[None]], done: str) -> None:
         """Do it to every one, whatever becomes of the others; say how many it was, and what went wrong first."""
 
         async def all_of_them() -> None:
@@ -122,7 +127,7 @@ class Verbs:
             if failed:
                 self._app.say(f"{done} {count} of {len(names)}. First trouble: {safe(str(failed[0]), 200)}", "error")
             else:
-                self._app.say(f"{done} 1 {what}." if count == 1 else f"{done} {count} {what}s.")
+                self._app.say(f"{done} 1 tunnel." if count == 1 else f"{done} {count} tunnels.", about="many tunnels")
 
         self._app.carry_out(all_of_them())
 
@@ -191,6 +196,10 @@ class Verbs:
 
     async def _open(self, tunnel: TunnelSnapshot, elsewhere: bool) -> None:
         name = tunnel.route.name
+        if not has_client(tunnel):
+            key = self._app.key_name("route.edit")
+            self._app.say(f"No program is known for this route: {key} edits it, and Program names one.", "warning")
+            return
         if tunnel.state is State.OFF:
             await self._app.engine.start(name)
             for _ in range(_STARTING):  # an agent's news take a moment
@@ -200,8 +209,7 @@ class Verbs:
                 await anyio.sleep(0.05)
         words = client_command(tunnel)
         if not words:
-            key = self._app.key_name("route.edit")
-            self._app.say(f"No program is known for this route: {key} edits it, and Program names one.", "warning")
+            self._app.say("It has no local port that a program could use.", "warning")
             return
         if elsewhere:
             await self._open_elsewhere(words, name)
@@ -209,7 +217,7 @@ class Verbs:
         try:
             # What is drawn now would go into the other program's screen, and nothing takes it off the queue.
             with self._app.batch_update(), self._app.suspend():
-                status = await anyio.to_thread.run_sync(run_in_foreground, words)
+                status = await anyio.to_thread.run_sync(run_in_foreground, words, self._sign_in_note(tunnel))
         except SuspendNotSupported:
             self._app.say(f"This terminal can't be lent. Run: {safe(shlex.join(words), 200)}", "warning")
         except OSError as error:
@@ -218,6 +226,14 @@ class Verbs:
             ended = f" with status {status}" if status else ""
             self._app.say(f"{safe(words[0], 60)} ended{ended}.", "warning" if status else "information")
             self._app.refresh(layout=True)
+
+    def _sign_in_note(self, tunnel: TunnelSnapshot) -> str:
+        """What to know before the terminal is lent, where the program is going to wait for a sign-in."""
+        identity = self._app.view.identity(tunnel)
+        if identity is not None and identity.status not in (IdentityStatus.SIGNED_OUT, IdentityStatus.EXPIRED):
+            return ""
+        key = self._app.key_name("access.sign_in")
+        return f"It waits for a sign-in in the browser. No browser? Ctrl+C comes back, then {key} shows the address."
 
     async def _open_elsewhere(self, words: list[str], name: str) -> None:
         found = new_terminal(words, name)
@@ -242,7 +258,7 @@ class Verbs:
 
         taken = [each.route.name for each in self._app.view.snapshot.tunnels]
         copy = replace(tunnel.route, name=free_name(tunnel.route.name, taken), listen="", source="")
-        self._app.push_screen(RouteForm(like=copy), self._saved)
+        self._app.push_screen(RouteForm(like=copy), self.select)
 
     def show_detail(self, tunnel: TunnelSnapshot) -> None:
         from tunnelui.tui.screens.detail import DetailScreen
@@ -259,7 +275,7 @@ class Verbs:
         from tunnelui.tui.screens.route_form import RouteForm
 
         profile = beside.route.profile if beside else DEFAULT_PROFILE
-        self._app.push_screen(RouteForm(profile=profile), self._saved)
+        self._app.push_screen(RouteForm(profile=profile), self.select)
 
     def edit(self, tunnel: TunnelSnapshot | None) -> None:
         from tunnelui.tui.screens.route_form import RouteForm
@@ -267,10 +283,12 @@ class Verbs:
         if tunnel is None:
             self._app.say("No route is selected.", "warning")
         else:
-            self._app.push_screen(RouteForm(tunnel.route), self._saved)
+            self._app.push_screen(RouteForm(tunnel.route), self.select)
 
     def renamed(self, old: str, new: str) -> None:
         """Tell the screens about the route *old* that it is called *new* now."""
+        if old == new:
+            return
         from tunnelui.tui.screens.detail import DetailScreen
         from tunnelui.tui.screens.routes import RoutesScreen
 
@@ -281,7 +299,8 @@ class Verbs:
             elif isinstance(screen, RoutesScreen):
                 screen.routes.put_in_order(self._app.memory.now.how)
 
-    def _saved(self, name: str | None) -> None:
+    def select(self, name: str | None) -> None:
+        """Put the cursor of the list on the route *name*, if it is shown."""
         from tunnelui.tui.screens.routes import RoutesScreen
 
         if name is None:

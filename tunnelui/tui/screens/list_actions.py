@@ -103,9 +103,9 @@ class ListActions(RouteActions):
         self._put_in_order(replace(how, grouping=how.grouping.next, folded=frozenset()))
         self.routes.refresh_bindings()
         if self.routes.how.grouping is Grouping.NONE:
-            self.tunnels.say("No groups.")
+            self.tunnels.say("No groups.", about="groups")
         else:
-            self.tunnels.say(f"Grouped by {self.routes.how.grouping.value}.")
+            self.tunnels.say(f"Grouped by {self.routes.how.grouping.value}.", about="groups")
 
     def action_sort(self) -> None:
         layout = self.routes.layout_for(self.routes.scrollable_content_region.width)
@@ -156,4 +156,4 @@ class ListActions(RouteActions):
             self.tunnels.say(f"{error.message}. {error.hint}".strip(), "error")  # and what was typed stays
             return
         self.on_tag_bar_left()
-        self.tunnels.verbs.replace_routes(routes, "Tagged")
+        self.tunnels.verbs.retag(routes)

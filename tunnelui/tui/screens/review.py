@@ -183,7 +183,9 @@ class ReviewScreen(TunnelScreen[None]):
         names = [tunnel.route.name for tunnel in self.tunnels.view.snapshot.tunnels]
         changes = accepted(self.proposals.proposals, names)
         if not changes:
-            self.tunnels.say("Nothing is ticked.", "warning")
+            key = self.tunnels.key_name
+            words = f"{key('review.tick')} takes a line, {key('review.tick_all')} all of them."
+            self.tunnels.say(f"Nothing is ticked. {words}", "warning")
         elif not self._is_busy:
             self._is_busy = True
             self.run_worker(self._apply(changes), exit_on_error=False)

@@ -212,7 +212,7 @@ class RouteForm(TunnelScreen[str]):
                 await self.tunnels.engine.add_route(route)
             else:
                 await self.tunnels.engine.update_route(self._route.name, route)
-                self.tunnels.verbs.renamed(self._route.name, route.name)
+                self.tunnels.verbs.edited(self._route, route)
         except TunnelError as error:
             self._problem = told(error)
         except Exception as error:  # a fault of ours must not take what was typed

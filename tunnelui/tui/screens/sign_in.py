@@ -135,7 +135,14 @@ class SignInScreen(SignInActions[None]):
             return self.is_mounted and self.sign_in is not None
         if action == "again":
             return self.is_mounted and self.identity is not None and self.identity.problem is not None
-        return True
+        if action == "cancel":
+            return self._can_cancel
+        return action != "back" or not self._can_cancel
+
+    @property
+    def _can_cancel(self) -> bool:
+        """Whether `esc` would cancel the sign-in: it leaves the field first, and without a sign-in just the screen."""
+        return self.is_mounted and self.sign_in is not None and not self.answer.has_focus
 
     def action_again(self) -> None:
         if self.sign_in is None:
@@ -153,10 +160,11 @@ class SignInScreen(SignInActions[None]):
         if field.has_focus:
             field.value = ""
             self.set_focus(None)
-            return
-        if self.sign_in is None:
-            self.dismiss()
         else:
+            self.dismiss()
+
+    def action_cancel(self) -> None:
+        if self.sign_in is not None:
             self.ask_to_cancel(self.sign_in, self._cancel)
 
     def _cancel(self, yes: bool | None) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyFooter"]
 
-_FIRST_TO_STAY = "app.help"
+_FIRST_TO_STAY = ("app.help", "move.back")
 
 
 @frozen
@@ -43,7 +43,7 @@ class _Item:
 
 
 class KeyFooter(Widget):
-    """Keys in the order of the table; on a narrow line the last ones give way, help never does."""
+    """Keys in the order of the table; on a narrow line the last ones give way, but not help and the way back."""
 
     ALLOW_SELECT = False
 
@@ -74,7 +74,7 @@ class KeyFooter(Widget):
                 items.append(_Item(self.app.get_key_display(binding), binding.description, active))
         order = {action_id: place for place, action_id in enumerate(self._order())}
         items.sort(key=lambda item: order.get(item.active.binding.id or "", -1))
-        ranked = sorted(items, key=lambda item: (item.active.binding.id != _FIRST_TO_STAY, item.aside))
+        ranked = sorted(items, key=lambda item: (item.active.binding.id not in _FIRST_TO_STAY, item.aside))
         room = width - 2
         kept: set[int] = set()
         for item in ranked:
