@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from tests.support.screens import LARGE, SMALL, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import IDENTITY, many
+from tests.support.tunnel_scenes import IDENTITY, URL, every_state, identity, many
 from tunnelui.tui.bindings import ROUTES
 from tunnelui.tui.rows import Column
 from tunnelui.tui.screens.copy_as import CopyAs
@@ -185,3 +185,72 @@ async def test_any_size_while_it_runs(keys: list[str]) -> None:
             async with drive(ScriptedEngine(many(60), [IDENTITY]), size=LARGE) as fresh:
                 await fresh.press(*keys)
                 assert [line.rstrip() for line in fresh.lines[:26]] == [line.rstrip() for line in driven.lines[:26]]
+
+
+async def _click_on(driven: Driven, words: str) -> None:
+    """Click on the first place where *words* stand on the screen."""
+    y, text = next((y, text) for y, text in enumerate(driven.lines) if words in text)
+    await driven.pilot.click(offset=(cell_len(text[: text.index(words)]), y))
+    await driven.settle()
+
+
+async def test_the_keys_below_the_list_and_on_its_bars_by_mouse() -> None:
+    async with drive() as driven:
+        await _click_on(driven, "try again")
+        assert driven.engine.requests == [("restart", "billing-db")]
+        await _click_on(driven, "details")
+        assert driven.shows(DetailScreen)
+        await _click_on(driven, "‹")
+        assert driven.shows(RoutesScreen)
+        await driven.press("slash", *"graf")
+        await _click_on(driven, "keep")
+        assert "filter graf" in driven.text and not driven.app.screen.has_class("-filtering")
+        await driven.press("slash")
+        await _click_on(driven, "esc clear")
+        assert "filter" not in driven.lines[-4] and not driven.app.screen.has_class("-filtering")
+        await driven.press("t", "p", "r")
+        await driven.pilot.pause(0.1)
+        await _click_on(driven, "tab complete")
+        assert "prod" in driven.lines[-1]
+        await _click_on(driven, "enter save")
+        assert driven.engine.requests[-1] == ("change_routes", "grafana>grafana")
+        await driven.press("t")
+        await _click_on(driven, "cancel")
+        assert driven.app.focused is driven.app.screen.query_one(RouteList)
+
+
+@pytest.mark.parametrize(
+    ("opens", "screen"),
+    [("P", "Profiles"), ("L", "Log"), ("comma", "Settings"), ("R", "Discover"), ("I", "Import"), ("question_mark", "")],
+)
+async def test_the_sign_before_a_title_leads_back(opens: str, screen: str) -> None:
+    async with drive() as driven:
+        await driven.press(opens)
+        assert screen in driven.lines[0] and not driven.shows(RoutesScreen)
+        await driven.pilot.click(offset=(1, 0))
+        await driven.settle()
+        assert driven.shows(RoutesScreen)
+        await driven.pilot.click(offset=(1, 0))
+        await driven.settle()
+        assert driven.shows(RoutesScreen)
+
+
+@pytest.mark.parametrize("words", ["load the routes", "add one by hand", "import a file", "all keys"])
+async def test_the_first_steps_by_mouse(words: str) -> None:
+    async with drive(ScriptedEngine()) as driven:
+        await _click_on(driven, words)
+        assert not driven.shows(RoutesScreen)
+        await driven.press("escape")
+        assert driven.shows(RoutesScreen)
+
+
+async def test_the_keys_of_a_sign_in_by_mouse() -> None:
+    async with drive(ScriptedEngine(every_state(), [identity(sign_in=True)])) as driven:
+        await driven.press("P")
+        await _click_on(driven, "copies it")
+        assert driven.app.clipboard == URL
+        await _click_on(driven, "pastes the answer back")
+        assert isinstance(driven.app.focused, Input)
+        await driven.press("escape")
+        await _click_on(driven, "cancels")
+        assert driven.shows(Question)

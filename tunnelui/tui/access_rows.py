@@ -12,6 +12,7 @@ from tunnelui.errors import TunnelError
 from tunnelui.frozen import frozen
 from tunnelui.tui.facts import identity_words
 from tunnelui.tui.format import clock, duration
+from tunnelui.tui.key_hints import hints
 from tunnelui.tui.steps import LOCKED, browser_words, on_screen
 from tunnelui.tui.words import capital, cut, cut_middle, line, pad, safe, wrap, wrap_hard
 from tunnelui.wire.destination import parse_proxy_url
@@ -183,7 +184,7 @@ def pending_lines(
     if row.locked and (identity is None or identity.sign_in is None):
         words = "The client certificate can't be used without its password."
         rows = [line("  ", (each, "$denied")) for each in wrap(words, room, 2)]
-        return [*rows, line("  ", (keys["unlock"], "bold $brand"), (" asks for it", "$muted"))]
+        return [*rows, line("  ") + hints((keys["unlock"], "asks for it", "screen.unlock"))]
     if identity is None:
         return []
     if identity.sign_in is None:
@@ -192,7 +193,7 @@ def pending_lines(
         problem = on_screen(identity.problem)
         rows = [line("  ", (each, "$denied")) for each in wrap(safe(capital(problem.message), 600), room, 2)]
         rows += [line("  ", (each, "$ink")) for each in wrap(safe(problem.hint, 400), room, 2)]
-        return [*rows, line("  ", (keys["again"], "bold $brand"), (" starts a sign-in", "$muted"))]
+        return [*rows, line("  ") + hints((keys["again"], "starts a sign-in", "screen.sign_in"))]
     sign_in = identity.sign_in
     left = duration(math.ceil(sign_in.deadline_at - now))
     count = len(sign_in.waiting)
@@ -211,12 +212,10 @@ def pending_lines(
     if len(url) > most_url:
         url = [*url[: most_url - 1], cut_middle("".join(url[most_url - 1 :]), room, glyphs.ellipsis)]
     rows += [line("  ", (each, "$brand"), limit=_LONGEST_URL) for each in url]
-    parts: list[str | tuple[str, str]] = ["  "]
-    for key, words in (
-        ("copy", "copies it"),
-        ("browser", "opens a browser"),
-        ("paste", "pastes the answer back"),
-        ("cancel", "cancels"),
-    ):
-        parts += [(keys[key], "bold $brand"), (f" {words}   ", "$muted")]
-    return [*rows, line(*parts)]
+    acts = (
+        hints((keys["copy"], "copies it   ", "screen.copy_url")),
+        hints((keys["browser"], "opens a browser   ", "screen.open_browser")),
+        hints((keys["paste"], "pastes the answer back   ", "screen.paste")),
+        hints((keys["cancel"], "cancels   ", "screen.cancel")),
+    )
+    return [*rows, line("  ") + line("").join(acts)]

@@ -12,6 +12,8 @@ from tunnelui.tui.guard import Guarded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from textual import events
+
     from tunnelui.engine.model import Event
     from tunnelui.tui.host import Host
     from tunnelui.tui.view import View
@@ -23,6 +25,7 @@ LAYOUT: Final = Path(__file__).with_name("screens.tcss")
 before that has it read.
 """
 
+_BACK_CELLS: Final = 3
 Result = TypeVar("Result")
 
 
@@ -41,6 +44,11 @@ class TunnelScreen(Guarded, Screen[Result], Generic[Result]):
 
     def on_screen_resume(self) -> None:
         self.show_view(self.tunnels.view)
+
+    async def on_click(self, event: events.Click) -> None:
+        """The sign before the title leads back, as the key does."""
+        if event.screen_y == 0 and event.screen_x < _BACK_CELLS and len(self.app.screen_stack) > 1:
+            await self.run_action("screen.back")
 
     def show_view(self, view: View) -> None:
         """Show *view*."""

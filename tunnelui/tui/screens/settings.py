@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tunnelui.tui.bindings import SETTINGS
+from tunnelui.tui.key_hints import hints
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
@@ -70,7 +71,7 @@ class SettingsScreen(TunnelScreen[None]):
         if problem:
             rows = [line("  ", (each, "$denied")) for each in wrap(safe(problem, 2000), width - 4, 5)]
             key = self.tunnels.key_name("app.edit_config")
-            rows.append(line("  ", (key, "bold $brand"), (" opens the file again", "$muted")))
+            rows.append(line("  ") + hints((key, "opens the file again", "app.edit_config")))
         elif row is None:
             rows = []
         else:
@@ -78,7 +79,7 @@ class SettingsScreen(TunnelScreen[None]):
             rows += [line("  ", (each, "$muted")) for each in wrap(row.meaning, width - 4, 2)]
             if row.action:
                 key = self.tunnels.key_name("settings.change")
-                rows.append(line("  ", (key, "bold $brand"), (" changes it", "$muted")))
+                rows.append(line("  ") + hints((key, "changes it", "screen.change")))
         self.query_one("#about", LineView).show(*rows)
 
     # Actions.

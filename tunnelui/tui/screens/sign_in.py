@@ -9,6 +9,7 @@ from textual.containers import VerticalScroll
 
 from tunnelui.tui.bindings import SIGN_IN
 from tunnelui.tui.format import duration
+from tunnelui.tui.key_hints import hints
 from tunnelui.tui.screens.sign_in_actions import SignInActions
 from tunnelui.tui.steps import browser_words, on_screen
 from tunnelui.tui.widgets.key_footer import KeyFooter
@@ -105,7 +106,7 @@ class SignInScreen(SignInActions[None]):
             again = self.tunnels.key_name("access.again")
             rows = [line("  ", (row, "$denied")) for row in wrap(safe(capital(problem.message), 600), width - 6, 4)]
             rows += [line("  ", (row, "$ink")) for row in wrap(safe(problem.hint, 400), width - 6, 3)]
-            return [*rows, line(""), line("  ", (again, "bold $brand"), (" starts again", "$muted")), line("")]
+            return [*rows, line(""), line("  ") + hints((again, "starts again", "screen.again")), line("")]
         left = duration(math.ceil(sign_in.deadline_at - view.now))
         rows = [line("  ", ("Waiting for your sign-in", "bold $ink"), "   ", (f"{left} left", "$auth"))]
         if sign_in.waiting:

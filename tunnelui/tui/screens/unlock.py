@@ -55,6 +55,10 @@ class Unlock(Dialog[bool]):
         self.query_one(Input).focus()
         self._say(_KEPT, "$muted")
 
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.value:
+            self._say(_KEPT, "$muted")
+
     def on_input_submitted(self) -> None:
         self.action_unlock()
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from tunnelui.tui.advice import advise
+from tunnelui.tui.bindings import TABLE
 from tunnelui.tui.glyphs import COLOURS
+from tunnelui.tui.key_hints import clickable
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.words import cut, line, safe, wrap
 
@@ -63,9 +65,10 @@ def strip_lines(
     room = width - cell_len(name) - 4
     what = wrap(safe(advice.what, 600), room, 2) or [""]
     first = line(" ", (name, "bold $ink"), "  ", (what[0], colour))
-    parts: list[str | tuple[str, str]] = [" "]
+    parts: list[Content] = [line(" ")]
     left = width - 2
     hints = [(key, hint.words) for hint in advice.hints if (key := key_name(hint.binding))]
+    acts = {key_name(hint.binding): f"screen.{TABLE[hint.binding].action}" for hint in advice.hints}
     lead = what[1] if len(what) > 1 else safe(advice.then, 300)
     fuller = f"{lead} {safe(advice.more)}" if advice.more and len(what) == 1 else lead
     if cell_len(fuller) + sum(len(key) + len(words) + 4 for key, words in hints) <= left - 1:
@@ -75,11 +78,11 @@ def strip_lines(
     if lead:
         needed = sum(len(key) + len(words) + 4 for key, words in hints)
         lead = cut(lead, max(20, left - needed), glyphs.ellipsis)
-        parts += [(lead, colour if len(what) > 1 else "$muted"), "  "]
+        parts.append(line((lead, colour if len(what) > 1 else "$muted"), "  "))
         left -= cell_len(lead) + 2
     for key, words in hints:
         size = len(key) + len(words) + 1
         if size <= left:
-            parts += [(key, "bold $brand"), (f" {words}   ", "$muted")]
+            parts.append(clickable(line((key, "bold $brand"), (f" {words}   ", "$muted")), acts[key]))
             left -= size + 3
-    return first, line(*parts)
+    return first, line("").join(parts)

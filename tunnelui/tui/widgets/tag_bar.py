@@ -18,11 +18,14 @@ from tunnelui.tui.words import cut, line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from textual import events
     from textual.binding import BindingType
     from textual.widget import Widget
 
 __all__ = ["TagBar"]
 
+_COMPLETE, _SAVE, _CANCEL = "tab complete  ", "enter save  ", "esc cancel "
+"""The keys on the right, and what they do."""
 _ROOM = 60
 """Cells that stay for what is typed before the known tags are listed."""
 
@@ -85,8 +88,10 @@ class TagBar(LateBar):
         self._show_hint(known)
 
     def _show_hint(self, known: Sequence[str]) -> None:
-        keys = [("tab ", "bold $brand"), ("complete  ", "$muted"), ("enter ", "bold $brand"), ("save  ", "$muted")]
-        keys += [("esc ", "bold $brand"), ("cancel ", "$muted")]
+        keys: list[tuple[str, str]] = []
+        for words in (_COMPLETE, _SAVE, _CANCEL):
+            key, space, does = words.partition(" ")
+            keys += [(key + space, "bold $brand"), (does, "$muted")]
         words = line(" ", *keys)
         room = self.screen.size.width - words.cell_length - _ROOM  # its own width is not known while out of sight
         if known and room > 0:
@@ -94,6 +99,16 @@ class TagBar(LateBar):
         hint = self.query_one(".hint", LineView)
         hint.styles.width = words.cell_length
         hint.show(words)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a key or its words does what the key does."""
+        from_right = self.region.right - event.screen_x
+        if from_right <= len(_CANCEL):
+            self.post_message(self.Left())
+        elif from_right <= len(_CANCEL + _SAVE):
+            self.post_message(self.Saved(read_tags(self.query_one(Input).value)))
+        elif from_right <= len(_CANCEL + _SAVE + _COMPLETE):
+            self.query_one(_TagInput).action_complete()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()

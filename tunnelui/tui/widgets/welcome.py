@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 from textual.strip import Strip
@@ -14,13 +14,19 @@ from tunnelui.tui.words import cut_middle, line, safe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from textual import events
+
     from tunnelui.tui.glyphs import Glyphs
 
 __all__ = ["Welcome"]
 
+_KEYS_FROM: Final = 4
+"""The row of the first key."""
+_ACTS: Final = ("screen.discover", "screen.add", "screen.import_routes", "app.help")
+
 
 class Welcome(Widget):
-    """A few lines in the middle of the screen."""
+    """A few lines in the middle of the screen; a click on a key or its words does it."""
 
     ALLOW_SELECT = False
 
@@ -53,10 +59,18 @@ class Welcome(Widget):
             rows += [[], [("Config: ", "$muted"), (path, "$muted")]]
         return rows
 
+    async def on_click(self, event: events.Click) -> None:
+        index = event.y - self._top(len(self._rows(self.size.width))) - _KEYS_FROM
+        if 0 <= index < len(_ACTS):
+            await self.run_action(_ACTS[index])
+
+    def _top(self, count: int) -> int:
+        return max(0, (self.size.height - count) // 2)
+
     def render_line(self, y: int) -> Strip:
-        width, height = self.size
+        width = self.size.width
         rows = self._rows(width)
-        index = y - max(0, (height - len(rows)) // 2)
+        index = y - self._top(len(rows))
         if not 0 <= index < len(rows):
             return Strip.blank(width, self.rich_style)
         room = max(0, (width - sum(cell_len(text) for text, _ in rows[index])) // 2)

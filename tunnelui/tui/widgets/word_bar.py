@@ -16,6 +16,7 @@ from tunnelui.tui.words import line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from textual import events
     from textual.binding import BindingType
     from textual.widget import Widget
 
@@ -31,7 +32,8 @@ FILTER_WORDS: Final = (
     ("not ", "$muted"),
 )
 """What a filter understands, each part with its colour."""
-_KEYS: Final = (("  enter ", "bold $brand"), ("keep  ", "$muted"), ("esc ", "bold $brand"), ("clear ", "$muted"))
+_KEEP: Final = (("  enter ", "bold $brand"), ("keep  ", "$muted"))
+_CLEAR: Final = (("esc ", "bold $brand"), ("clear ", "$muted"))
 
 
 class _Words(Field):
@@ -71,7 +73,7 @@ class WordBar(LateBar):
     def parts(self) -> Iterator[Widget]:
         sign, hint = LineView(classes="sign"), LineView(classes="hint")
         sign.show(line(" ", ("/", "bold $brand"), " "))
-        words = line(*self._hint, *_KEYS)
+        words = line(*self._hint, *_KEEP, *_CLEAR)
         hint.styles.width = words.cell_length
         hint.show(words)
         yield sign
@@ -93,6 +95,15 @@ class WordBar(LateBar):
     def clear(self) -> None:
         """Have nothing."""
         self._input.value = ""
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a key or its words does what the key does."""
+        from_right = self.region.right - event.screen_x
+        clear = line(*_CLEAR).cell_length
+        if from_right <= clear:
+            self.clear()
+        if from_right <= clear + line(*_KEEP).cell_length:
+            self.post_message(self.Closed())
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
