@@ -89,8 +89,8 @@ class TagBar(LateBar):
 
     def _show_hint(self, known: Sequence[str]) -> None:
         keys: list[tuple[str, str]] = []
-        for words in (_COMPLETE, _SAVE, _CANCEL):
-            key, space, does = words.partition(" ")
+        for both in (_COMPLETE, _SAVE, _CANCEL):
+            key, space, does = both.partition(" ")
             keys += [(key + space, "bold $brand"), (does, "$muted")]
         words = line(" ", *keys)
         room = self.screen.size.width - words.cell_length - _ROOM  # its own width is not known while out of sight
