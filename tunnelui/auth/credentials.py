@@ -19,57 +19,25 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
+from tunnelui.auth.credential_status import CredentialStatus
 from tunnelui.auth.tokens import Token
 from tunnelui.auth.vault import Vault
 from tunnelui.errors import AuthError, SignInNeeded, TunnelError
-from tunnelui.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from anyio import Event
 
+    from tunnelui.auth.credential_status import IdentityWord
     from tunnelui.auth.flight import Flight
     from tunnelui.auth.service_account import ServiceAccount
     from tunnelui.auth.sign_in import SignInOptions
     from tunnelui.auth.token_store import TokenKey, TokenStore
 
-__all__ = ["CredentialStatus", "Credentials", "IdentityWord", "Tasks"]
-
-IdentityWord = Literal["signed out", "signed in", "expired", "service account"]
-
-
-@frozen
-class CredentialStatus:
-    """A picture for people. Times are Unix seconds.
-
-    :param status: as `tunnelui.engine.model.IdentityStatus` spells it.
-    :param name: an e-mail address or a subject, as far as the token tells.
-    :param store: where the token is: ``keyring``, ``file`` or ``memory`` (also when the chosen store failed); empty
-        with a service account.
-    :param note: one line of trouble with the store, or empty.
-    :param signing_in: a sign-in is under way; the next five fields speak of it and are empty otherwise.
-    :param waiting: the routes whose connections wait, each once.
-    :param problem: why the last sign-in failed, until one succeeds or begins; *problem_at* says when.
-    :param tokens: how many came in by sign-ins, so that one that was cancelled is not taken for one that succeeded.
-    """
-
-    status: IdentityWord = "signed out"
-    name: str = ""
-    expires_at: float | None = None
-    store: str = ""
-    note: str = ""
-    signing_in: bool = False
-    started_at: float | None = None
-    deadline_at: float | None = None
-    url: str = ""
-    sign_in_note: str = ""
-    waiting: tuple[str, ...] = ()
-    problem: TunnelError | None = None
-    problem_at: float | None = None
-    tokens: int = 0
+__all__ = ["Credentials", "Tasks"]
 
 
 class Tasks(Protocol):

@@ -51,7 +51,7 @@ async def open_store(
     """Choose a store: *kind* (``--token-store``), else ``TUNNELUI_TOKEN_STORE``, else *configured*, else the keyring.
 
     The keyring is not touched before the first token is wanted, since that takes time and may show a dialog; trouble
-    shows then, in `tunnelui.auth.credentials.CredentialStatus`.
+    shows then, in `tunnelui.auth.credential_status.CredentialStatus`.
 
     :param folder: of the ``file`` store; by default ``tokens`` in the state folder.
     :param timeout: seconds that one call to the keyring may take.

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
 
-    from tunnelui.auth.credentials import CredentialStatus, Tasks
+    from tunnelui.auth.credential_status import CredentialStatus
+    from tunnelui.auth.credentials import Tasks
     from tunnelui.auth.sign_in import SignInOptions
     from tunnelui.auth.token_store import TokenStore
     from tunnelui.config.profile import Profile
