@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from typing import TYPE_CHECKING
 
 from tests.cli.program import jwt
@@ -44,6 +45,24 @@ def test_a_difference_is_seen_and_no_value(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("TUNNELUI_SERVICE_ACCOUNT", "secret")
     monkeypatch.setenv("TUNNELUI_PROXY_URL", "")
     assert environment_digest() == digest, "an empty variable is none"
+
+
+def test_relative_paths_are_those_of_the_folder_that_a_command_was_given_in(program: Program) -> None:
+    folder = program.folder / "work"
+    folder.mkdir(parents=True)
+    for name in ("CONFIG", "STATE", "RUNTIME"):
+        program.env[f"TUNNELUI_{name}_DIR"] = f"../{name.lower() if name != 'RUNTIME' else 'run'}"
+    program.env["TUNNELUI_ALTERNATE_CA_PATH"] = "ca.pem"
+    done = subprocess.run(program.argv("agent", "start"), cwd=folder, env=program.env, capture_output=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run(program.argv("agent", "--json"), cwd=folder, env=program.env, capture_output=True, timeout=30)
+    assert json.loads(done.stdout)["other_variables"] == []
+    program.env |= {
+        f"TUNNELUI_{name}_DIR": str(getattr(program, name.lower())) for name in ("CONFIG", "STATE", "RUNTIME")
+    }
+    assert program.env["TUNNELUI_RUNTIME_DIR"] == str(program.folder / "run")
+    # Elsewhere, the same word is another file.
+    assert json.loads(program.run("agent", "--json").stdout)["other_variables"] == ["TUNNELUI_ALTERNATE_CA_PATH"]
 
 
 def test_commands_say_which_ones_the_agent_does_not_share(program: Program, proxy: ConnectProxy) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tunnelui.agent.client import connect
 from tunnelui.agent.meeting import has_other_place
 from tunnelui.agent.runtime import config_digest
+from tunnelui.agent.variables import environment_elsewhere
 from tunnelui.config.paths import config_file
 from tunnelui.config.runtime_folder import open_folder
 from tunnelui.config.settings import load_settings
@@ -144,7 +145,7 @@ def _spawn() -> None:
         stderr=subprocess.STDOUT,
         cwd="/",
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(_python_path())},
+        env={**environment_elsewhere(), "PYTHONPATH": os.pathsep.join(_python_path())},
     )
     said = b""
     try:
