@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -60,13 +61,20 @@ def test_a_runtime_folder_is_taken_as_platformdirs_does(
 
 @pytest.mark.parametrize("value", [None, "", "/no/such/folder"])
 def test_without_a_runtime_folder_of_the_system_ours_is_private(
-    value: str | None, monkeypatch: pytest.MonkeyPatch
+    value: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TUNNELUI_RUNTIME_DIR")
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(paths, "_SESSIONS", tmp_path)
     if value is not None:
         monkeypatch.setenv("XDG_RUNTIME_DIR", value)
+    assert paths.runtime_dir() == paths.state_dir() / "run"
+    # Without the variable, the folder of the login session is the one that its agent has.
+    own = tmp_path / str(os.geteuid())
+    own.mkdir(mode=0o700)
+    assert paths.runtime_dir() == (paths.state_dir() / "run" if value == "/no/such/folder" else own / "tunnelui")
+    own.chmod(0o755)
     assert paths.runtime_dir() == paths.state_dir() / "run"
 
 

@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 _APP = "tunnelui"
+_SESSIONS = Path("/run/user")
+"""Where systemd has the runtime folders of those who are logged in."""
 _OF_THEIR_OWN = ("darwin", "win32", "android", "ios")
 
 
@@ -70,7 +72,12 @@ def runtime_dir() -> Path:
     if sys.platform not in ("darwin", "win32"):
         # Without it platformdirs would take a folder in /tmp, whose name anybody can take first.
         given = os.environ.get("XDG_RUNTIME_DIR", "")
-        if not (given and os.access(given, os.W_OK)):
+        if not given:
+            # cron, su and some ssh servers do not say where it is; another folder would mean another agent.
+            given = str(_SESSIONS / str(os.geteuid()))
+            if not (os.access(given, os.W_OK) and _is_private(given)):
+                return state_dir() / "run"
+        if not os.access(given, os.W_OK):
             return state_dir() / "run"
         if sys.platform not in _OF_THEIR_OWN and Path(given).is_absolute() and _is_private(given):
             return Path(given, _APP)
