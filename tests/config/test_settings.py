@@ -92,6 +92,8 @@ proxy_url = "https://p.example.com"
 def test_empty_paths_stay_empty_and_unknown_homes_stay_text(tmp_path: Path) -> None:
     profile = load(tmp_path, '[profiles.a]\nca_file = ""\nclient_cert = ""').profile("a")
     assert (profile.ca_file, profile.client_cert) == ("", "")
+    profile = load(tmp_path, '[profiles.a]\nclient_cert = "/both.pem"').profile("a")  # which may hold the key, too
+    assert (profile.client_cert, profile.client_key) == ("/both.pem", "")
     profile = load(tmp_path, '[profiles.a]\nca_file = "~no-such-person-here/x"').profile("a")
     assert profile.ca_file == str(tmp_path / "~no-such-person-here/x")
 
@@ -129,7 +131,6 @@ def test_the_service_account_is_not_in_the_representation(tmp_path: Path) -> Non
         ('[profiles.corp]\nproxy_url = "p.example.com"', 2, "Write https://p.example.com"),
         ('[profiles.corp]\nproxy_url = "ftp://p"', 2, "no way to a proxy"),
         ('[profiles.corp]\nca_file = ["x"]', 2, "must be text"),
-        ('[profiles.corp]\nclient_cert = "x"', 2, "“client_cert” needs “client_key”"),
         ('[profiles.corp]\nclient_cert = "me.p12"\nclient_key = "x"', 3, "in the PKCS#12 file already"),
         ('[profiles.corp]\nclient_cert_password_file = "x"', 2, "“client_cert_password_file” needs “client_cert”"),
         ('[profiles.corp]\nclient_cert = "me.p12"\nclient_cert_password = "x"', 3, "client_cert_password"),

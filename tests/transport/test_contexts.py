@@ -247,6 +247,12 @@ def test_a_key_without_its_certificate_is_refused(wrong: Wrong) -> None:
     assert caught.value.place == wrong.good.key_file
 
 
+def test_a_certificate_without_its_key_is_told_the_flag(wrong: Wrong) -> None:
+    with pytest.raises(ConfigError, match="has no key beside it") as caught:
+        client_context(client_cert=wrong.good.cert_file)
+    assert (caught.value.place, "--client-key" in caught.value.hint) == (wrong.good.cert_file, True)
+
+
 def test_a_server_without_certificates_is_refused() -> None:
     with pytest.raises(ConfigError):
         server_context([])

@@ -167,9 +167,8 @@ def _wrong_values(profile: Profile) -> list[tuple[str, str]]:
     has_both = profile.client_cert.lower().endswith(_PKCS12)
     if has_both and profile.client_key:
         found.append(("client_key", "“client_key” is in the PKCS#12 file already"))
-    elif bool(profile.client_cert) != bool(profile.client_key) and not has_both:
-        given, missing = ("client_cert", "client_key") if profile.client_cert else ("client_key", "client_cert")
-        found.append((given, f"“{given}” needs “{missing}” beside it"))
+    elif profile.client_key and not profile.client_cert:  # the other way round, one file may hold both
+        found.append(("client_key", "“client_key” needs “client_cert” beside it"))
     if profile.client_cert_password_file and not profile.client_cert:
         found.append(("client_cert_password_file", "“client_cert_password_file” needs “client_cert” beside it"))
     if profile.ca_data and not _is_base64_pem(profile.ca_data):

@@ -160,7 +160,9 @@ def _load_chain(
     from tunnelui.transport.certificate import first_certificate
 
     _read(cert_file, cert)
-    _read(key_file, key)
+    if "PRIVATE KEY-----" not in _read(key_file, key) and key_file == cert_file:
+        hint = "Name the file of its key as well (--client-key FILE)."
+        raise ConfigError(f"{cert} has no key beside it", place=cert_file, hint=hint)
     try:
         der = first_certificate(cert_file)
     except ValueError as error:
