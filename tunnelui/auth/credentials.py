@@ -298,8 +298,10 @@ class Credentials:
                 if flight.sign_in is None:
                     self._fail(flight, _needed(self.key))
                 else:
-                    # Not the keyring: a locked one may ask the person with each look.
-                    look = partial(self._newer, flight) if self._vault.kind == "file" else None
+                    look = None
+                    if self._vault.kind == "file":  # not the keyring: a locked one may ask the person with each look
+                        flight.known = await self._vault.load()
+                        look = partial(self._newer, flight)
                     await flight.sign_in.run(lambda token: self._land(flight, token), look)
         except AuthError as error:
             self._fail(flight, error)
@@ -323,7 +325,7 @@ class Credentials:
         return token if self._is_newer(token, flight) else None
 
     def _is_newer(self, token: Token | None, flight: Flight) -> TypeGuard[Token]:
-        old = (flight.rejected, self._token)
+        old = (flight.rejected, flight.known, self._token)
         return token is not None and token not in old and not token.is_expired(time.time())
 
     def _land(self, flight: Flight, token: Token) -> None:

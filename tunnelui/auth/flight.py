@@ -28,6 +28,7 @@ class Flight:
     def __init__(self, sign_in: SignIn | None, rejected: Token | None) -> None:
         self.sign_in = sign_in
         self.rejected = rejected
+        self.known: Token | None = None  # what was in the store when it began
         self.scope = anyio.CancelScope()
         self.ended = anyio.Event()
         self.landed = anyio.Event()  # its task is over: the browser has its last page
