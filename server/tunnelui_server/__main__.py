@@ -2,7 +2,7 @@
 
 import sys
 
-from tunnelui_server.cli import main
+from tunnelui_server.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

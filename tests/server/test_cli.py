@@ -220,3 +220,11 @@ def test_a_child_removes_the_folder_that_was_made_for_it_and_no_other(
         check=False,
     )
     assert precious.exists() is not is_ours
+
+
+def test_a_package_that_is_missing_is_told_with_the_way_to_get_it() -> None:
+    code = "import sys; sys.modules['yaml'] = None; from tunnelui_server.entry import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("tunnelui-server: the package “yaml”")
+    assert "pip install 'tunnelui[server]'" in done.stderr
