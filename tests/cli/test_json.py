@@ -22,17 +22,21 @@ if TYPE_CHECKING:
 
 ALICE = jwt(email="alice@example.com", exp=4_000_000_000)
 WITH_AGENT = [
+    ("agent", "start"),
     ("up", "db"),
     ("status",),
     ("wait", "db"),
     ("logs",),
     ("agent", "status"),
+    ("agent", "restart"),
     ("down", "db"),
     ("whoami",),
     ("routes",),
     ("routes", "show", "db"),
     ("diagnose", "db"),
     ("logout",),
+    ("agent", "stop"),
+    ("agent", "stop"),
 ]
 ALONE = {"login", "profiles", "tcp", "proxy", "exec", "demo", "routes_discover"}
 """Commands that tests of their own look at; ``demo --check`` and ``routes discover`` are in tests/e2e."""

@@ -115,7 +115,10 @@ async def _start(arguments: argparse.Namespace) -> int:
     channel, hello = await find_or_start(anew=arguments.what == "restart")
     channel.close()
     tell_other_variables(hello)
-    print_line(f"The agent runs (pid {hello.pid}).")
+    if arguments.json:
+        print_json({"running": True, "pid": hello.pid})
+    else:
+        print_line(f"The agent runs (pid {hello.pid}).")
     return Exit.DONE
 
 
@@ -124,14 +127,20 @@ async def _stop(arguments: argparse.Namespace) -> int:
 
     found = await find_agent()
     if found is None:
-        print_note("No agent runs.")
+        if arguments.json:
+            print_json({"running": False, "pid": None})
+        else:
+            print_note("No agent runs.")
         return Exit.DONE
     channel, hello = found
     with channel:
         await request(channel, "end")
         while await channel.receive() is not None:
             pass
-    print_line(f"The agent (pid {hello.pid}) has ended, and its tunnels with it.")
+    if arguments.json:
+        print_json({"running": False, "pid": hello.pid})
+    else:
+        print_line(f"The agent (pid {hello.pid}) has ended, and its tunnels with it.")
     return Exit.DONE
 
 
