@@ -324,6 +324,16 @@ def test_exec_gives_address_and_exit_status(up: Program, tmp_path: Path) -> None
     assert up.run("agent").returncode == 1
 
 
+def test_exec_says_which_routes_have_no_variables_of_their_own(program: Program, proxy: ConnectProxy) -> None:
+    for name in ("db-1", "db.1", "日本"):
+        program.run("routes", "add", name, proxy.destination())
+    done = program.run("exec", "db-1", "db.1", "日本", "--", "true")
+    assert done.returncode == 0
+    assert "db.1: TUNNELUI_HOST_DB_1 and so on are those of db-1." in done.stderr.decode()
+    assert "日本: no variables can be named after it" in done.stderr.decode()
+    assert program.run("exec", "日本", "--", "true").stderr == b""
+
+
 def test_exec_takes_a_destination_too(program: Program, proxy: ConnectProxy) -> None:
     done = program.run("exec", proxy.destination(), "--", "sh", "-c", "echo $TUNNELUI_PORT")
     assert done.returncode == 0, done.stderr

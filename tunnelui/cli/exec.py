@@ -70,7 +70,21 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_for_saved(arguments)
     routes = _routes(arguments.names, arguments, settings)
     settings = with_passwords(settings, [route.profile for route in routes])
+    if not arguments.json:
+        _tell_shared_names(routes)
     return anyio.run(_exec, arguments, settings, routes, arguments.rest)
+
+
+def _tell_shared_names(routes: Sequence[Route]) -> None:
+    """Say which of several routes has no variables of its own: its name gives the same as another's, or none."""
+    taken: dict[str, str] = {}
+    for route in routes if len(routes) > 1 else ():
+        name = environment_name(route.name)
+        if not name:
+            print_note(f"{route.name}: no variables can be named after it; routes edit --name gives it another name.")
+        elif name in taken:
+            print_note(f"{route.name}: TUNNELUI_HOST_{name} and so on are those of {taken[name]}.")
+        taken.setdefault(name, route.name)
 
 
 def environment_name(route: str) -> str:
