@@ -131,7 +131,7 @@ async def test_what_goes_wrong_stands_on_the_screen() -> None:
     async with drive(_engine()) as driven:
         driven.engine.fail_with = ConfigError("there is no profile “x”", hint="Mend the route.")
         await driven.press("D")
-        assert "there is no profile “x”. Mend the route." in driven.text
+        assert "There is no profile “x”. Mend the route." in driven.text
         driven.engine.fail_with = RuntimeError("surprise [/x]")
         await driven.press("D")
         assert "that did not work: surprise [/x]" in driven.text

@@ -218,7 +218,7 @@ async def test_a_refusal_keeps_the_screen_and_what_was_ticked() -> None:
         await driven.press("R", "space")
         driven.engine.fail_with = ConfigError("the file can't be written", hint="Make room.")
         await driven.press("ctrl+s")
-        assert driven.toasts[-1] == "the file can't be written. Make room."
+        assert driven.toasts[-1] == "The file can't be written. Make room."
         assert not _ticks(driven)["wiki-db"]
         driven.engine.fail_with = RuntimeError("surprise [/x]")
         await driven.press("R")

@@ -159,7 +159,7 @@ async def test_an_agent_that_dies_shows_as_such_on_every_screen_and_heals() -> N
         assert "the agent has gone" in driven.text
         driven.engine.fail_with = LocalError("the agent has gone", code="agent_gone", hint="It is started again.")
         await driven.press("space")
-        assert driven.toasts[-1] == "the agent has gone. It is started again."
+        assert driven.toasts[-1] == "The agent has gone. It is started again."
         driven.engine.snapshot_fails = None
         await driven.settle()
         assert driven.toasts[-1] == "The tunnels can be asked again."

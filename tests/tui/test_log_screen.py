@@ -157,6 +157,10 @@ async def test_a_flood_of_good_news_leaves_the_errors() -> None:
             await _tell(driven, *_numbered(1000, first))
         await driven.press("L", "4")
         assert "early error" in driven.text
+        await driven.press("escape", "l", "4")  # of another route
+        assert "No error so far." in driven.text
+        await driven.press("3")
+        assert "No warning and no error so far." in driven.text
 
 
 async def test_a_flood_is_shown_at_once_and_not_line_by_line() -> None:

@@ -111,7 +111,7 @@ async def test_a_browser_opens_and_the_answer_is_pasted(monkeypatch: pytest.Monk
         await driven.press("v")
         await driven.enter_text("bad")
         await driven.press("enter")
-        assert "the text holds no token" in driven.text
+        assert "The text holds no token" in driven.text
         await driven.press("escape")
         assert driven.shows(ProfilesScreen)
         driven.app.post_message(events.Paste("good-token"))
@@ -140,7 +140,7 @@ async def test_i_begins_a_sign_in_in_place() -> None:
         assert "Waiting for your sign-in" in driven.text
         driven.engine.fail_with = AuthError("a service account is used here, so nobody signs in")
         await driven.press("i")
-        assert driven.toasts[-1].startswith("a service account is used here")
+        assert driven.toasts[-1].startswith("A service account is used here")
 
 
 async def test_a_failed_sign_in_says_why_and_how_to_go_on() -> None:

@@ -267,7 +267,7 @@ async def test_an_undo_that_fails_can_be_tried_again() -> None:
         await driven.press("d", "y")
         driven.engine.fail_with = ConfigError("the file can't be written", hint="Free some space.")
         await driven.press("u")
-        assert driven.toasts[-1] == "the file can't be written. Free some space."
+        assert driven.toasts[-1] == "The file can't be written. Free some space."
         await driven.press("u")
         assert "billing-db" in driven.text
 

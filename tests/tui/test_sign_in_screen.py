@@ -156,7 +156,7 @@ async def test_a_wrong_answer_says_what_to_do_and_keeps_the_screen() -> None:
         await driven.press("i", "v")
         await driven.enter_text("bad")
         await driven.press("enter")
-        assert "the text holds no token. Paste the whole address." in driven.text
+        assert "The text holds no token. Paste the whole address." in driven.text
         assert driven.shows(SignInScreen)
         driven.engine.fail_with = RuntimeError("surprise [/x]")
         await driven.press("enter")
@@ -164,6 +164,7 @@ async def test_a_wrong_answer_says_what_to_do_and_keeps_the_screen() -> None:
         await driven.press("escape")
         assert driven.shows(SignInScreen)
         assert driven.app.focused is None
+        assert "surprise" not in driven.text
 
 
 async def test_escape_asks_when_routes_wait_and_cancels() -> None:
@@ -236,7 +237,7 @@ async def test_a_sign_in_that_can_not_begin_says_why() -> None:
     async with drive() as driven:
         driven.engine.fail_with = ConfigError("there is no such profile")
         await driven.press("i")
-        assert driven.toasts[-1] == "there is no such profile."
+        assert driven.toasts[-1] == "There is no such profile."
         await driven.press("escape")
         assert driven.shows(RoutesScreen)
 

@@ -114,7 +114,8 @@ def test_a_service_account_is_not_told_to_sign_in() -> None:
 
 
 def test_an_error_is_told_with_its_next_step() -> None:
-    assert told(ConfigError("no such route", hint="See the list.")) == "no such route. See the list."
+    assert told(ConfigError("no such route", hint="See the list.")) == "No such route. See the list."
+    assert told(ConfigError("is full", place="routes.toml")) == "routes.toml: is full."
     assert told(ConfigError("wrong.", place="name")) == "name: wrong."
     assert told(PortBusyError("127.0.0.1:5432", holder="postgres (pid 9)")) == (
         "127.0.0.1:5432 is already in use by postgres (pid 9). Stop the other program, or choose another local port."

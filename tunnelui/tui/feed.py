@@ -11,7 +11,7 @@ from tunnelui.frozen import frozen
 from tunnelui.tui.rates import Rates
 from tunnelui.tui.steps import on_screen
 from tunnelui.tui.view import View
-from tunnelui.tui.words import reason, safe
+from tunnelui.tui.words import capital, reason, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ def _ended(identity: IdentitySnapshot, last: IdentitySnapshot | None) -> News:
         return News(f"Signed in as {name}." if name else "Signed in.", about=_matter(identity))
     if identity.problem is not None:
         problem = on_screen(identity.problem, identity)
-        return News(f"{safe(problem.message)}. {safe(problem.hint)}".strip(), "error", _matter(identity))
+        return News(f"{safe(capital(problem.message))}. {safe(problem.hint)}".strip(), "error", _matter(identity))
     return News("The sign-in ended without a token.", "warning", _matter(identity))
 
 

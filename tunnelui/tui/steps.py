@@ -79,4 +79,6 @@ def on_screen(problem: Problem, identity: IdentitySnapshot | None = None) -> Pro
 def told(error: TunnelError) -> str:
     """Return the sentence of an error and its next step."""
     sentence = safe(in_screen_words(str(error)), 600).rstrip(".")
+    if sentence.partition(" ")[0].isalpha():  # no name of a file, a host or a route
+        sentence = capital(sentence)
     return f"{sentence}. {safe(next_step(error.code, error.hint), 400)}".rstrip()

@@ -160,7 +160,9 @@ class SignInScreen(SignInActions[None]):
         field = self.answer
         if field.has_focus:
             field.value = ""
+            self.problem = ""
             self.set_focus(None)
+            self.show_answer(3)
         else:
             self.dismiss()
 

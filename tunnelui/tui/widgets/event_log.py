@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from tunnelui.frozen import frozen
-from tunnelui.tui.log_lines import day_of, level_words, message_of, rank, stamp
+from tunnelui.tui.log_lines import LEVELS, day_of, level_words, message_of, rank, stamp
 from tunnelui.tui.widgets.row_list import RowList
 from tunnelui.tui.words import cut, fit, line, safe, wrap
 
@@ -41,6 +41,9 @@ class _Entry:
     @property
     def end(self) -> int:
         return self.row + len(self.rows)
+
+
+_LEAST_WORDS: Final = {LEVELS.index("warning"): "warning and no error", LEVELS.index("error"): "error"}
 
 
 class EventLog(RowList):
@@ -93,6 +96,11 @@ class EventLog(RowList):
     @property
     def shown(self) -> list[Event]:
         return [entry.event for entry in self._entries]
+
+    @property
+    def empty_words(self) -> str:
+        """A level may leave out all that has happened."""
+        return f"No {_LEAST_WORDS[self.least]} so far." if self.least in _LEAST_WORDS else self.EMPTY
 
     @property
     def shows_cursor(self) -> bool:

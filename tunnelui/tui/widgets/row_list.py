@@ -73,6 +73,11 @@ class RowList(ScrollView, can_focus=True):
     # What a subclass gives.
 
     @property
+    def empty_words(self) -> str:
+        """What stands there while there is no row."""
+        return self.EMPTY
+
+    @property
     @abstractmethod
     def row_count(self) -> int: ...
 
@@ -93,7 +98,7 @@ class RowList(ScrollView, can_focus=True):
         index = y - self.HEAD + self.scroll_offset.y
         if not self.row_count and not index:
             mark = self.cursor_mark(self.glyphs, selected=self.has_focus)
-            return to_strip(line(mark, "  ", (self.EMPTY, "$muted")), width, self.visual_style, self)
+            return to_strip(line(mark, "  ", (self.empty_words, "$muted")), width, self.visual_style, self)
         if index >= self.row_count:
             return Strip.blank(width, self.rich_style)
         selected = index == self.cursor and self.shows_cursor
