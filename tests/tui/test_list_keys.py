@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.screens import LARGE, Driven, drive
@@ -24,6 +26,12 @@ async def test_b_groups_by_tag_by_profile_and_not_at_all() -> None:
         assert driven.lines[3].startswith(" ▾ corp  8 routes")
         await driven.press("b")
         assert driven.lines[3].startswith("▌✕ billing-db")
+        assert driven.toasts == ["No groups."]  # one message, the newest
+        for tunnel in driven.engine.state.tunnels:
+            driven.engine.change(tunnel.route.name, route=replace(tunnel.route, tags=()))
+        await driven.settle()
+        await driven.press("b")
+        assert driven.toasts == ["Grouped by tag, but no route has one yet: t gives it some."]
 
 
 @pytest.mark.parametrize("key", ["space", "enter", "left"])

@@ -231,6 +231,13 @@ def test_the_template_is_valid_with_and_without_its_signs(tmp_path: Path) -> Non
     assert "corp" in load_settings(file).profiles
 
 
+async def test_a_message_covers_nothing_of_what_is_said_of_the_row(tmp_path: Path) -> None:
+    async with drive(surroundings=lambda: _surroundings(tmp_path)) as driven:
+        await driven.press("comma", "G", "space")
+        (toast,) = driven.app.screen.query("Toast")
+        assert toast.region.bottom <= driven.app.screen.query_one("#about").region.y
+
+
 async def test_no_editor_and_no_terminal_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDITOR", "vi 'x")
     monkeypatch.delenv("VISUAL", raising=False)

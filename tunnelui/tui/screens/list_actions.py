@@ -104,6 +104,11 @@ class ListActions(RouteActions):
         self.routes.refresh_bindings()
         if self.routes.how.grouping is Grouping.NONE:
             self.tunnels.say("No groups.", about="groups")
+        elif self.routes.how.grouping is Grouping.TAG and not any(
+            tunnel.route.tags for tunnel in self.tunnels.view.snapshot.tunnels
+        ):
+            key = self.tunnels.key_name("route.tags")
+            self.tunnels.say(f"Grouped by tag, but no route has one yet: {key} gives it some.", about="groups")
         else:
             self.tunnels.say(f"Grouped by {self.routes.how.grouping.value}.", about="groups")
 
