@@ -25,7 +25,7 @@ from tunnelui.errors import ConfigError, PortBusyError, SignInFailed, SignInNeed
 from tunnelui.transport.pkcs12 import WRONG_PASSWORD
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     from anyio.streams.memory import MemoryObjectSendStream
 
@@ -66,6 +66,8 @@ class ScriptedEngine:
         )
         self.now = 1_790_000_000.0
         self.closed = False
+        self.before_probe: Callable[[], Awaitable[None]] | None = None
+        """What a probe waits for."""
         self.past: list[Event] = []
         self.others: tuple[RunningProgram, ...] = ()
         self._readers: list[MemoryObjectSendStream[Event]] = []
@@ -138,6 +140,8 @@ class ScriptedEngine:
 
     async def probe(self, name: str) -> StageTimings:
         self._asked("probe", name)
+        if self.before_probe:
+            await self.before_probe()
         return StageTimings(connect=0.01)
 
     async def close_connection(self, name: str, connection: int) -> None:

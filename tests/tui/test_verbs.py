@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
+import anyio
 import pytest
 from textual.widgets import Input
 
 from tests.support.screens import LARGE, SMALL, drive
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import IDENTITY, every_state
+from tests.support.tunnel_scenes import IDENTITY, every_state, identity
 from tunnelui.engine.model import IdentityStatus, State
 from tunnelui.errors import LocalError
 from tunnelui.tui import verbs
@@ -19,6 +20,7 @@ from tunnelui.tui.screens.probe import Probe
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.route_form import RouteForm
 from tunnelui.tui.screens.routes import RoutesScreen
+from tunnelui.tui.screens.sign_in import SignInScreen
 from tunnelui.tui.widgets.route_list import RouteList
 
 UP = {"orders-db", "redis-stage", "jump-ssh", "grafana", "win-rdp", "billing-db"}
@@ -224,6 +226,26 @@ async def test_a_route_is_tested_and_every_stage_told() -> None:
         assert driven.engine.requests == [("probe", "grafana")] * 2
         await driven.press("escape")
         assert driven.shows(RoutesScreen)
+
+
+async def test_a_test_that_waits_for_a_sign_in_says_so_and_shows_it() -> None:
+    async with drive() as driven:
+        signed_in = anyio.Event()
+        driven.engine.before_probe = signed_in.wait
+        await driven.press("j", "T")
+        assert "Opening a tunnel…" in driven.text and "T again" not in driven.text
+        await driven.press("i")
+        assert driven.shows(Probe)
+        driven.engine.set(*every_state(), identities=[identity(sign_in=True)])
+        await driven.settle()
+        await driven.pilot.pause(0.6)
+        assert "It waits for your sign-in." in driven.text and "i shows it" in driven.text
+        await driven.press("i")
+        assert driven.shows(SignInScreen)
+        driven.engine.set(*every_state(), identities=[IDENTITY])
+        signed_in.set()
+        await driven.settle()
+        assert driven.shows(Probe) and "The far side took a connection" in driven.text and "T again" in driven.text
 
 
 @pytest.mark.parametrize(

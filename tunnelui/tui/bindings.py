@@ -215,6 +215,7 @@ PROGRAMS: Final = [
 
 PROBE: Final = [
     _key("T", "again", "again", "tunnel.test", full="test the way"),
+    _key("i", "sign_in", "sign in", "access.sign_in"),
     BACK,
 ]
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Probe"]
 
 _WIDTH = 62
+_OPENS, _WAITS = ("Opening a tunnel…", "$muted"), ("It waits for your sign-in.", "$auth")
+_EVERY = 0.5
+"""Seconds between two looks whether the attempt waits for a sign-in."""
 
 
 class Probe(Dialog[None]):
@@ -36,6 +39,7 @@ class Probe(Dialog[None]):
         super().__init__()
         self._route = name
         self._asking = False
+        self._waits = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
@@ -43,18 +47,40 @@ class Probe(Dialog[None]):
 
     def on_mount(self) -> None:
         self.action_again()
+        self.set_interval(_EVERY, self._look)
 
     def action_again(self) -> None:
         if not self._asking:
-            self._asking = True
-            self._show(line(("Opening a tunnel…", "$muted")))
+            self._asking, self._waits = True, False
+            self._show(line(_OPENS))
             self.run_worker(self._probe(), exit_on_error=False)
+
+    def _look(self) -> None:
+        """Say that it waits for a sign-in, where it does."""
+        if not self._asking:
+            return
+        view = self.tunnels.view
+        tunnel = view.snapshot.tunnel(self._route)
+        identity = view.identity(tunnel) if tunnel else None
+        waits = identity is not None and identity.sign_in is not None
+        if waits != self._waits:
+            self._waits = waits
+            self._show(line(_WAITS if waits else _OPENS))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A sign-in is offered while the attempt waits for one."""
+        return action != "sign_in" or (self._asking and self._waits)
+
+    def action_sign_in(self) -> None:
+        """Show the sign-in; the attempt goes on when it is done."""
+        self.tunnels.verbs.sign_in(self.tunnels.view.snapshot.tunnel(self._route))
 
     async def _probe(self) -> None:
         glyphs = self.tunnels.glyphs
         try:
             timings = await self.tunnels.engine.probe(self._route)
         except TunnelError as error:
+            self._asking = False
             words, hint = safe(in_screen_words(str(error)), 400), safe(next_step(error.code, error.hint), 400)
             if error.request_id:
                 hint = f"{hint} Request {safe(error.request_id, 80)}.".strip()
@@ -66,20 +92,26 @@ class Probe(Dialog[None]):
                 *(line("  ", (row, "$muted")) for row in wrap(hint, _WIDTH - 8, 4)),
             )
         except Exception as error:  # a fault of ours ends the attempt and nothing else
+            self._asking = False
             self._show(*(line((row, "$denied")) for row in wrap(reason(error), _WIDTH - 6, 4)))
         else:
+            self._asking = False
             total = milliseconds(timings.handshake)
             good = (f"{glyphs.state(State.LIVE)} ", "$live")
             self._show(
                 line(good, (f"The far side took a connection, after {total}.", "$ink")),
                 *stage_words(timings, _WIDTH - 6),
             )
-        finally:
-            self._asking = False
 
     def _show(self, *rows: Content) -> None:
         title = line(("Test", "bold $ink"), "  ", (safe(self._route, 48), "$muted"))
-        foot = hints((self.tunnels.key_name("tunnel.test"), "again", "screen.again"), ("esc", "close", "screen.back"))
+        key = self.tunnels.key_name
+        keys = [("esc", "close", "screen.back")]
+        if not self._asking:
+            keys.insert(0, (key("tunnel.test"), "again", "screen.again"))
+        elif self._waits:
+            keys.insert(0, (key("access.sign_in"), "shows it", "screen.sign_in"))
+        foot = hints(*keys)
         self.query_one("#probe", LineView).show(title, line(""), *rows, line(""), foot)
 
     def action_back(self) -> None:
