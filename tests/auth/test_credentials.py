@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -688,3 +689,36 @@ async def test_a_token_that_another_process_puts_into_the_file_ends_a_sign_in(
         await setting.store.save(setting.key, OLD)
         assert await credentials.sign_in() == new
     assert not credentials.status().signing_in
+
+
+@pytest.mark.parametrize("first", ["signs in", "gives up"])
+async def test_of_several_processes_one_opens_a_browser(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    monkeypatch.setattr("tunnelui.auth.sign_in._LOOK", 0.05)
+    setting.store = FileStore(setting.folder / "tokens")
+    setting.options = replace(setting.options, browser_cmd=person(setting.folder, delay=0.5), turns=setting.folder)
+    waiting = [setting.make() for _ in range(3)]  # each with locks of its own
+    tokens: list[Token] = []
+
+    async def connection(credentials: Credentials) -> None:
+        with suppress(SignInFailed):
+            tokens.append(await credentials.renew(None))
+
+    async with anyio.create_task_group() as tasks:
+        for credentials in waiting:
+            tasks.start_soon(connection, credentials)
+        if first == "gives up":
+            await until(lambda: sum(bool(one.status().sign_in_note) for one in waiting) == 2)
+            (holder,) = [one for one in waiting if not one.status().sign_in_note]
+            await holder.cancel()
+    assert tokens == [FRESH] * (3 if first == "signs in" else 2)
+    assert len(opened(setting.folder)) == (1 if first == "signs in" else 2)
+    # Who asks for a sign-in gets one, whatever the others do.
+    await waiting[0].begin()
+    await until(lambda: len(opened(setting.folder)) == (2 if first == "signs in" else 3))
+
+
+async def test_a_process_alone_waits_for_nobody(setting: Setting) -> None:
+    setting.options = replace(setting.options, turns=setting.folder / "missing")
+    assert await setting.make().renew(None) == FRESH

@@ -298,11 +298,11 @@ class Credentials:
                 if flight.sign_in is None:
                     self._fail(flight, _needed(self.key))
                 else:
-                    look = None
-                    if self._vault.kind == "file":  # not the keyring: a locked one may ask the person with each look
-                        flight.known = await self._vault.load()
-                        look = partial(self._newer, flight)
-                    await flight.sign_in.run(lambda token: self._land(flight, token), look)
+                    often = self._vault.kind == "file"  # not the keyring: a locked one may ask with each look
+                    flight.known = await self._vault.load() if asked and often else None
+                    land, look = partial(self._land, flight), partial(self._newer, flight)
+                    shared = self._vault.kind != "memory"
+                    await flight.lead(self.key if shared else None, land, look, asked=asked, often=often)
         except AuthError as error:
             self._fail(flight, error)
         finally:

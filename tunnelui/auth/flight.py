@@ -10,13 +10,18 @@ import anyio
 from tunnelui.errors import SignInFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from tunnelui.auth.sign_in import SignIn
+    from tunnelui.auth.token_store import TokenKey
     from tunnelui.auth.tokens import Token
     from tunnelui.errors import AuthError
 
 __all__ = ["Flight"]
 
 _CANCELLED: Final = "cancelled"
+_KEEPING: Final = 10.0
+"""Seconds in which a store keeps a token, at most."""
 
 
 class Flight:
@@ -36,6 +41,40 @@ class Flight:
         self.token: Token | None = None
         self.error: AuthError | None = None
         self.routes: list[str] = []
+
+    async def lead(
+        self,
+        key: TokenKey | None,
+        land: Callable[[Token], None],
+        look: Callable[[], Awaitable[Token | None]],
+        *,
+        asked: bool,
+        often: bool,
+    ) -> None:
+        """Carry the sign-in out. A browser opens for who was *asked* for it; else only while no other process has one
+        open for the same sign-in.
+
+        :param key: whose token it is; ``None`` where no other process can have it.
+        :param land: takes the token.
+        :param look: returns one that another process has saved; asked again and again with *often*.
+        """
+        if self.sign_in is None:
+            return
+        from tunnelui.auth.turn import Turn
+
+        turns = self.sign_in.turns
+        turn = Turn(turns, key) if turns is not None and key is not None else None
+        if asked and turn is not None:
+            turn.take()
+        try:
+            await self.sign_in.run(land, look, often=often, turn=None if asked else turn)
+        finally:
+            self.landed.set()
+            if turn is not None:
+                if self.token is not None:  # kept before another process looks
+                    with anyio.move_on_after(_KEEPING, shield=True):
+                        await self.saved.wait()
+                turn.release()
 
     def result(self) -> Token:
         """Return the token once it has ended; raise what it failed with."""

@@ -16,14 +16,17 @@ from tunnelui.frozen import frozen
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from tunnelui.auth.callback import CallbackServer
     from tunnelui.auth.tokens import Token
+    from tunnelui.auth.turn import Turn
     from tunnelui.wire.destination import ProxyOrigin
 
 __all__ = ["SignIn", "SignInOptions", "SignInState"]
 
 _LOOK: Final = 2.0
+_OTHERS: Final = "another command of tunnelui has a browser open for this sign-in; this one waits for it"
 _PAGE_TIME: Final = 2.0  # seconds that the browser has to fetch its last page
 
 
@@ -35,6 +38,7 @@ class SignInOptions:
     :param open_browser: whether a browser is started at all.
     :param deadline: seconds until a sign-in gives up.
     :param ssl_context: makes the TLS settings for the proxy; called in a worker thread.
+    :param turns: the folder where processes agree on which of them opens a browser (`tunnelui.auth.turn`).
     :param announce: called with the address to open, on the event loop, and whether a browser is started; prints it.
     """
 
@@ -42,6 +46,7 @@ class SignInOptions:
     open_browser: bool = True
     deadline: float = 300.0
     ssl_context: Callable[[], ssl.SSLContext] | None = None
+    turns: Path | None = None
     announce: Callable[[str, bool], None] | None = None
 
 
@@ -71,6 +76,11 @@ class SignIn:
         self._token: Token | None = None
         self._error: AuthError | None = None
 
+    @property
+    def turns(self) -> Path | None:
+        """See `SignInOptions`."""
+        return self._options.turns
+
     def deliver(self, token: Token) -> None:
         """Finish with *token*: from the browser's address, or pasted. The first one counts."""
         if not self._ended.is_set():
@@ -78,11 +88,17 @@ class SignIn:
             self._ended.set()
 
     async def run(
-        self, done: Callable[[Token], None], look: Callable[[], Awaitable[Token | None]] | None = None
+        self,
+        done: Callable[[Token], None],
+        look: Callable[[], Awaitable[Token | None]] | None = None,
+        *,
+        often: bool = False,
+        turn: Turn | None = None,
     ) -> None:
         """Lead the person to a token and call *done* with it at once; return when the browser has its last page.
 
-        :param look: is asked again and again whether the person has signed in elsewhere.
+        :param look: says whether the person has signed in elsewhere; asked again and again with *often*.
+        :param turn: no browser is opened while another process has it. The caller releases it.
         :raises SignInFailed: the time is up (code ``timeout``), the proxy gave no sign-in address, or the TLS settings
             can't be used.
         """
@@ -91,8 +107,8 @@ class SignIn:
         with anyio.move_on_after(self._options.deadline) as scope:
             async with CallbackServer(self.deliver) as callback, anyio.create_task_group() as tasks:
                 tasks.start_soon(callback.serve)
-                tasks.start_soon(self._lead, callback.url)
-                if look is not None:
+                tasks.start_soon(self._lead, callback.url, turn, look)
+                if look is not None and often:
                     tasks.start_soon(self._look, look)
                 await self._ended.wait()
                 scope.deadline = math.inf
@@ -121,7 +137,9 @@ class SignIn:
             if token is not None:
                 self.deliver(token)
 
-    async def _lead(self, redirect_uri: str) -> None:
+    async def _lead(
+        self, redirect_uri: str, turn: Turn | None, look: Callable[[], Awaitable[Token | None]] | None
+    ) -> None:
         from tunnelui.auth.browser import open_browser
         from tunnelui.auth.login_url import fetch_login_url
 
@@ -131,12 +149,30 @@ class SignIn:
             self._fail(error)
             return
         self._change(url=url)
+        opens = self._options.open_browser
+        ours = turn is None or not opens or turn.take()
         if self._options.announce is not None:
-            self._options.announce(url, self._options.open_browser)
-        if self._options.open_browser:
+            self._options.announce(url, opens and ours)
+        if not ours:
+            self._change(note=_OTHERS)
+            if await self._wait_for_others(turn, look):
+                return
+            self._change(note="")
+        if opens:
             note = await open_browser(url, program=self._options.browser_cmd)
             if note:
                 self._change(note=note)
+
+    async def _wait_for_others(self, turn: Turn | None, look: Callable[[], Awaitable[Token | None]] | None) -> bool:
+        """Wait for the process that opens the browser; return whether it has left a token."""
+        while turn is not None:
+            if turn.take():
+                break
+            await anyio.sleep(_LOOK)
+        token = await look() if look is not None else None
+        if token is not None:
+            self.deliver(token)
+        return token is not None
 
     def _fail(self, error: TunnelError) -> None:
         if not self._ended.is_set():

@@ -18,6 +18,7 @@ from tunnelui.transport.contexts import client_context
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from tunnelui.auth.credential_status import CredentialStatus
     from tunnelui.auth.credentials import Tasks
@@ -147,15 +148,28 @@ def sign_in_options(
     profile: Profile, contexts: Contexts, announce: Callable[[str, bool], None] | None = None
 ) -> SignInOptions:
     """Return how sign-ins of *profile* are made."""
-    from tunnelui.auth.sign_in import SignInOptions  # here, since most runs have a token
+    # Here, since most runs have a token.
+    from tunnelui.auth.sign_in import SignInOptions
 
     return SignInOptions(
         browser_cmd=profile.browser_cmd or None,
         open_browser=profile.open_browser,
         deadline=profile.sign_in_timeout,
         ssl_context=lambda: contexts.make(profile),
+        turns=_turns(),
         announce=announce,
     )
+
+
+def _turns() -> Path | None:
+    """The runtime folder, where all commands of this person meet; none where it can't be used."""
+    from tunnelui.config.runtime_folder import open_folder
+    from tunnelui.errors import LocalError
+
+    try:
+        return open_folder(create=True)
+    except LocalError:
+        return None
 
 
 class Identities:
