@@ -195,6 +195,9 @@ async def test_several_proxies_take_turns_and_another_one_can_be_typed() -> None
         driven.app.screen.query_one("#where", Field).value = "https://other.example"
         await driven.press("enter")
         assert engine.requests[-1] == ("offer", "corp", "https://other.example:443")
+        assert "signs in; the list comes by itself" in driven.text
+        await driven.press("p")  # is no letter of the address by now
+        assert "default at https://lab.example:443" in driven.lines[0]
 
 
 async def test_the_first_run_asks_for_a_proxy() -> None:

@@ -96,6 +96,7 @@ class DiscoverScreen(ReviewScreen):
 
     def failed(self, error: TunnelError) -> None:
         if isinstance(error, SignInNeeded):
+            self.set_focus(None)  # out of the field: the key is no letter to type
             key = self.tunnels.key_name("access.sign_in")
             self.show_words(
                 (f"{error.message[:1].upper()}{error.message[1:]}.", "$auth"),
