@@ -126,7 +126,10 @@ async def _draw_all(demo: Demo) -> None:
             await _first_run(demo, size)
         if not _WANTED or "sign-in" in _WANTED:
             await _sign_in(demo, size)
-        await _live(demo, size)
+        if not _WANTED or "unlock" in _WANTED:
+            await _unlock(demo, size)
+        if not _WANTED or _WANTED.intersection(scene.name for scene in LIVE):
+            await _live(demo, size)
 
 
 async def _live(demo: Demo, size: tuple[int, int]) -> None:
@@ -178,6 +181,19 @@ async def _sign_in(demo: Demo, size: tuple[int, int]) -> None:
             await pilot.press("j", "j", "i")
             await pilot.pause(1)
             await _draw(app, pilot, "sign-in", size)
+
+
+async def _unlock(demo: Demo, size: tuple[int, int]) -> None:
+    profiles = {
+        name: replace(profile, client_cert="/home/alice/.certificates/alice.p12")
+        for name, profile in demo.settings.profiles.items()
+    }
+    with_certificate = replace(demo, settings=replace(demo.settings, profiles=profiles))
+    async with _engine(with_certificate, demo.routes, browser=False) as engine:
+        app = TunnelApp(engine)
+        async with app.run_test(size=size) as pilot:
+            await pilot.press("P", "p", *"password")
+            await _draw(app, pilot, "unlock", size)
 
 
 def _engine(demo: Demo, routes: tuple[Route, ...], *, browser: bool) -> LocalEngine:
