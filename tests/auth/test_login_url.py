@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -221,6 +223,27 @@ async def test_other_hosts_are_reached_through_it(server: LoginServer, monkeypat
     assert await fetch_login_url(ProxyOrigin("http", "proxy.example.com", 80), REDIRECT)
     (request,) = server.logins
     assert request.headers["host"] == "proxy.example.com"
+
+
+@pytest.mark.parametrize(("status", "hint"), [(403, "NO_PROXY"), (407, "user and password")])
+async def test_one_that_does_not_let_us_through_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch, status: int, hint: str
+) -> None:
+    def refuse() -> None:
+        sock, _ = listener.accept()
+        with sock:
+            sock.recv(65536)
+            sock.sendall(f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(SignInFailed, match=f"the outgoing proxy says “{status} No”") as caught:
+            await fetch_login_url(HTTPS, REDIRECT)
+        thread.join(10)
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize("value", ["socks5://127.0.0.1:9", "nonsense://x", "http://[::1"])

@@ -12,7 +12,7 @@ from anyio import to_thread
 from tunnelui.auth.requests import not_http
 from tunnelui.errors import SignInFailed
 from tunnelui.text import clean
-from tunnelui.transport.failures import proxy_failure
+from tunnelui.transport.failures import outgoing_failure, proxy_failure
 from tunnelui.wire.address import AddressError, HostPort, parse_host
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ async def fetch_login_url(
     except httpx.RemoteProtocolError as error:
         raise _bad_answer(proxy, not_http(error)) from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # OpenSSL's own, after the handshake, is an OSError
-        failure = proxy_failure(error, str(proxy.address))
+        tell = outgoing_failure if isinstance(error, httpx.ProxyError) else proxy_failure
+        failure = tell(error, str(proxy.address))
         raise SignInFailed(f"no sign-in can start: {failure}", code="login_unreachable", hint=failure.hint) from error
     except (ImportError, ValueError) as error:
         # A proxy of the environment that httpx can't use: an odd URL, or SOCKS without its package.

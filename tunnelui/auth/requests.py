@@ -10,7 +10,7 @@ from anyio import to_thread
 
 from tunnelui.errors import ProxyError
 from tunnelui.text import clean
-from tunnelui.transport.failures import proxy_failure
+from tunnelui.transport.failures import outgoing_failure, proxy_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +65,8 @@ async def ask(
                 return response.status_code, body
     except (TimeoutError, httpx.TimeoutException):
         raise ProxyError("timeout", address=str(proxy.address), stage="connect") from None
+    except httpx.ProxyError as error:
+        raise outgoing_failure(error, str(proxy.address)) from None
     except httpx.RemoteProtocolError as error:
         raise odd_answer(proxy, not_http(error)) from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # OpenSSL's own, after the handshake, is an OSError

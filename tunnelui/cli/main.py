@@ -125,6 +125,7 @@ def _command(arguments: Sequence[str]) -> Callable[[], int]:
             "\n".join(["commands:", *(f"  {command:10} {text}" for command, text in COMMANDS.items())]),
         )
         parser.add_version()
+        parser.commands = COMMANDS
         if rest == ["--version"]:
             parser.read(rest)  # prints and ends: nothing else is loaded for it
         if arguments and not arguments[0].startswith("-"):

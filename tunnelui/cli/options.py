@@ -21,7 +21,7 @@ from tunnelui.wire.address import parse_listen
 from tunnelui.wire.destination import parse_proxy_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 __all__ = [
     "Parser",
@@ -75,6 +75,8 @@ class Parser(argparse.ArgumentParser):
         self._flags: list[_Flag] = []
         self._has_actions = False
         self._keeps_rest = False
+        self.commands: Collection[str] = ()
+        """What has to stand first, and is told so where it stands elsewhere."""
 
     def add_flag(
         self,
@@ -133,6 +135,8 @@ class Parser(argparse.ArgumentParser):
         parse = self.parse_known_args if self._has_actions else self.parse_known_intermixed_args
         namespace, unknown = parse(given)
         if unknown:
+            if late := next((word for word in unknown if word in self.commands), ""):
+                self.error(f"the command comes first: {self.prog} {late} …")
             self._in_charge(namespace).error(self._unknown(unknown[0], namespace))
         namespace.rest = rest
         namespace.given = {flag.dest for flag in self._flags if getattr(namespace, flag.dest) is not None}

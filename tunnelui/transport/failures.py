@@ -19,7 +19,7 @@ from tunnelui.transport.contexts import reason
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["proxy_failure", "trust_hint"]
+__all__ = ["outgoing_failure", "proxy_failure", "trust_hint"]
 
 # x509_vfy.h, X509_V_ERR_…
 _NOT_YET: Final = 9
@@ -68,6 +68,17 @@ def proxy_failure(error: BaseException, address: str) -> ProxyError:
             code = "reset" if cause.errno in _RESETS else "unreachable"
             return ProxyError(code, address=address, stage="connect", detail=os.strerror(cause.errno))
     return ProxyError("unreachable", address=address, stage="connect", detail=clean(str(error)) or type(error).__name__)
+
+
+def outgoing_failure(error: Exception, address: str) -> ProxyError:
+    """Return what the proxy of the environment has said instead of a way to *address*, by what httpx tells of it."""
+    from tunnelui.transport.outgoing import LET_THROUGH_HINT, WHO_HINT  # here: few have such a proxy
+
+    words = clean(str(error)) or type(error).__name__
+    hint = WHO_HINT if words.startswith("407") else LET_THROUGH_HINT
+    return ProxyError(
+        "unreachable", address=address, stage="tcp", detail=f"the outgoing proxy says “{words}”", hint=hint
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tunnelui.transport.way_out import OutgoingProxy
     from tunnelui.wire.address import HostPort
 
-__all__ = ["OutgoingError", "dial_out"]
+__all__ = ["LET_THROUGH_HINT", "WHO_HINT", "OutgoingError", "dial_out"]
 
 _REPLIES: Final = {
     1: "it failed",
@@ -40,7 +40,10 @@ _REPLIES: Final = {
 _PASSWORD: Final = 2
 _LAST_WORDS: Final = 1.0
 """Seconds without a byte after the tunnel inside has ended, until the connection to an ``https`` proxy ends as well."""
-_WHO: Final = "Put user and password into the variable: http://USER:PASSWORD@HOST:PORT."
+WHO_HINT: Final = "Put user and password into the variable: http://USER:PASSWORD@HOST:PORT."
+LET_THROUGH_HINT: Final = (
+    "Ask the administrator of the outgoing proxy (HTTPS_PROXY) to let this through, or name the host in NO_PROXY."
+)
 
 
 class OutgoingError(ProxyError):
@@ -122,7 +125,7 @@ async def _connect(near: SocketEndpoint, address: HostPort, way: OutgoingProxy, 
     head = await read_response_head(near, timeout=timeout)
     if not 200 <= head.status < 300:
         words = f"it answered {head.status} to CONNECT {address}"
-        hint = _WHO if head.status == 407 else None
+        hint = WHO_HINT if head.status == 407 else LET_THROUGH_HINT
         raise OutgoingError(
             "answer", address=str(way.address), stage="tcp", detail=words, hint=hint, status=head.status
         )
