@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import anyio
@@ -202,6 +203,9 @@ async def test_an_agent_that_says_nothing_is_an_error_in_words(monkeypatch: pyte
         with pytest.raises(LocalError) as caught:
             await connect()
     assert caught.value.code == "agent_silent"
+    if sys.platform == "linux":
+        assert f"the agent (pid {os.getpid()}) does not answer: it was stopped" in str(caught.value)
+        assert f"kill -CONT {os.getpid()}" in caught.value.hint
 
 
 # The runtime folder.

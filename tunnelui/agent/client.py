@@ -78,15 +78,14 @@ async def connect() -> tuple[Channel, Hello] | None:
             await channel.send({"hello": {"version": VERSION, "protocol": PROTOCOL}})
             answer = await channel.receive()
     except (OSError, ProtocolError) as error:  # TimeoutError is an OSError
+        pid = 0
         if channel is not None:
+            pid = channel.peer_pid  # the kernel knows it, though the process says nothing
             channel.close()
             if isinstance(error, ConnectionError):
                 return None  # it ends just now
-        raise LocalError(
-            f"the agent does not answer: {str(error) or 'it is too busy'}",
-            code="agent_silent",
-            hint="tunnelui agent status shows its process; end that one and try again.",
-        ) from None
+        why = str(error) or "it was stopped, or the machine is too busy"
+        raise _silent(pid, f": {why}") from None
     except BaseException:
         if channel is not None:
             channel.close()
@@ -380,11 +379,13 @@ class _Answer:
         return self._message.get("done")
 
 
-def _silent() -> LocalError:
+def _silent(pid: int = 0, why: str = "") -> LocalError:
     return LocalError(
-        "the agent does not answer",
+        f"the agent{f' (pid {pid})' if pid else ''} does not answer{why}",
         code="agent_silent",
-        hint="It was stopped, or the machine is too busy. tunnelui agent status shows its process.",
+        hint=f"Let it go on (kill -CONT {pid}) or end it (kill -9 {pid}); the next one brings the tunnels back."
+        if pid
+        else "It was stopped, or the machine is too busy. tunnelui agent status shows its process.",
     )
 
 

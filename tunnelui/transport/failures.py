@@ -72,7 +72,7 @@ def proxy_failure(error: BaseException, address: str) -> ProxyError:
 
 def outgoing_failure(error: Exception, address: str) -> ProxyError:
     """Return what the proxy of the environment has said instead of a way to *address*, by what httpx tells of it."""
-    from tunnelui.transport.outgoing import LET_THROUGH_HINT, WHO_HINT  # here: few have such a proxy
+    from tunnelui.transport.way_out import LET_THROUGH_HINT, WHO_HINT  # here: few have such a proxy
 
     words = clean(str(error)) or type(error).__name__
     hint = WHO_HINT if words.startswith("407") else LET_THROUGH_HINT

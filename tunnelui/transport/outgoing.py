@@ -17,6 +17,7 @@ from tunnelui.transport.exchange import read_response_head
 from tunnelui.transport.relay import Relay
 from tunnelui.transport.resolver import system_resolver
 from tunnelui.transport.tls import start_tls
+from tunnelui.transport.way_out import LET_THROUGH_HINT, WHO_HINT
 from tunnelui.wire.asking import connect_request
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from tunnelui.transport.way_out import OutgoingProxy
     from tunnelui.wire.address import HostPort
 
-__all__ = ["LET_THROUGH_HINT", "WHO_HINT", "OutgoingError", "dial_out"]
+__all__ = ["OutgoingError", "dial_out"]
 
 _REPLIES: Final = {
     1: "it failed",
@@ -40,10 +41,6 @@ _REPLIES: Final = {
 _PASSWORD: Final = 2
 _LAST_WORDS: Final = 1.0
 """Seconds without a byte after the tunnel inside has ended, until the connection to an ``https`` proxy ends as well."""
-WHO_HINT: Final = "Put user and password into the variable: http://USER:PASSWORD@HOST:PORT."
-LET_THROUGH_HINT: Final = (
-    "Ask the administrator of the outgoing proxy (HTTPS_PROXY) to let this through, or name the host in NO_PROXY."
-)
 
 
 class OutgoingError(ProxyError):

@@ -22,7 +22,12 @@ from tunnelui.wire.address import AddressError, HostPort, parse_host
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OutgoingProxy", "outgoing_proxy"]
+__all__ = ["LET_THROUGH_HINT", "WHO_HINT", "OutgoingProxy", "outgoing_proxy"]
+
+WHO_HINT: Final = "Put user and password into the variable: http://USER:PASSWORD@HOST:PORT."
+LET_THROUGH_HINT: Final = (
+    "Ask the administrator of the outgoing proxy (HTTPS_PROXY) to let this through, or name the host in NO_PROXY."
+)
 
 _PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
