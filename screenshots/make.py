@@ -185,7 +185,7 @@ async def _sign_in(demo: Demo, size: tuple[int, int]) -> None:
 
 async def _unlock(demo: Demo, size: tuple[int, int]) -> None:
     profiles = {
-        name: replace(profile, client_cert="/home/alice/.certificates/alice.p12")
+        name: replace(profile, client_cert=str(Path("/home", "alice", ".certificates", "alice.p12")))
         for name, profile in demo.settings.profiles.items()
     }
     with_certificate = replace(demo, settings=replace(demo.settings, profiles=profiles))
