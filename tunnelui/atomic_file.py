@@ -12,6 +12,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+from tunnelui.system import NO_FOLLOW, replace
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -36,7 +38,7 @@ def replace_file(path: Path, data: bytes) -> None:
     :raises OSError: it failed; the old file is as it was and nothing is left beside it.
     """
     beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW, 0o600)
     try:
         try:
             rest = memoryview(data)
@@ -45,7 +47,7 @@ def replace_file(path: Path, data: bytes) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        beside.replace(path)
+        replace(beside, path)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -13,16 +14,19 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from tunnelui.agent import meeting
+from tests.agent.conftest import serving
+from tunnelui.agent import loopback_place, runtime
 from tunnelui.agent.client import AgentClient, connect
 from tunnelui.agent.meeting import LoopbackPlace, UnixPlace, meeting_place
 from tunnelui.config.runtime_folder import open_folder
 from tunnelui.errors import LocalError
+from tunnelui.transport import unix_listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.support.engine_bench import Bench
     from tunnelui.agent.server import AgentServer
 
 
@@ -158,7 +162,7 @@ def imposter(answer: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Itera
 
 @pytest.mark.parametrize("kind", ["wrong", "reflecting", "silent", "other"])
 async def test_who_is_no_agent_is_told_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meeting, "_PATIENCE", 0.3)
+    monkeypatch.setattr(loopback_place, "_PATIENCE", 0.3)
     answers: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
         "wrong": lambda _: {"challenge": "cd" * 32, "proof": "00" * 32},
         "reflecting": lambda said: {**said, "proof": said["challenge"]},
@@ -182,8 +186,8 @@ async def test_nobody_there_is_no_agent() -> None:
 async def test_strangers_can_not_crowd_others_out_for_long(
     server: AgentServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(meeting, "_MOST_UNPROVEN", 4)
-    monkeypatch.setattr(meeting, "_PATIENCE", 0.5)
+    monkeypatch.setattr(loopback_place, "_MOST_UNPROVEN", 4)
+    monkeypatch.setattr(loopback_place, "_PATIENCE", 0.5)
     with contextlib.ExitStack() as open_ones:
         for _ in range(20):
             open_ones.enter_context(socket.create_connection(("127.0.0.1", known()["port"])))
@@ -201,7 +205,79 @@ def test_the_variable_chooses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     with pytest.raises(LocalError, match="carrier pigeon") as caught:
         meeting_place(tmp_path)
     assert caught.value.hint == "Choose unix or tcp."
-    monkeypatch.delenv("TUNNELUI_AGENT_TRANSPORT")
+    monkeypatch.setenv("TUNNELUI_AGENT_TRANSPORT", "unix")
     assert isinstance(meeting_place(tmp_path), UnixPlace)
-    monkeypatch.delattr(socket, "AF_UNIX")
-    assert isinstance(meeting_place(tmp_path), LoopbackPlace)
+    monkeypatch.delenv("TUNNELUI_AGENT_TRANSPORT")
+    assert meeting_place(tmp_path).transport == "unix"
+
+
+@pytest.fixture
+def any_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TUNNELUI_AGENT_TRANSPORT")
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EAFNOSUPPORT, errno.ENOSYS])
+async def test_a_folder_that_takes_no_socket_gets_a_port(
+    any_way: None, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(unix_listener, "_bind_private", refuse)
+    place = meeting_place(folder())
+    listeners = place.listen()
+    assert (place.transport, place.path) == ("tcp", folder() / "agent.json")
+    assert place.address == f"127.0.0.1:{known()['port']}"
+    assert os.strerror(number) in place.why
+    place.close(listeners)
+    assert not (folder() / "agent.json").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EMFILE, errno.EADDRINUSE])
+def test_other_trouble_is_told_and_changes_nothing(any_way: None, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(unix_listener, "_bind_private", refuse)
+    with pytest.raises(LocalError):
+        meeting_place(folder()).listen()
+    assert not (folder() / "agent.json").exists()
+
+
+async def test_a_path_that_is_too_long_gets_a_port(
+    any_way: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bench: Bench
+) -> None:
+    monkeypatch.setenv("TUNNELUI_RUNTIME_DIR", str(tmp_path / ("x" * 100)))
+    async with serving(bench) as server, AgentClient(find) as client:
+        assert client.snapshot().tunnels
+        assert server.reached["transport"] == "tcp"
+        assert "too long" in server.reached["why"]
+
+
+async def test_what_another_agent_left_is_no_way_to_the_present_one(any_way: None, bench: Bench) -> None:
+    value = {"port": 1, "secret": "5e" * 32}
+    (folder() / "agent.json").write_text(json.dumps(value))
+    async with serving(bench):
+        assert not (folder() / "agent.json").exists()
+        async with AgentClient(find) as client:
+            assert client.snapshot().tunnels
+
+
+async def test_a_strangers_socket_is_refused_and_not_gone_round(any_way: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    listeners = LoopbackPlace(folder()).listen()
+    with socket.socket(socket.AF_UNIX) as stranger, contextlib.ExitStack() as open_ones:
+        for listener in listeners:
+            open_ones.enter_context(listener)
+        stranger.bind(str(folder() / "agent.sock"))
+        stranger.listen()
+        monkeypatch.setattr(runtime, "peer_uid", lambda _: os.geteuid() + 1)
+        with pytest.raises(LocalError, match="not yours"):
+            await connect()
+
+
+def test_a_folder_that_keeps_no_modes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = folder()
+    own.chmod(0o755)
+    monkeypatch.setattr(type(own), "chmod", lambda *_: None)
+    with pytest.raises(LocalError, match="others can enter"):
+        open_folder(create=True)

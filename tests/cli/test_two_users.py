@@ -86,13 +86,14 @@ def users() -> Iterator[tuple[User, User]]:
         shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("transport", ["unix", "tcp"])
+@pytest.mark.parametrize("transport", ["unix", "tcp", ""])
 def test_each_has_an_agent_and_neither_reaches_the_others(
     users: tuple[User, User], proxy: ConnectProxy, transport: str
 ) -> None:
     alice, bob = users
     for user in users:
-        user.env["TUNNELUI_AGENT_TRANSPORT"] = transport
+        if transport:
+            user.env["TUNNELUI_AGENT_TRANSPORT"] = transport
         assert user.run("routes", "add", "db", proxy.destination()).returncode == 0
         done = user.run("up", "db")
         assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ from tests.support.descriptors import no_more_descriptors
 from tests.support.sockets import free_port, no_leaked_descriptors
 from tunnelui.errors import LocalError, PortBusyError
 from tunnelui.transport import listen as listen_module
+from tunnelui.transport import unix_listener
 from tunnelui.transport.listen import accept_loop, close_listeners, local_address, open_listener
 from tunnelui.transport.port_holder import process_name
 from tunnelui.wire.address import TCPListen, UnixListen
@@ -294,7 +295,7 @@ def test_a_unix_socket_is_private_before_it_listens(
     previous = os.umask(0)
     try:
         with socket.socket(socket.AF_UNIX) as sock:
-            listen_module._bind_private(sock, str(path))
+            unix_listener._bind_private(sock, str(path))
             assert mode(path) == 0o600
         assert os.umask(0) == 0
     finally:
@@ -367,7 +368,7 @@ def test_losing_the_race_for_a_unix_path_is_busy(tmp_path: Path, monkeypatch: py
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
-        monkeypatch.setattr(listen_module, "_make_way", lambda address: None)
+        monkeypatch.setattr(unix_listener, "make_way", lambda address: None)
         with pytest.raises(PortBusyError):
             open_listener(UnixListen(str(path)))
 

@@ -48,6 +48,10 @@ class Server(Protocol):
     started_at: float
     clients: int
 
+    @property
+    def reached(self) -> dict[str, str]:
+        """How programs reach it, and why that way."""
+
     async def changed(self) -> None:
         """A tunnel may have been started or stopped."""
 
@@ -202,6 +206,7 @@ class Calls:
             "up": sum(tunnel.state is not State.OFF for tunnel in tunnels),
             "live": sum(tunnel.live for tunnel in tunnels),
             "programs": self._server.clients,
+            **self._server.reached,
         }
 
     async def _end(self, _: dict[str, Any]) -> None:

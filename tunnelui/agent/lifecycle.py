@@ -18,6 +18,7 @@ from tunnelui.config.paths import config_file
 from tunnelui.config.runtime_folder import open_folder
 from tunnelui.config.settings import load_settings
 from tunnelui.errors import LocalError, TunnelError
+from tunnelui.system import detached
 from tunnelui.text import clean
 
 if TYPE_CHECKING:
@@ -143,8 +144,8 @@ def _spawn() -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        cwd="/",
-        start_new_session=True,
+        cwd=os.path.abspath(os.sep),  # noqa: PTH100  (the root, also of a Windows drive)
+        **detached(),
         env={**environment_elsewhere(), "PYTHONPATH": os.pathsep.join(_python_path())},
     )
     said = b""

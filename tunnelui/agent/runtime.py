@@ -8,7 +8,6 @@ back from a process that dies in any way, keeps a second agent out.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import socket
 import struct
@@ -18,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 from tunnelui.config.paths import config_file
 from tunnelui.config.runtime_folder import RUNTIME_HINT
 from tunnelui.errors import LocalError
+from tunnelui.system import NO_FOLLOW, lock
+from tunnelui.transport.unix_listener import NO_UNIX_SOCKET
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ def socket_path(folder: Path) -> Path:
     """
     path = folder / "agent.sock"
     if len(os.fsencode(path)) > _LONGEST_PATH:
-        raise LocalError(f"{path} is too long for a socket's address", code="runtime_dir", hint=RUNTIME_HINT)
+        raise LocalError(f"{path} is too long for a socket's address", code=NO_UNIX_SOCKET, hint=RUNTIME_HINT)
     return path
 
 
@@ -94,19 +95,20 @@ class AgentLock:
     def take(self) -> bool:
         """Return whether we have it now; at once.
 
-        :raises LocalError: the file can't be opened.
+        :raises LocalError: the file can't be opened, or its file system has no locks.
         """
+        descriptor = -1
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
+            if lock(descriptor):
+                self._descriptor = descriptor
+                return True
         except OSError as error:
+            if descriptor >= 0:
+                os.close(descriptor)
             raise LocalError(f"{self._path}: {error.strerror}", code="runtime_dir", hint=RUNTIME_HINT) from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
+        os.close(descriptor)
+        return False
 
     def release(self) -> None:
         """Let another agent begin."""

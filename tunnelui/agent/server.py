@@ -87,6 +87,11 @@ class AgentServer:
         self._on_change = on_change
         self._calls = Calls(self)
 
+    @property
+    def reached(self) -> dict[str, str]:
+        """How programs reach it, and why that way: see `tunnelui.agent.meeting.MeetingPlace`."""
+        return {"transport": self._place.transport, "address": self._place.address, "why": self._place.why}
+
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Accept until cancelled."""
         async with anyio.create_task_group() as clients:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -14,10 +14,11 @@ from tunnelui.cli.context import settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
 from tunnelui.cli.output import Exit, print_json, print_line, print_note
 from tunnelui.cli.ssh_config import program_path
-from tunnelui.cli.stopping import SIGNALS
+from tunnelui.cli.stopping import received_signals
 from tunnelui.cli.times import remaining
 from tunnelui.config.paths import state_dir
 from tunnelui.errors import LocalError
+from tunnelui.text import clean
 
 if TYPE_CHECKING:
     import argparse
@@ -47,8 +48,6 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if os.name != "posix":
-        raise LocalError("the agent needs Unix sockets", hint="Use tunnelui --in-process, or tunnelui tcp.")
     if arguments.what == "unit":
         return _print_unit()
     if arguments.what == "logs":
@@ -82,7 +81,7 @@ async def _serve_with(lock: AgentLock, arguments: argparse.Namespace) -> int:
     config = config_digest()
     settings = settings_for_saved(arguments)
     engine = await saved_engine(arguments, settings)
-    with anyio.open_signal_receiver(*SIGNALS) as signals:
+    with received_signals() as signals:
         await serve(
             engine,
             lock,
@@ -166,8 +165,18 @@ async def _status(arguments: argparse.Namespace) -> int:
             f"The agent runs: pid {status['pid']}, version {status['version']}, for {age}; "
             f"{_count(status['up'], 'tunnel')} up, {_count(status['live'], 'connection')} open."
         )
+        _tell_way(status)
         tell_other_variables(hello)
     return Exit.DONE
+
+
+def _tell_way(status: dict[str, Any]) -> None:
+    """Say how it is reached; an agent of an older version does not tell."""
+    address, why = (clean(str(status.get(key, "")), 400) for key in ("address", "why"))
+    if status.get("transport") == "tcp":
+        print_line(f"It is reached by {address} with the secret of this user, not by a Unix socket: {why}.")
+    elif address:
+        print_line(f"It is reached by {address}.")
 
 
 def _count(number: int, what: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,7 @@ if TYPE_CHECKING:
     from tunnelui.agent.channel import Channel
     from tunnelui.agent.client import AgentClient, Hello
 
-__all__ = ["agent", "has_agents", "running_agent", "tell_agent", "tell_other_variables"]
-
-
-def has_agents() -> bool:
-    """Whether this system has what an agent needs: Unix sockets and their peers' user ids."""
-    return os.name == "posix"
+__all__ = ["agent", "running_agent", "tell_agent", "tell_other_variables"]
 
 
 def agent() -> AgentClient:
@@ -48,7 +42,6 @@ def agent() -> AgentClient:
                 saved_routes().load()
             raise
 
-    _need_agents()
     return AgentClient(find)
 
 
@@ -70,7 +63,6 @@ def running_agent(*, tell: bool = False) -> AgentClient:
             tell = False
         return found
 
-    _need_agents()
     return AgentClient(find)
 
 
@@ -86,8 +78,6 @@ def tell_other_variables(hello: Hello) -> None:
 
 async def tell_agent(call: str, **given: Any) -> None:
     """Ask the agent that runs, if one does; what goes wrong is no concern of the command that was given."""
-    if not has_agents():
-        return
     from tunnelui.agent.lifecycle import find_agent, request
 
     with contextlib.suppress(TunnelError, OSError):
@@ -106,8 +96,3 @@ async def _ask(question: str) -> bool:
     with contextlib.suppress(EOFError):
         return (await anyio.to_thread.run_sync(input, abandon_on_cancel=True)).strip().lower() in ("y", "yes")
     return False
-
-
-def _need_agents() -> None:
-    if not has_agents():
-        raise LocalError("the agent needs Unix sockets", code="no_agent", hint="Use tunnelui tcp instead.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -18,7 +17,7 @@ from tunnelui.cli.context import check_tls_of, profile_from, saved_routes, servi
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
 from tunnelui.cli.output import fail, json_line, print_note
 from tunnelui.cli.selection import find_route
-from tunnelui.cli.stopping import SIGNALS
+from tunnelui.cli.stopping import received_signals
 from tunnelui.cli.telling import announce, tell_all
 from tunnelui.config.route import Route
 from tunnelui.config.services import service_of
@@ -41,6 +40,7 @@ __all__ = ["add_arguments", "environment_name", "run"]
 _NOT_FOUND: Final = 127
 _NOT_RUNNABLE: Final = 126
 _SIGNALLED: Final = 128
+_FROM_TERMINAL: Final = ("SIGINT", "SIGBREAK")  # the program has them from there, too
 
 
 def add_arguments(parser: Parser) -> None:
@@ -174,12 +174,12 @@ async def _run(command: Sequence[str], environment: dict[str, str]) -> int:
         raise _CommandError(f"there is no program “{command[0]}”", _NOT_FOUND) from None
     except OSError as error:
         raise _CommandError(f"{command[0]} can't be run: {error.strerror}", _NOT_RUNNABLE) from None
-    with anyio.open_signal_receiver(*SIGNALS) as signals:
+    with received_signals() as signals:
         async with anyio.create_task_group() as tasks:
 
             async def pass_on() -> None:
                 async for number in signals:
-                    if number is not signal.SIGINT:  # the terminal has sent that one to the program, too
+                    if number.name not in _FROM_TERMINAL:
                         process.send_signal(number)
 
             tasks.start_soon(pass_on)

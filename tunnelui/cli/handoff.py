@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.errors import LocalError
+from tunnelui.system import HAS_UNIX_SOCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,7 +59,7 @@ def simple_request(arguments: Sequence[str]) -> dict[str, str] | None:
 
 def agent_for(arguments: Sequence[str]) -> Callable[[], int] | None:
     """Return what hands ``tcp`` *arguments* over to an agent; ``None`` when this process should do it alone."""
-    if os.name != "posix" or not _can_be_given():
+    if not HAS_UNIX_SOCKETS or not _can_be_given():
         return None
     given = simple_request(arguments)
     if given is None:

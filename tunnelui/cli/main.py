@@ -72,6 +72,10 @@ def _guarded(arguments: Sequence[str], *, takes_interrupt: bool = False) -> int:
 
     try:
         with loading():
+            if sys.platform == "win32":
+                from tunnelui.system import choose_event_loop
+
+                choose_event_loop()
             run = _command(arguments)
         if takes_interrupt:
             signal.signal(signal.SIGINT, signal.default_int_handler)

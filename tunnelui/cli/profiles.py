@@ -103,9 +103,8 @@ async def _tell(name: str, password: str) -> bool:
     :raises tunnelui.errors.TunnelError: it does not take it.
     """
     from tunnelui.agent.lifecycle import find_agent, find_or_start, request
-    from tunnelui.cli.agent_link import has_agents
 
-    if not has_agents() or (found := await find_agent()) is None:
+    if (found := await find_agent()) is None:
         return False
     found[0].close()
     channel, _ = await find_or_start()  # one of before an edit of config.toml knows another profile by that name

@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
-import signal
+import contextlib
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from tunnelui.errors import LocalError, TunnelError
+from tunnelui.system import caught_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    import signal
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-__all__ = ["GRACE", "SIGNALS", "Interrupted", "until_first_signal", "until_signal"]
+__all__ = ["GRACE", "Interrupted", "received_signals", "until_first_signal", "until_signal"]
 
 T = TypeVar("T")
 
 GRACE: Final = 2.0
 """Seconds that open connections may go on after a signal."""
-SIGNALS: Final = tuple(
-    signal.Signals(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
 
 
 class Interrupted(LocalError):
     """A signal ended the command before its work was done."""
 
     default_code = "interrupted"
+
+
+class _Signals:
+    """Those that have come, in order."""
+
+    def __init__(self) -> None:
+        import asyncio
+
+        self.came: asyncio.Queue[signal.Signals] = asyncio.Queue()
+
+    def __aiter__(self) -> _Signals:
+        return self
+
+    async def __anext__(self) -> signal.Signals:
+        return await self.came.get()
+
+
+@contextlib.contextmanager
+def received_signals() -> Iterator[AsyncIterator[signal.Signals]]:
+    """Hand out the signals that ask for an end while the block runs; none of them ends the process."""
+    import asyncio
+
+    signals = _Signals()
+    with caught_signals(asyncio.get_running_loop(), signals.came.put_nowait):
+        yield signals
 
 
 async def until_signal(work: Callable[[], Awaitable[T]]) -> T:
@@ -37,7 +61,7 @@ async def until_signal(work: Callable[[], Awaitable[T]]) -> T:
     result: list[T] = []
     failure: TunnelError | None = None
     caught: signal.Signals | None = None
-    with anyio.open_signal_receiver(*SIGNALS) as signals:
+    with received_signals() as signals:
         async with anyio.create_task_group() as tasks:
 
             async def watch() -> None:
@@ -72,11 +96,6 @@ async def until_first_signal(work: Callable[[], Awaitable[T]]) -> T:
             caught.append(number)
             scope.cancel()
 
-        for number in SIGNALS:
-            loop.add_signal_handler(number, catch, number)
-        try:
+        with caught_signals(loop, catch):
             return await work()
-        finally:
-            for number in SIGNALS:
-                loop.remove_signal_handler(number)
     raise Interrupted(f"ended by {caught[0].name}")

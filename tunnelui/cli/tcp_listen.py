@@ -9,7 +9,7 @@ import anyio
 from tunnelui.auth.stores import open_store
 from tunnelui.cli.context import check_tls_of, service_account_from
 from tunnelui.cli.output import Exit, print_note
-from tunnelui.cli.stopping import GRACE, SIGNALS
+from tunnelui.cli.stopping import GRACE, received_signals
 from tunnelui.cli.telling import announce, is_told, tell_all
 from tunnelui.engine.identities import Contexts
 from tunnelui.engine.local import LocalEngine
@@ -48,7 +48,7 @@ async def _listen(arguments: argparse.Namespace, settings: Settings, routes: lis
         contexts=contexts,
     )
     # The signals first: whoever has read an address may send one at once.
-    with anyio.open_signal_receiver(*SIGNALS) as signals:
+    with received_signals() as signals:
         async with engine, anyio.create_task_group() as tasks:
             told = anyio.Event()
             # A tunnel that opens has four events, and nobody has to wake up for them.

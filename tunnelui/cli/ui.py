@@ -16,7 +16,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from tunnelui.cli.agent_link import agent, has_agents
+from tunnelui.cli.agent_link import agent
 from tunnelui.cli.colours import colour_system, has_few_colours
 from tunnelui.cli.context import check_tls_files, profile_from, settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_proxy_flags
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     need_terminal("Without one, use: tunnelui tcp DESTINATION")
     settings = settings_for_saved(arguments)
     # Flags are for this run alone, and the agent's tunnels are everybody's.
-    if not arguments.in_process and not arguments.given and has_agents():
+    if not arguments.in_process and not arguments.given:
         return _leave_words(asyncio.run(until_first_signal(partial(_show_agent, settings))))
     return asyncio.run(until_first_signal(partial(_show_routes, arguments, settings)))
 
@@ -200,6 +200,8 @@ def _end_with_terminal() -> None:
     SIGHUP asks for an end in order. But Textual's thread that draws dies with the terminal, and what is drawn after
     that waits for it without end, the event loop with it (Textual 8.2, `WriterThread`).
     """
+    if not hasattr(select, "poll"):  # Windows: closing the window is a signal there
+        return
     poll = select.poll()
     poll.register(0, 0)  # a hang-up is told without being asked for
     while True:

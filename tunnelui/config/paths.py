@@ -12,6 +12,8 @@ import stat
 import sys
 from pathlib import Path
 
+from tunnelui.system import is_ours
+
 __all__ = [
     "cache_dir",
     "config_dir",
@@ -109,4 +111,4 @@ def _by_platformdirs(name: str) -> Path:
 
 def _is_private(folder: str) -> bool:
     info = os.lstat(folder)
-    return stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid() and stat.S_IMODE(info.st_mode) == stat.S_IRWXU
+    return stat.S_ISDIR(info.st_mode) and is_ours(info) and stat.S_IMODE(info.st_mode) == stat.S_IRWXU

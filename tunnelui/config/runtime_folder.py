@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.paths import runtime_dir
 from tunnelui.errors import LocalError
+from tunnelui.system import is_open_to_others, is_ours
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,10 +29,13 @@ def open_folder(*, create: bool) -> Path | None:
         status = folder.lstat()
         if not stat.S_ISDIR(status.st_mode):
             raise LocalError(f"{folder} is no folder", code="runtime_dir", hint=RUNTIME_HINT)
-        if status.st_uid != os.geteuid():
+        if not is_ours(status):
             raise LocalError(f"{folder} belongs to another user", code="runtime_dir", hint=RUNTIME_HINT)
-        if status.st_mode & 0o077:
+        if is_open_to_others(status):
             folder.chmod(0o700)
+            if is_open_to_others(folder.lstat()):  # vfat and the like say yes to every mode, and keep none
+                words = f"others can enter {folder}, and its file system has no modes that would keep them out"
+                raise LocalError(words, code="runtime_dir", hint=RUNTIME_HINT)
     except FileNotFoundError:
         if not create:
             return None

@@ -11,19 +11,15 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.config.runtime_folder import open_folder
 from tunnelui.errors import ConfigError, LocalError
-from tunnelui.text import clean
-
-if sys.platform != "win32":
-    import fcntl
-
 from tunnelui.frozen import frozen
+from tunnelui.system import NO_FOLLOW, RENAMES_OPEN_FILES, is_locked, lock
+from tunnelui.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,9 +62,9 @@ def announced(program: str, tunnels: Sequence[ProgramTunnel], *, runs: str = "")
         yield
     finally:
         if path is not None:
+            os.close(descriptor)  # first: Windows removes no open file
             with contextlib.suppress(OSError):
                 path.unlink()
-            os.close(descriptor)
 
 
 def running_programs() -> tuple[RunningProgram, ...]:
@@ -76,18 +72,17 @@ def running_programs() -> tuple[RunningProgram, ...]:
 
     :raises LocalError: the runtime folder is somebody else's.
     """
-    if sys.platform == "win32":
-        return ()
     folder = open_folder(create=False)
     if folder is None:
         return ()
     found = []
     for path in (folder / _FOLDER).glob("*.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError), path.open("rb") as file:
-            if _is_locked(file.fileno()):
-                found.append(_read(json.loads(file.read(_LARGEST))))
-            else:
-                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            with path.open("rb") as file:
+                if is_locked(file.fileno()):
+                    found.append(_read(json.loads(file.read(_LARGEST))))
+                    continue
+            path.unlink(missing_ok=True)
     return tuple(sorted(found, key=lambda one: one.started_at))
 
 
@@ -108,35 +103,25 @@ class OtherPrograms:
 
 
 def _write(value: RunningProgram) -> tuple[Path | None, int]:
-    if sys.platform == "win32":
-        return None, -1
     folder = open_folder(create=True)
     if folder is None:
         return None, -1
     (folder / _FOLDER).mkdir(mode=0o700, exist_ok=True)
-    # Under its name only once it is locked: nobody takes it for one that was left behind.
+    # Under its name only once it is locked: nobody takes it for one that was left behind. Where an open file has to
+    # keep its name, nobody can remove it either.
     path = folder / _FOLDER / f"{value.pid}.json"
-    beside = path.with_name(f".{path.name}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    beside = path.with_name(f".{path.name}") if RENAMES_OPEN_FILES else path
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NO_FOLLOW, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
         os.write(descriptor, json.dumps(asdict(value)).encode())
-        beside.replace(path)
+        if beside != path:
+            beside.replace(path)
     except BaseException:
         os.close(descriptor)
         beside.unlink(missing_ok=True)
         raise
     return path, descriptor
-
-
-def _is_locked(descriptor: int) -> bool:
-    if sys.platform == "win32":
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _read(value: dict[str, Any]) -> RunningProgram:

@@ -8,14 +8,14 @@ import errno
 import logging
 import os
 import socket
-import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tunnelui.errors import LocalError, PortBusyError
+from tunnelui.system import error_words
 from tunnelui.text import clean
-from tunnelui.transport.port_holder import tcp_holder, unix_peer
+from tunnelui.transport.port_holder import tcp_holder
 from tunnelui.transport.socket_options import is_prepared, prepare, prepare_accepted
+from tunnelui.transport.unix_listener import make_way, open_unix
 from tunnelui.wire.address import HostPort, TCPListen, UnixListen
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def open_listener(address: TCPListen | UnixListen, *, reuse_port: bool = False) 
     :raises LocalError: the address is not this machine's, the port needs privileges, the file is in the way...
     """
     if isinstance(address, UnixListen):
-        return [_open_unix(address)]
+        return [open_unix(address, _BACKLOG)]
     binds = _binds(address)
     for _ in range(_PORT_TRIES):
         try:
@@ -101,7 +101,7 @@ def close_listeners(listeners: Iterable[socket.socket]) -> None:
         listener.close()
         if path:
             with contextlib.suppress(OSError, LocalError):
-                _make_way(UnixListen(path))
+                make_way(UnixListen(path))
 
 
 async def accept_loop(
@@ -187,13 +187,13 @@ class _Acceptor:
         if isinstance(error, BlockingIOError | InterruptedError):
             return
         if error.errno not in _EXHAUSTED:
-            self._fail(LocalError(f"a local listener broke: {os.strerror(error.errno or 0)}"))
+            self._fail(LocalError(f"a local listener broke: {error_words(error.errno or 0)}"))
             return
         self._loop.remove_reader(self._listener)
         self._pause = self._loop.call_later(_PAUSE, self.start)
         if not self._warned:
             self._warned = True
-            self._on_warning(f"no connection can be accepted for now: {os.strerror(error.errno)}")
+            self._on_warning(f"no connection can be accepted for now: {error_words(error.errno)}")
 
     def _fail(self, error: Exception) -> None:
         self.stop()
@@ -269,64 +269,4 @@ def _map_tcp(error: OSError, address: TCPListen, bind: _Bind) -> LocalError:
         code, hint = "privileged_port", "Ports below 1024 may need privileges; choose a higher one."
     elif error.errno in _NO_SUCH_FAMILY:
         code, hint = "no_such_address", "The address must be one of this machine's own."
-    return LocalError(f"can't listen on {address}: {os.strerror(error.errno or 0)}", code=code, hint=hint)
-
-
-def _open_unix(address: UnixListen) -> socket.socket:
-    try:
-        _make_way(address)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            _bind_private(sock, address.path)
-            sock.listen(_BACKLOG)
-            sock.setblocking(False)
-        except BaseException:
-            sock.close()
-            raise
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortBusyError(str(address)) from None
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise LocalError(f"can't listen on unix:{clean(address.path)}: {reason}") from None
-    return sock
-
-
-def _bind_private(sock: socket.socket, path: str) -> None:
-    """Bind so that the file has mode 0600 from its first moment."""
-    try:
-        os.fchmod(sock.fileno(), 0o600)  # Linux: the file gets the mode of the socket
-    except OSError:
-        previous = os.umask(0o177)  # elsewhere; for an instant other threads' files are private too
-        try:
-            sock.bind(path)
-        finally:
-            os.umask(previous)
-    else:
-        sock.bind(path)
-
-
-def _make_way(address: UnixListen) -> None:
-    """Remove a socket file that nobody listens on.
-
-    :raises PortBusyError: somebody does.
-    :raises LocalError: it is no socket, or it can't be told.
-    """
-    path = Path(address.path)
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise LocalError(
-            f"can't listen on unix:{clean(address.path)}: another kind of file is there",
-            hint="Choose another path, or remove the file yourself.",
-        )
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        number = probe.connect_ex(address.path)
-        if number == errno.ECONNREFUSED:
-            path.unlink(missing_ok=True)
-        elif number in (0, errno.EAGAIN):  # EAGAIN: alive, with a full backlog
-            raise PortBusyError(str(address), holder=unix_peer(probe) if number == 0 else "")
-        elif number != errno.ENOENT:
-            raise OSError(number, os.strerror(number))
+    return LocalError(f"can't listen on {address}: {error_words(error.errno or 0)}", code=code, hint=hint)
