@@ -226,16 +226,3 @@ def test_the_servers_data_plane_loads_no_web_framework() -> None:
         "for m in pkgutil.iter_modules(g.__path__): importlib.import_module(f'{g.__name__}.{m.name}')"
     )
     assert not loaded & {"starlette", "uvicorn", "jinja2"}
-
-
-def test_commands_that_need_no_agent_load_without_the_modules_of_unix() -> None:
-    code = (
-        "import anyio._backends._asyncio, getpass, multiprocessing, os, platformdirs, shutil, tempfile\n"
-        "sys.platform = 'win32'\n"
-        "for name in ('fcntl', 'grp', 'pty', 'pwd', 'resource', 'termios', 'tty'): sys.modules[name] = None\n"
-        "for name in ('geteuid', 'getuid'): delattr(os, name)\n"
-        "import tunnelui.cli.tcp_listen, tunnelui.cli.exec, tunnelui.cli.proxy, tunnelui.cli.status\n"
-        "from tunnelui.engine.programs import announced, running_programs\n"
-        "with announced('exec', []): assert running_programs() == ()"
-    )
-    modules_after(code)

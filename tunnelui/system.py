@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import signal
 import socket
 import stat
@@ -34,6 +35,7 @@ __all__ = [
     "choose_event_loop",
     "detached",
     "error_words",
+    "hidden_key",
     "is_locked",
     "is_open_to_others",
     "is_ours",
@@ -56,6 +58,7 @@ STOP_SIGNALS: Final = tuple(
 
 _LOCKED_BYTE: Final = 0x7FFF_0000  # where locks forbid reading, far behind what is in the file
 _WINSOCK: Final = 10000  # errors of sockets, which the C library has no words for
+_MOST_SELECTED: Final = 510
 _REPLACE_TRIES: Final = 20
 _REPLACE_PAUSE: Final = 0.025
 
@@ -158,7 +161,22 @@ def error_words(number: int) -> str:
     return os.strerror(number)
 
 
-# Processes
+# Consoles and processes
+
+
+def hidden_key() -> bytes:
+    """Wait for a key on the console of Windows, which shows nothing of it, and return it in UTF-8.
+
+    Ctrl-C is a signal as ever, and comes as an end of the input, too.
+    """
+    import importlib
+
+    windows: Any = importlib.import_module("msvcrt")
+    key: str = windows.getwch()
+    if key == "\x03":
+        signal.raise_signal(signal.SIGINT)
+        return b"\x1a"
+    return key.encode("utf-8", "replace")
 
 
 def detached() -> dict[str, Any]:
@@ -210,8 +228,24 @@ def _drain(sock: socket.socket) -> None:
 
 
 def choose_event_loop() -> None:
-    """Have the loops that are made from now on watch sockets: on Windows the usual one does not."""
-    if sys.platform == "win32":
-        import asyncio
+    """Have the loops that are made from now on watch sockets by select(2), where there is nothing better.
 
-        asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
+    The usual loop of Windows watches no sockets that it has not made itself. select(2) takes 512 there, and would end
+    the loop with one more: that one is refused instead.
+    """
+    if hasattr(select, "poll"):
+        return
+    import asyncio
+    import selectors
+
+    class Selector(selectors.SelectSelector):
+        def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+            if len(self.get_map()) >= _MOST_SELECTED:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return super().register(fileobj, events, data)
+
+    class Policy(asyncio.DefaultEventLoopPolicy):
+        def new_event_loop(self) -> asyncio.AbstractEventLoop:
+            return asyncio.SelectorEventLoop(Selector())
+
+    asyncio.set_event_loop_policy(Policy())

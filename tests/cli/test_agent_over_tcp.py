@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.test_agent import kill_agent, use
+from tests.support.less import NO_BIND, NO_SOCKETS, python_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,24 +18,6 @@ if TYPE_CHECKING:
 
     from tests.cli.program import Program
     from tests.support.connect_proxy import ConnectProxy
-
-NO_SOCKETS = """
-import _socket
-del _socket.AF_UNIX, _socket.socketpair  # the second one makes Unix sockets
-"""
-# What a seccomp filter or a security module does.
-NO_BIND = """
-import errno, os, socket
-plain = socket.socket
-
-class Socket(plain):
-    def bind(self, address):
-        if self.family == socket.AF_UNIX:
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-        super().bind(address)
-
-socket.socket = Socket
-"""
 
 
 @pytest.fixture
@@ -55,13 +38,6 @@ def fat(tmp_path: Path) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=False)
-
-
-def take_away(program: Program, tmp_path: Path, code: str) -> None:
-    folder = tmp_path / "less"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(code)
-    program.env["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [program.env.get("PYTHONPATH", "")])])
 
 
 def live(program: Program, proxy: ConnectProxy) -> None:
@@ -110,7 +86,7 @@ def test_who_has_set_no_variable_finds_it(program: Program) -> None:
 
 
 def test_without_unix_sockets_at_all(program: Program, proxy: ConnectProxy, tmp_path: Path) -> None:
-    take_away(program, tmp_path, NO_SOCKETS)
+    program.env["PYTHONPATH"] = python_path(tmp_path / "less", NO_SOCKETS)
     live(program, proxy)
     with program.agent():
         assert program.run("agent", "start").returncode == 0
@@ -123,7 +99,7 @@ def test_without_unix_sockets_at_all(program: Program, proxy: ConnectProxy, tmp_
 
 
 def test_where_no_socket_may_be_bound(program: Program, proxy: ConnectProxy, tmp_path: Path) -> None:
-    take_away(program, tmp_path, NO_BIND)
+    program.env["PYTHONPATH"] = python_path(tmp_path / "less", NO_BIND)
     live(program, proxy)
     with program.agent():
         assert program.run("agent", "start").returncode == 0
@@ -155,7 +131,7 @@ def test_a_way_that_has_changed_between_two_agents(program: Program, tmp_path: P
         assert program.run("agent", "start").returncode == 0
         assert sorted(os.listdir(program.runtime)) == ["agent.lock", "agent.sock"]
         kill_agent(program)
-        take_away(program, tmp_path, NO_BIND)
+        program.env["PYTHONPATH"] = python_path(tmp_path / "less", NO_BIND)
         assert program.run("agent", "start").returncode == 0
         assert sorted(os.listdir(program.runtime)) == ["agent.json", "agent.lock"]
         assert program.agent_pid() > 0

@@ -90,7 +90,7 @@ def folder_of() -> Path:
 def test_what_can_not_be_read_is_left_out(own_folders: None, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     folder_of().mkdir()
     (folder_of() / "1.json").write_text(text)
-    monkeypatch.setattr(programs, "_is_locked", lambda _: True)
+    monkeypatch.setattr(programs, "is_locked", lambda _: True)
     assert running_programs() == ()
 
 

@@ -74,6 +74,8 @@ class AgentServer:
         self.ending = anyio.Event()
         self.retiring = False
         self.clients = 0
+        self._accepting = anyio.CancelScope()
+        self._accepted = anyio.Event()
         salt = secrets.token_hex(8)
         self._hello = {
             "version": VERSION,
@@ -93,13 +95,22 @@ class AgentServer:
         return {"transport": self._place.transport, "address": self._place.address, "why": self._place.why}
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
-        """Accept until cancelled."""
+        """Accept until `admit_no_more`, and serve who was admitted until cancelled."""
         async with anyio.create_task_group() as clients:
 
             def take(sock: socket.socket, _: str) -> None:
                 clients.start_soon(self._serve, sock)
 
-            await accept_loop(listeners, take)
+            try:
+                with self._accepting:
+                    await accept_loop(listeners, take)
+            finally:
+                self._accepted.set()
+
+    async def admit_no_more(self) -> None:
+        """Let the listeners go, so that they can be closed."""
+        self._accepting.cancel()
+        await self._accepted.wait()
 
     def end(self, *, retiring: bool = False) -> None:
         """Ask for the end of the agent; *retiring* lets open connections go on without it."""

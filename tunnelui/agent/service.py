@@ -96,6 +96,7 @@ async def serve(
         on_ready()
         await server.ending.wait()
         keeper.done = True
+        await server.admit_no_more()
         place.close(listeners)
         if server.retiring:
             await _retire(engine, lock, accepting)

@@ -34,7 +34,7 @@ class UnixPlace:
 
     def listen(self) -> Sequence[socket.socket]:
         """See `tunnelui.agent.meeting.MeetingPlace.listen`; the code is ``no_unix_socket`` where there can be none."""
-        return open_listener(UnixListen(str(socket_path(self._folder))))
+        return open_listener(UnixListen(self._checked()))
 
     def close(self, listeners: Sequence[socket.socket]) -> None:
         close_listeners(listeners)
@@ -50,9 +50,7 @@ class UnixPlace:
         """See `tunnelui.agent.meeting.MeetingPlace.reach`; `LocalError` has the code ``no_unix_socket`` where there
         can be none.
         """
-        path = str(socket_path(self._folder))
-        if not HAS_UNIX_SOCKETS:
-            raise LocalError("this system has no Unix sockets", code=NO_UNIX_SOCKET)
+        path = self._checked()
         try:
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as error:
@@ -70,3 +68,8 @@ class UnixPlace:
             sock.close()
             raise
         return Channel(sock, limit=limit)
+
+    def _checked(self) -> str:
+        if not HAS_UNIX_SOCKETS:
+            raise LocalError("this system has no Unix sockets", code=NO_UNIX_SOCKET)
+        return str(socket_path(self._folder))

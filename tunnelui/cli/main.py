@@ -6,6 +6,7 @@ Little is imported here before `main` runs: Ctrl-C in that moment would end in a
 from __future__ import annotations
 
 import importlib
+import select
 import signal
 import sys
 from typing import TYPE_CHECKING, Final
@@ -72,7 +73,7 @@ def _guarded(arguments: Sequence[str], *, takes_interrupt: bool = False) -> int:
 
     try:
         with loading():
-            if sys.platform == "win32":
+            if not hasattr(select, "poll"):
                 from tunnelui.system import choose_event_loop
 
                 choose_event_loop()

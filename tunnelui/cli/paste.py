@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 from typing import TYPE_CHECKING, Final
 
 import anyio
+import anyio.to_thread
 
 from tunnelui.cli.output import print_note
+from tunnelui.system import hidden_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["SecretLines"]
 
 _LONGEST: Final = 64 * 1024
-_END, _DELETE, _WORD, _LINE = b"\x04", b"\x7f\x08", b"\x17", b"\x15"  # as terminals send them: ^D, DEL or ^H, ^W, ^U
+_END, _DELETE, _WORD, _LINE = (
+    b"\x04\x1a",
+    b"\x7f\x08",
+    b"\x17",
+    b"\x15",
+)  # as terminals send them: ^D (Windows: ^Z), DEL or ^H, ^W, ^U
 
 
 class SecretLines:
@@ -45,7 +53,7 @@ class SecretLines:
                         if line.strip():
                             return line.decode("utf-8", "replace")
                         line = b""
-                    elif is_terminal and byte == _END:
+                    elif is_terminal and byte in _END:
                         return ""
                     elif is_terminal and byte in _DELETE:
                         line = line[:-1]
@@ -59,6 +67,8 @@ class SecretLines:
                 self._ended = not self._rest
 
     async def _read(self) -> bytes:
+        if not hasattr(select, "poll"):  # Windows: only sockets can be waited for
+            return await anyio.to_thread.run_sync(self._wait_and_read, abandon_on_cancel=True)
         try:
             # A regular file is always readable, and the selector refuses it.
             with contextlib.suppress(PermissionError):
@@ -67,14 +77,25 @@ class SecretLines:
         except OSError:  # closed, or the terminal is gone
             return b""
 
+    def _wait_and_read(self) -> bytes:
+        if os.isatty(self._descriptor):
+            return hidden_key()
+        with contextlib.suppress(OSError):
+            return os.read(self._descriptor, 65536)
+        return b""
+
     @contextlib.contextmanager
     def _raw(self) -> Iterator[bool]:
         """Switch echo and line mode off while a line is read; yields whether this is a terminal."""
         if not os.isatty(self._descriptor):
             yield False
             return
-        import termios
-
+        try:
+            import termios
+        except ImportError:  # each key is read without being shown
+            yield True
+            print_note("")
+            return
         before = termios.tcgetattr(self._descriptor)
         quiet = [*before[:3], before[3] & ~(termios.ECHO | termios.ICANON), *before[4:]]
         termios.tcsetattr(self._descriptor, termios.TCSADRAIN, quiet)

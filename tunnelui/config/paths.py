@@ -71,7 +71,9 @@ def runtime_dir() -> Path:
     override = _override("RUNTIME")
     if override is not None:
         return override
-    if sys.platform not in ("darwin", "win32"):
+    if sys.platform == "win32":
+        return state_dir() / "run"  # what platformdirs names is cleared now and then
+    if sys.platform != "darwin":
         # Without it platformdirs would take a folder in /tmp, whose name anybody can take first.
         given = os.environ.get("XDG_RUNTIME_DIR", "")
         if not given:

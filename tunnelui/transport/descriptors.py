@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 
 __all__ = ["allow_descriptors"]
 
@@ -14,10 +13,10 @@ def allow_descriptors(wanted: int) -> int:
     The usual limit of 1,024 is there for programs that use select(2). Windows has no such limit: there, *wanted* is
     returned.
     """
-    if sys.platform == "win32":
+    try:
+        import resource
+    except ImportError:
         return wanted
-    import resource
-
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return wanted

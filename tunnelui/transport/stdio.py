@@ -7,6 +7,7 @@ a descriptor that was given. Instead, by what the descriptor is:
 * a socket, as ssh's ProxyCommand gives: ``MSG_DONTWAIT`` with each call;
 * a pipe or a terminal: opened once more by ``/proc/self/fd/N``, which makes a description of our own, non-blocking;
 * the same where there is no ``/proc``: asked with ``poll()`` before each call, and given no more than it surely takes;
+* on Windows, where only sockets can be asked: by a thread (`tunnelui.transport.pumped`);
 * a file or ``/dev/null``: never waits, and ``epoll`` refuses it; read and written as it is;
 * closed: an end at once as input, a reset as output.
 """
@@ -29,6 +30,7 @@ from tunnelui.transport.endpoint import WOULD_BLOCK, Endpoint
 
 if TYPE_CHECKING:
     from tunnelui.errors import PeerError
+    from tunnelui.transport.pumped import Pumped
 
 __all__ = ["StdioEndpoint"]
 
@@ -37,7 +39,9 @@ _PIPE_QUANTUM: Final = getattr(
     select, "PIPE_BUF", 512
 )  # what a pipe takes without waiting when poll() calls it writable
 _TERMINAL_QUANTUM: Final = 1
-_PTMX: Final = os.makedev(5, 2)  # the master of a terminal: opening it makes a new terminal
+_PTMX: Final = (
+    os.makedev(5, 2) if hasattr(os, "makedev") else -1
+)  # the master of a terminal: opening it makes a new terminal
 
 
 class StdioEndpoint(Endpoint):
@@ -56,9 +60,9 @@ class StdioEndpoint(Endpoint):
         error: type[PeerError] = ProxyError,
     ) -> None:
         super().__init__(address=address, error=error)
-        self._input = _open(read_fd, os.O_RDONLY)
+        self._input: _Descriptor | Pumped = _open(read_fd, os.O_RDONLY)
         # One number for both would be closed twice.
-        self._output = _open(write_fd if write_fd != read_fd else os.dup(write_fd), os.O_WRONLY)
+        self._output: _Descriptor | Pumped = _open(write_fd if write_fd != read_fd else os.dup(write_fd), os.O_WRONLY)
         self.read_fd = self._input.watched
         self.write_fd = self._output.watched
 
@@ -240,7 +244,7 @@ class _Socket(_Descriptor):
             self.close()
 
 
-def _open(fd: int, mode: int) -> _Descriptor:
+def _open(fd: int, mode: int) -> _Descriptor | Pumped:
     standard = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
     if 0 <= fd < _STANDARD and standard[fd] is None:
         # It was closed when this process began. Something of ours may have its number by now.
@@ -251,6 +255,10 @@ def _open(fd: int, mode: int) -> _Descriptor:
         return _Closed()
     if stat.S_ISSOCK(kind):
         return _Socket(fd)
+    if not hasattr(select, "poll"):
+        from tunnelui.transport.pumped import pumped_from, pumped_to
+
+        return (pumped_from if mode == os.O_RDONLY else pumped_to)(fd, _release)
     if not _can_wait(fd):
         return _File(fd)
     if os.fstat(fd).st_rdev != _PTMX:
@@ -285,7 +293,7 @@ def _release(fd: int) -> None:
     if fd >= _STANDARD:
         os.close(fd)
         return
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    null = os.open(os.devnull, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
     try:
         os.dup2(null, fd)
     finally:
