@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-if sys.platform != "win32":
-    import fcntl
+from tunnelui.system import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +24,8 @@ def folder_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of *folder* in the block. Waits for it for 10 s; blocks.
 
     The kernel takes it back from a process that dies. Where there is none to be had (no such folder, a file system
-    without locks, a holder that was stopped), the block runs all the same: whoever writes still has to look at what is
-    there.
+    without locks, Windows, a holder that was stopped), the block runs all the same: whoever writes still has to look at
+    what is there.
     """
     descriptor = -1
     try:
@@ -40,20 +38,15 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 def _take(folder: Path) -> int:
-    if sys.platform == "win32":
-        return -1
     # The folder itself, so that no further file lies there; reading it is enough.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     try:
         deadline = time.monotonic() + _LONGEST
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return descriptor
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_PAUSE)
+        while not lock(descriptor):
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            time.sleep(_PAUSE)
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor
