@@ -396,6 +396,9 @@ def test_who_waits_for_a_sign_in_is_served_by_one_elsewhere(up: Program, proxy: 
     host, _, port = up.status()["db"]["local"].rpartition(":")
     with socket.create_connection((host, int(port)), timeout=20) as waiting:
         assert eventually(lambda: up.status()["db"]["state"] == "auth", 10)
+        assert eventually(lambda: up.status()["db"]["sign_in"]["url"], 10)
+        assert f"{proxy.origin}/sign-in?redirect=" in up.status()["db"]["sign_in"]["url"]
         waiting.sendall(b"hello")
         up.sign_in(proxy, token)
         assert waiting.recv(5) == b"hello"
+    assert up.status()["db"]["sign_in"] is None

@@ -103,6 +103,17 @@ def test_the_agent_takes_it_from_the_file_and_says_what_is_missing(configured: P
         assert done.returncode == 0, done.stderr
 
 
+def test_after_a_restart_it_is_said_who_has_to_be_unlocked_again(configured: Program, tmp_path: Path) -> None:
+    with configured.agent():
+        assert configured.run("agent", "start").returncode == 0
+        assert configured.run("profiles", "unlock", input=f"{PASSWORD}\n".encode()).returncode == 0
+        done = configured.run("agent", "restart")
+        assert done.returncode == 0, done.stderr
+        assert b"tunnelui profiles unlock default" in done.stderr
+        add_password_file(configured, tmp_path)
+        assert b"unlock" not in configured.run("agent", "restart").stderr
+
+
 def test_a_sign_in_shows_it_too(configured: Program, strict: ConnectProxy, tmp_path: Path) -> None:
     add_password_file(configured, tmp_path)
     found = configured.run("diagnose", "db.example.com:5432").stdout.decode()

@@ -18,6 +18,7 @@ from tests.support.connect_proxy import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.cli.program import Program
     from tests.peers.process import Process
@@ -175,6 +176,24 @@ def test_curl_goes_through_both(program: Program, proxy: ConnectProxy) -> None:
             )
             assert b"POST / HTTP/1.1" in done.stdout, done.stderr
     assert [one.target for one in proxy.connects] == ["db.example.com:5432"] * 2
+
+
+def test_a_unix_socket_is_told_as_curl_takes_it(program: Program, proxy: ConnectProxy, tmp_path: Path) -> None:
+    (curl,) = require("curl")
+    assert program.run("routes", "add", "db", proxy.destination("db.example.com:5432")).returncode == 0
+    path = tmp_path / "a proxy"
+    with program.spawn("proxy", "--listen", f"unix:{path}") as process:
+        assert eventually(lambda: "listen on a port" in process.output or process.popen.poll() is not None, 15)
+        address = next(word for word in process.output.split() if word.startswith("socks5h://")).rstrip(";")
+        assert "http://" not in process.output
+        done = subprocess.run(
+            [curl, "-sS", "--max-time", "2", "--http0.9", "--proxy", address, "http://db.example.com:5432/"],
+            capture_output=True,
+            timeout=20,
+            check=False,
+        )
+        assert b"GET / HTTP/1.1" in done.stdout, done.stderr
+    assert [one.target for one in proxy.connects] == ["db.example.com:5432"]
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])

@@ -285,6 +285,22 @@ def test_a_taken_name_gets_a_number(program: Program) -> None:
     assert program.run("routes", "import", "-", input=text).stdout == b"Saved db-2: other.example.com:5432\n"
 
 
+def test_what_another_profile_leads_to_is_saved_already(program: Program) -> None:
+    program.write_config('[profiles.corp]\nproxy_url = "https://pomerium.corp.example.com"\n[profiles.other]\n')
+    program.run("routes", "add", "orders", "db.example.com:5432", "--profile", "corp")
+    connection = {"name": "db", "protocol": "TCP", "remoteAddr": "db.example.com:5432"}
+    urls = ["https://pomerium.corp.example.com", "https://elsewhere.example.com"]
+    records = [{"conn": {**connection, "name": f"db{at}", "pomeriumUrl": url}} for at, url in enumerate(urls)]
+    text = json.dumps({"@type": "type.googleapis.com/pomerium.cli.Records", "records": records}).encode()
+    done = program.run("routes", "import", "-", input=text)
+    assert done.stdout == b"Saved db1: db.example.com:5432\n"
+    assert "“orders” of the profile “corp” leads to db.example.com:5432" in done.stderr.decode()
+    assert b"db0: db.example.com:5432 is saved already" in done.stderr
+    done = program.run("routes", "import", "-", "--profile", "other", input=text)
+    assert b"Saved db0: " in done.stdout, "whoever names a profile means it"
+    assert program.run("routes", "import", "-", "--profile", "other", input=text).stdout == b""
+
+
 @pytest.mark.parametrize("text", [b"[[routes]]\nname = 1\n", b"{", b"\xff", b"[[routes]]\nname = 'x'\n"])
 def test_a_file_that_is_wrong_changes_nothing(program: Program, text: bytes, tmp_path: Path) -> None:
     program.run("routes", "add", "db", "db.example.com:5432")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.to_thread
 
 from tunnelui.cli.agent_link import tell_other_variables
+from tunnelui.cli.certificate_prompt import password_source
 from tunnelui.cli.context import settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
 from tunnelui.cli.output import Exit, print_json, print_line, print_note
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from tunnelui.agent.runtime import AgentLock
     from tunnelui.cli.options import Parser
+    from tunnelui.config.settings import Settings
 
 __all__ = ["add_arguments", "run"]
 
@@ -118,7 +122,19 @@ async def _start(arguments: argparse.Namespace) -> int:
         print_json({"running": True, "pid": hello.pid})
     else:
         print_line(f"The agent runs (pid {hello.pid}).")
+    if arguments.what == "restart":
+        await anyio.to_thread.run_sync(_tell_locked, settings_for_saved(arguments))
     return Exit.DONE
+
+
+def _tell_locked(settings: Settings) -> None:
+    """Say whose password the old agent may have had and the new one has not: such a secret is never handed on."""
+    for profile in map(settings.profile, settings.profile_names):
+        if profile.client_cert and password_source(profile) == "needed":
+            print_note(
+                f"The new agent needs the password of the client certificate of the profile “{profile.name}”:\n"
+                f"  tunnelui profiles unlock {shlex.quote(profile.name)}"
+            )
 
 
 async def _stop(arguments: argparse.Namespace) -> int:

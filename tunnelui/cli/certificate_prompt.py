@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from tunnelui.cli.output import print_note
 from tunnelui.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from tunnelui.config.profile import Profile
     from tunnelui.config.settings import Settings
 
-__all__ = ["ask_password", "has_terminal", "opens", "with_passwords"]
+__all__ = ["ask_password", "has_terminal", "opens", "password_source", "with_passwords"]
 
 _TRIES: Final = 3
 
@@ -69,6 +70,29 @@ def ask_password(profile: Profile) -> str:
         if opens(profile, password):
             return password
     return ""
+
+
+def password_source(profile: Profile) -> str:
+    """Return where the password of the client certificate comes from, in a word or two: ``needed`` is from a person.
+
+    Blocks: files are read, and the keyring is asked.
+    """
+    from tunnelui.auth.certificate_passwords import kept_password
+    from tunnelui.config.certificate_password import certificate_password
+
+    if not profile.client_cert:
+        return "-"
+    try:
+        given = certificate_password(profile)
+        if opens(profile, given):
+            return "in a file" if given else "none"
+        if given:
+            return "wrong"
+        kept = kept_password(profile.client_cert)
+        return "in the keyring" if kept and opens(profile, kept) else "needed"
+    except ConfigError as error:
+        print_note(f"{profile.name}: {error}")
+        return "unusable"
 
 
 def _with_password(profile: Profile) -> Profile:

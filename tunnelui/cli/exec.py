@@ -16,6 +16,7 @@ from tunnelui.cli.certificate_prompt import with_passwords
 from tunnelui.cli.context import check_tls_of, profile_from, saved_routes, service_account_from, settings_for_saved
 from tunnelui.cli.options import add_identity_flags, add_json_flag, add_proxy_flags
 from tunnelui.cli.output import fail, json_line, print_note
+from tunnelui.cli.placeholders import filled, needs_route
 from tunnelui.cli.selection import find_route
 from tunnelui.cli.stopping import received_signals
 from tunnelui.cli.telling import announce, tell_all
@@ -29,7 +30,7 @@ from tunnelui.errors import ConfigError, LocalError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from tunnelui.cli.options import Parser
     from tunnelui.config.settings import Settings
@@ -51,7 +52,8 @@ def add_arguments(parser: Parser) -> None:
         nargs="*",
         metavar="ROUTE|DESTINATION",
         help="the tunnels to open; then -- and the program, which finds TUNNELUI_HOST, TUNNELUI_PORT and TUNNELUI_URL "
-        "of the first one, and TUNNELUI_HOST_NAME, TUNNELUI_PORT_NAME and TUNNELUI_URL_NAME of each",
+        "of the first one, and TUNNELUI_HOST_NAME, TUNNELUI_PORT_NAME and TUNNELUI_URL_NAME of each; in its words, "
+        "{host}, {port}, {url} and {name} are those of the only route, {NAME.port} and so on those of one of several",
     )
     add_json_flag(parser)
     add_proxy_flags(parser)
@@ -65,10 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
             "a route stands before “--”, and a command behind it",
             place="exec",
             code="no_command",
-            hint="For example: tunnelui exec orders-db -- sh -c 'psql -h $TUNNELUI_HOST -p $TUNNELUI_PORT'",
+            hint="For example: tunnelui exec orders-db -- psql -h {host} -p {port}",
         )
     settings = settings_for_saved(arguments)
     routes = _routes(arguments.names, arguments, settings)
+    needs_route(arguments.rest, [route.name for route in routes])
     settings = with_passwords(settings, [route.profile for route in routes])
     if not arguments.json:
         _tell_shared_names(routes)
@@ -110,6 +113,7 @@ async def _exec(
         tasks.start_soon(_tell, engine.events(), arguments.json)
         variables: dict[str, str] = {}
         opened: list[ProgramTunnel] = []
+        facts: dict[str, dict[str, str]] = {}
         for route in routes:
             await engine.start(route.name)
             tunnel = engine.snapshot().tunnel(route.name)
@@ -117,10 +121,12 @@ async def _exec(
                 problem = tunnel.problem if tunnel else None
                 raise LocalError(problem.message if problem else "no tunnel", hint=problem.hint if problem else "")
             opened.append(ProgramTunnel(route.name, tunnel.local, tunnel.target))
-            variables = {**_variables(route, tunnel.local, tunnel.target), **variables}
+            facts[route.name] = _facts(route, tunnel.local, tunnel.target)
+            variables = {**_variables(route, facts[route.name]), **variables}
+        words = filled(command, facts)
         try:
-            with announced("exec", opened, runs=command[0]):
-                code = await _run(command, {**os.environ, **variables})
+            with announced("exec", opened, runs=words[0]):
+                code = await _run(words, {**os.environ, **variables})
         except _CommandError as error:
             fail(error)
             code = error.exit_status
@@ -143,9 +149,14 @@ def _routes(names: Sequence[str], arguments: argparse.Namespace, settings: Setti
     return routes
 
 
-def _variables(route: Route, local: str, target: str) -> dict[str, str]:
+def _facts(route: Route, local: str, target: str) -> dict[str, str]:
     host, _, port = local.rpartition(":")
-    values = {"HOST": host.strip("[]"), "PORT": port, "URL": f"{service_of(target).scheme}://{local}"}
+    url = f"{service_of(target).scheme}://{local}"
+    return {"host": host.strip("[]"), "port": port, "url": url, "name": route.name}
+
+
+def _variables(route: Route, facts: Mapping[str, str]) -> dict[str, str]:
+    values = {key.upper(): facts[key] for key in ("host", "port", "url")}
     own = environment_name(route.name)
     named = {f"TUNNELUI_{key}_{own}": value for key, value in values.items()} if own else {}
     return {**{f"TUNNELUI_{key}": value for key, value in values.items()}, **named}

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from tunnelui.auth.certificate_passwords import forget_password, keep_password, kept_password
-from tunnelui.cli.certificate_prompt import ask_password, has_terminal, opens
+from tunnelui.auth.certificate_passwords import forget_password, keep_password
+from tunnelui.cli.certificate_prompt import ask_password, has_terminal, opens, password_source
 from tunnelui.cli.options import add_json_flag
 from tunnelui.cli.output import Exit, print_json, print_line, print_note, print_table
-from tunnelui.config.certificate_password import certificate_password
 from tunnelui.config.paths import config_file
 from tunnelui.config.settings import load_settings
 from tunnelui.errors import ConfigError, LocalError
@@ -116,27 +115,10 @@ async def _tell(name: str, password: str) -> bool:
 def _list(profiles: Iterable[Profile], *, as_json: bool) -> None:
     rows = []
     for profile in profiles:
-        password = _password(profile)
+        password = password_source(profile)
         if as_json:
             facts = {"name": profile.name, "proxy": profile.proxy_url, "client_cert": profile.client_cert}
             print_json({**facts, "password": password})
         rows.append([profile.name, profile.proxy_url or "-", profile.client_cert or "-", password])
     if not as_json:
         print_table(["PROFILE", "PROXY", "CERTIFICATE", "PASSWORD"], rows)
-
-
-def _password(profile: Profile) -> str:
-    """Where the password of the client certificate comes from, in one word."""
-    if not profile.client_cert:
-        return "-"
-    try:
-        given = certificate_password(profile)
-        if opens(profile, given):
-            return "in a file" if given else "none"
-        if given:
-            return "wrong"
-        kept = kept_password(profile.client_cert)
-        return "in the keyring" if kept and opens(profile, kept) else "needed"
-    except ConfigError as error:
-        print_note(f"{profile.name}: {error}")
-        return "unusable"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 import anyio
 
@@ -106,7 +108,7 @@ async def _serve(arguments: argparse.Namespace, settings: Settings, address: TCP
                 print_line(local)
                 count = len(engine.snapshot().tunnels)
                 routes = "1 route" if count == 1 else f"{count} routes"
-                print_note(f"socks5h://{local} and http://{local} lead to {routes}.")
+                print_note(_addresses(local, routes))
                 if not count:
                     print_note("  Save one: tunnelui routes add NAME HOST:PORT; it counts from then on.")
             with announced("proxy", [ProgramTunnel("", local, "every route, by its name")]):
@@ -114,6 +116,18 @@ async def _serve(arguments: argparse.Namespace, settings: Settings, address: TCP
     finally:
         close_listeners(listeners)
     return Exit.DONE
+
+
+def _addresses(local: str, routes: str) -> str:
+    """What programs are told, in the spelling that they take."""
+    path = local.removeprefix("unix:")
+    if path == local:
+        return f"socks5h://{local} and http://{local} lead to {routes}."
+    path = str(Path(path).absolute())
+    return (
+        f"SOCKS5 and HTTP CONNECT at {path} lead to {routes}. curl takes it as socks5h://localhost{quote(path)};\n"
+        "  few other programs take a Unix socket: for them, listen on a port."
+    )
 
 
 def _listening(local: str) -> Event:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,14 @@ from tunnelui.config.route_rules import check_route
 from tunnelui.config.routes import render_routes
 from tunnelui.config.settings import load_settings
 from tunnelui.engine.destinations import resolve_destination
+from tunnelui.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from tunnelui.config.route import Route
+    from tunnelui.config.settings import Settings
     from tunnelui.wire.destination import Destination
 
 __all__ = ["export_routes", "import_routes"]
@@ -55,10 +59,18 @@ def import_routes(arguments: argparse.Namespace) -> None:
     found = read_routes(text, place, with_tls=bool(arguments.keys_to))
     new, notes = found.routes, found.notes
     file = saved_routes()
-    profiles = load_settings(config_file()).profile_names
+    settings = load_settings(config_file())
+    profiles = settings.profile_names
     with file.changing():
         present = file.load()
-        merged = merge(present, new, tags=arguments.tag or (), profile=arguments.profile or "")
+        merged = merge(
+            present,
+            new,
+            tags=arguments.tag or (),
+            profile=arguments.profile or "",
+            leads=_leads(present, settings),
+            proxy_url=settings.profile().proxy_url,
+        )
         for route in merged.added:
             check_route(route, profiles=profiles)
         if merged.added and not arguments.dry_run:
@@ -74,3 +86,13 @@ def import_routes(arguments: argparse.Namespace) -> None:
         print_note(f"{place} has no routes.")
     if arguments.keys_to and not arguments.dry_run:
         write_keys(arguments.keys_to, found.tls, new, merged.routes, profiles)
+
+
+def _leads(routes: Sequence[Route], settings: Settings) -> dict[tuple[str, str], Route]:
+    """Return *routes* by where they lead, for `merge`."""
+    found: dict[tuple[str, str], Route] = {}
+    for route in routes:
+        with contextlib.suppress(ConfigError):  # its profile has gone
+            way = resolve_destination(route, settings.profile(route.profile))
+            found.setdefault((str(way.authority), str(way.proxy)), route)
+    return found

@@ -12,7 +12,7 @@ from tunnelui.text import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tunnelui.engine.model import TunnelSnapshot
+    from tunnelui.engine.model import IdentitySnapshot, SignInSnapshot, TunnelSnapshot
     from tunnelui.engine.programs import RunningProgram
 
 __all__ = ["exit_of", "print_programs", "print_states", "size"]
@@ -27,11 +27,18 @@ _EXITS = {
 }
 
 
-def print_states(tunnels: Sequence[TunnelSnapshot], *, as_json: bool) -> None:
-    """Print the state of *tunnels*; what is wrong with each goes to standard error."""
+def print_states(
+    tunnels: Sequence[TunnelSnapshot], *, as_json: bool, identities: Sequence[IdentitySnapshot] = ()
+) -> None:
+    """Print the state of *tunnels*; what is wrong with each goes to standard error.
+
+    :param identities: with the sign-ins that tunnels wait for.
+    """
     if as_json:
+        sign_ins = {(one.profile, one.proxy): one.sign_in for one in identities}
         for tunnel in tunnels:
-            print_json(_facts(tunnel))
+            sign_in = sign_ins.get((tunnel.route.profile, tunnel.proxy)) if tunnel.state is State.AUTH else None
+            print_json({**_facts(tunnel), "sign_in": sign_in and _sign_in(sign_in)})
         return
     rows = [
         [
@@ -85,6 +92,11 @@ def size(count: float) -> str:
 
 def _state(tunnel: TunnelSnapshot) -> str:
     return f"{tunnel.state} {tunnel.live}" if tunnel.state is State.LIVE else str(tunnel.state)
+
+
+def _sign_in(sign_in: SignInSnapshot) -> dict[str, Any]:
+    """The address as it is: whoever may ask for the state may open it."""
+    return {"url": sign_in.url, "deadline_at": sign_in.deadline_at, "note": clean(sign_in.note, 400)}
 
 
 def _facts(tunnel: TunnelSnapshot) -> dict[str, Any]:

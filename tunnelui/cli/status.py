@@ -92,7 +92,7 @@ def _print(snapshot: EngineSnapshot, arguments: argparse.Namespace) -> None:
     names = {route.name for route in select(routes, arguments.which, everything=not arguments.which)}
     tunnels = [tunnel for tunnel in snapshot.tunnels if tunnel.route.name in names]
     if tunnels or arguments.json:
-        print_states(tunnels, as_json=arguments.json)
+        print_states(tunnels, as_json=arguments.json, identities=snapshot.identities)
     else:
         print_note("No routes yet. Add one: tunnelui routes add NAME HOST:PORT")
     if not arguments.which:

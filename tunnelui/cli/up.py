@@ -51,7 +51,7 @@ async def _up(arguments: argparse.Namespace) -> int:
                 tasks.start_soon(partial(engine.start, name, any_port=arguments.any_port))
         snapshot = engine.snapshot()
         tunnels = [tunnel for tunnel in snapshot.tunnels if tunnel.route.name in names]
-    print_states(tunnels, as_json=arguments.json)
+    print_states(tunnels, as_json=arguments.json, identities=snapshot.identities)
     if not arguments.json:
         _tell_missing_sign_ins(snapshot.identities, tunnels)
     for tunnel in tunnels:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.config.desktop_json import DesktopImport, read_desktop_json
+from tunnelui.config.route import DEFAULT_PROFILE
 from tunnelui.config.route_rules import free_name, way_of
 from tunnelui.config.routes import parse_routes
 from tunnelui.errors import ConfigError
 from tunnelui.frozen import frozen
+from tunnelui.wire.destination import DestinationError, parse_destination
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tunnelui.config.route import Route
 
@@ -79,11 +81,24 @@ def decode_routes(data: bytes, place: str) -> str:
         raise ConfigError("is no text in UTF-8", place=place, code="import") from None
 
 
-def merge(present: Sequence[Route], new: Sequence[Route], *, tags: Sequence[str] = (), profile: str = "") -> Merge:
+def merge(
+    present: Sequence[Route],
+    new: Sequence[Route],
+    *,
+    tags: Sequence[str] = (),
+    profile: str = "",
+    leads: Mapping[tuple[str, str], Route] | None = None,
+    proxy_url: str = "",
+) -> Merge:
     """Return *present* with those of *new* that lead somewhere else than each of them.
 
     A name that is taken by another destination gets a number.
+
+    :param leads: *present* by destination and proxy, as their profiles have it. A route that names no profile (those of
+        Pomerium Desktop have none) is saved already where one of another profile leads to the same.
+    :param proxy_url: that of the default profile.
     """
+    leads = leads or {}
     routes = list(present)
     ways, names = {way_of(route) for route in present}, {route.name for route in present}
     added: list[Route] = []
@@ -94,6 +109,11 @@ def merge(present: Sequence[Route], new: Sequence[Route], *, tags: Sequence[str]
         if way_of(wanted) in ways:
             known.append(wanted)
             continue
+        other = None if profile or wanted.profile != DEFAULT_PROFILE else leads.get(_lead_of(wanted, proxy_url))
+        if other is not None:
+            known.append(wanted)
+            notes.append(f"“{other.name}” of the profile “{other.profile}” leads to {wanted.destination}")
+            continue
         name = free_name(wanted.name, names)
         names.add(name)
         ways.add(way_of(wanted))
@@ -102,3 +122,13 @@ def merge(present: Sequence[Route], new: Sequence[Route], *, tags: Sequence[str]
         routes.append(replace(wanted, name=name))
         added.append(routes[-1])
     return Merge(tuple(routes), tuple(added), tuple(known), tuple(notes))
+
+
+def _lead_of(route: Route, proxy_url: str) -> tuple[str, str]:
+    try:
+        way = parse_destination(route.destination, proxy_url=route.proxy_url or None)
+        if proxy_url and not (route.proxy_url or way.is_bastion):
+            way = parse_destination(route.destination, proxy_url=proxy_url)
+    except DestinationError:
+        return route.destination, route.proxy_url
+    return str(way.authority), str(way.proxy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tunnelui.config.exchange import merge
+from tunnelui.config.route import DEFAULT_PROFILE
 from tunnelui.tui.bindings import REVIEW
 from tunnelui.tui.proposals import of_merge
 from tunnelui.tui.screens.review import ReviewScreen
@@ -47,7 +48,9 @@ class ImportScreen(ReviewScreen):
     async def load(self) -> None:
         routes, notes = await self.tunnels.routes_in(self._path)
         snapshot = self.tunnels.view.snapshot
-        found = merge([tunnel.route for tunnel in snapshot.tunnels], routes)
+        leads = {(tunnel.target, tunnel.proxy): tunnel.route for tunnel in reversed(snapshot.tunnels)}
+        usual = next((one.proxy_url for one in snapshot.profiles if one.name == DEFAULT_PROFILE), "")
+        found = merge([tunnel.route for tunnel in snapshot.tunnels], routes, leads=leads, proxy_url=usual)
         notes = (*notes, *found.notes, *(f"{route.name} is saved already" for route in found.known))
         if found.added:
             self.propose(of_merge(found, snapshot), notes)
