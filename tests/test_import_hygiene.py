@@ -40,7 +40,7 @@ LIBRARY = frozenset(
         "urllib",
     ]
 )
-OWN_MODULES = 68
+OWN_MODULES = 69
 REPORT = """
 import atexit, sys
 

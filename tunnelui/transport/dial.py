@@ -11,7 +11,6 @@ import contextlib
 import errno
 import functools
 import ipaddress
-import os
 import socket
 import time
 from itertools import chain, zip_longest
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from tunnelui.errors import LocalError, PeerError, ProxyError
 from tunnelui.frozen import frozen
+from tunnelui.system import error_words
 from tunnelui.text import clean
 from tunnelui.transport.race import Lost, Race, Silence, open_socket
 from tunnelui.transport.resolver import AddrInfo, RecentAnswers, Resolver, system_resolver
@@ -124,7 +124,7 @@ async def dial_unix(path: str, *, timeout: float, error: type[PeerError] = Proxy
                         # The backlog is full. Unlike with EINPROGRESS, nothing is under way: ask again.
                         await asyncio.sleep(_UNIX_RETRY)
             if number:
-                raise Silence(timeout) if number == errno.EAGAIN else OSError(number, os.strerror(number))
+                raise Silence(timeout) if number == errno.EAGAIN else OSError(number, error_words(number))
         except BaseException:
             sock.close()
             raise
@@ -207,13 +207,13 @@ def _map(
     local = [failure for failure in failures if failure.errno in _LOCAL_ERRNOS]
     if len(local) == len(failures):
         return LocalError(
-            f"no connection to {address} could be opened: {os.strerror(local[0].errno or 0)}",
+            f"no connection to {address} could be opened: {error_words(local[0].errno or 0)}",
             code="resources",
             hint="Close other connections, or raise the limit of open files (ulimit -n).",
         )
     last = failures[-1]
     code = "unreachable"
-    detail = os.strerror(last.errno) if last.errno else str(last)
+    detail = error_words(last.errno) if last.errno else str(last)
     if any(isinstance(failure, TimeoutError) for failure in failures):
         code = "timeout"
         detail = str(last.strerror) if isinstance(last, Silence) else detail

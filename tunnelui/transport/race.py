@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 import sys
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from tunnelui.system import error_words
 from tunnelui.transport.socket_options import prepare
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Race:
         """Take an attempt's result in; whether it connected."""
         if number:
             sock.close()
-            self._failures.append(OSError(number, os.strerror(number)))
+            self._failures.append(OSError(number, error_words(number)))
             return False
         self._winner = sock, info
         self._tell()
