@@ -77,5 +77,5 @@ async def test_a_yes_ends_it_and_a_new_one_begins(stubborn: subprocess.Popen[byt
         assert "cut its open connections?" in asked[0]
         await request(channel, "end")
     until = time.monotonic() + 5
-    while await connect() is not None and time.monotonic() < until:
-        pass
+    while (found := await connect()) is not None and time.monotonic() < until:
+        found[0].close()
