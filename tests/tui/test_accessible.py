@@ -15,10 +15,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
 from tests.support.every_screen import find_ways, go
-from tests.support.screens import LARGE, SMALL, Driven, drive
+from tests.support.screens import LARGE, SMALL, Driven, drive, screen_lines
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
 from tests.tui.test_theme import GROUNDS, ORNAMENT, WORDS
+from tunnelui.tui.glyphs import CONSOLE
 from tunnelui.tui.screens.help import entries_of
 from tunnelui.tui.screens.profiles import ProfilesScreen
 from tunnelui.tui.theme import DARK, THEMES
@@ -40,6 +41,8 @@ FRAMES = frozenset("─│┌┐└┘├┤┬┴┼ ")
 """They part what stands apart anyway."""
 SHAPES = frozenset("▁▂▃▄▅▆▇█▌▐━╸╺▔▕▏")
 """Graphs, bars and cursors: things that are seen as a shape."""
+CONSOLE_FONTS = frozenset("─│┤├┬┴┌┐└┘→←↑↓▲▼▶◀█░▒•·■═║°±")
+"""Beyond ASCII: what the kernel's own font and all fonts of Debian's console have in common."""
 
 
 def _engine() -> ScriptedEngine:
@@ -217,3 +220,17 @@ async def _click(driven: Driven, words: str) -> None:
     y, row = next((y, row) for y, row in enumerate(driven.lines) if words in row)
     await driven.pilot.click(offset=(row.index(words) + 1, y))
     await driven.settle()
+
+
+@pytest.mark.timeout(400)
+async def test_the_linux_console_is_asked_for_no_sign_that_its_fonts_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = await _ways()
+    monkeypatch.setattr("tunnelui.tui.app.choose_glyphs", lambda _: CONSOLE)
+    seen = set()
+    async with drive(_engine(), size=LARGE, theme_name="ansi") as driven:
+        for kind, way in ways.items():
+            await go(driven, way)
+            drawn = {sign for line in screen_lines(driven.app.screen) for sign in line if not sign.isascii()}
+            assert drawn <= CONSOLE_FONTS, f"{kind.__name__}: {drawn - CONSOLE_FONTS}"
+            seen |= drawn
+    assert seen >= set("─┤├")

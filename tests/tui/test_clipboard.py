@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
 
+from tests.support.screens import drive
 from tunnelui.tui.clipboard import copy_natively, native_command
 
 
@@ -52,3 +54,16 @@ async def test_a_tool_that_fails_or_is_not_there_is_no_error() -> None:
 async def test_a_tool_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tunnelui.tui.clipboard._TIMEOUT", 0.2)
     assert not await copy_natively("x", [sys.executable, "-c", "import time; time.sleep(30)"])
+
+
+async def test_the_linux_console_has_no_clipboard_and_the_message_has_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("TERM", "linux")
+    async with drive() as driven:
+        await driven.press("y")
+        assert re.fullmatch(
+            r"The Linux console has no clipboard\. This is the local address: 127\.0\.0\.1:\d+", driven.toasts[-1]
+        )
+        assert driven.app.clipboard == ""

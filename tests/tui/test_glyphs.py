@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from tunnelui.engine.model import State
-from tunnelui.tui.glyphs import ASCII, UNICODE, Glyphs, choose_glyphs
+from tunnelui.tui.glyphs import ASCII, CONSOLE, UNICODE, Glyphs, choose_glyphs
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,12 @@ from tunnelui.tui.glyphs import ASCII, UNICODE, Glyphs, choose_glyphs
         (None, {"TUNNELUI_ASCII": "1"}, "utf-8", ASCII),
         (None, {"TUNNELUI_ASCII": "0"}, "latin-1", UNICODE),
         (None, {"TUNNELUI_ASCII": ""}, "utf-8", UNICODE),
-        (None, {"TERM": "linux"}, "utf-8", ASCII),
+        (None, {"TERM": "linux"}, "utf-8", CONSOLE),
+        (None, {"TERM": "linux"}, "latin-1", ASCII),
+        (None, {"TERM": "linux", "LANG": "C"}, "utf-8", ASCII),
+        (None, {"TERM": "linux", "TUNNELUI_ASCII": "1"}, "utf-8", ASCII),
+        (None, {"TERM": "linux-16color"}, "utf-8", CONSOLE),
+        (None, {"TERM": "screen.linux"}, "utf-8", CONSOLE),
         (None, {"TERM": "vt220"}, "utf-8", ASCII),
         (None, {"TERM": "linux", "TUNNELUI_ASCII": "0"}, "utf-8", UNICODE),
         (None, {"TERM": "screen-256color"}, "utf-8", UNICODE),
@@ -44,7 +49,7 @@ def test_the_setting_then_the_variable_then_the_encoding(
     assert choose_glyphs(setting, environ=environ, encoding=encoding) is expected
 
 
-@pytest.mark.parametrize("glyphs", [ASCII, UNICODE])
+@pytest.mark.parametrize("glyphs", [ASCII, CONSOLE, UNICODE])
 def test_every_state_has_a_sign_of_one_cell(glyphs: Glyphs) -> None:
     assert all(cell_len(glyphs.state(state)) == 1 for state in State)
 

@@ -169,6 +169,7 @@ _SIGNS = frozenset(
     "".join(
         value if isinstance(value := getattr(UNICODE, name), str) else "".join(value.values())
         for name in UNICODE.__dataclass_fields__
+        if name != "name"
     )
 ) - frozenset(UNICODE.ellipsis + UNICODE.mark + UNICODE.back)
 """Those that the ASCII set has its own for; an ellipsis may stand in a sentence."""

@@ -24,7 +24,7 @@ from tunnelui.errors import TunnelError
 from tunnelui.tui.bindings import APP, TABLE
 from tunnelui.tui.faults import Faults
 from tunnelui.tui.feed import Feed, sign_in_news, trouble_news
-from tunnelui.tui.glyphs import ASCII, choose_glyphs
+from tunnelui.tui.glyphs import UNICODE, choose_glyphs
 from tunnelui.tui.happenings import Happenings
 from tunnelui.tui.host import Host
 from tunnelui.tui.leaving import Leaving
@@ -34,7 +34,7 @@ from tunnelui.tui.reminders import reminders
 from tunnelui.tui.screens.base import LAYOUT, TunnelScreen
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.steps import told
-from tunnelui.tui.theme import DARK, THEMES, choose_theme
+from tunnelui.tui.theme import DARK, THEMES, choose_theme, is_linux_console
 from tunnelui.tui.words import reason, safe
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class TunnelApp(Host):
 
     :param config_path: shown to new users; *log_path* beside the log.
     :param theme_name: one of `tunnelui.tui.theme.THEMES`; without one `tunnelui.tui.theme.choose_theme` decides.
-    :param ascii_only: no Unicode signs; without it ``TUNNELUI_ASCII`` and the locale decide.
+    :param ascii_only: no Unicode signs; without it ``TUNNELUI_ASCII``, the locale and the terminal decide.
     :param keymap: binding ids to keys, as `textual.app.App.set_keymap` takes them.
     :param memory: what was remembered of earlier runs, and is kept for the next; without it nothing is.
     :param surroundings: tells where tunnelui lives, for the settings.
@@ -256,7 +256,7 @@ class TunnelApp(Host):
 
     def get_key_display(self, binding: Binding) -> str:
         display = super().get_key_display(binding)
-        return display if self.glyphs is not ASCII else "".join(_PLAIN_KEYS.get(sign, sign) for sign in display)
+        return display if self.glyphs is UNICODE else "".join(_PLAIN_KEYS.get(sign, sign) for sign in display)
 
     def key_name(self, binding_id: str) -> str:
         """Return the key of a binding as people read it, changed by a keymap or not."""
@@ -281,6 +281,8 @@ class TunnelApp(Host):
         shown = f", {lines} lines." if lines > 1 else f": {safe(text, 120)}"
         if await copy_natively(text):
             self.say(f"Copied {what}{shown}", about="copy")
+        elif is_linux_console(os.environ):
+            self.say(f"The Linux console has no clipboard. This is {what}{shown}", "warning", about="copy")
         else:
             self.copy_to_clipboard(text)
             self.say(f"Copied {what} by the terminal{shown}", about="copy")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
-from tunnelui.tui.glyphs import ASCII
+from tunnelui.tui.glyphs import UNICODE
 from tunnelui.tui.guard import Guarded
 from tunnelui.tui.key_turns import KeysInTurn
 from tunnelui.tui.plain_signs import PlainSigns
@@ -207,7 +207,7 @@ class Host(Guarded, KeysInTurn[None], Toasts[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         filters = super().get_line_filters()
-        return filters if self.glyphs is not ASCII else [*filters, PlainSigns()]
+        return filters if self.glyphs is UNICODE else [*filters, PlainSigns(self.glyphs)]
 
     @property
     @abstractmethod

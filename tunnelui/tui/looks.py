@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.scrollbar import ScrollBar, ScrollBarRender
 
-from tunnelui.tui.glyphs import ASCII
+from tunnelui.tui.glyphs import ASCII, CONSOLE
 
 if TYPE_CHECKING:
     from tunnelui.tui.glyphs import Glyphs
@@ -19,11 +19,12 @@ def begin_with(app: Host, glyphs: Glyphs) -> None:
     """Let *app* draw with *glyphs*, and with scroll bars and frames that go with them."""
     app.glyphs = glyphs
     ScrollBar.renderer = ScrollBarRender
-    if glyphs is ASCII or app.no_color:
-        from tunnelui.tui.plain_bar import PlainBar
+    if glyphs.bars or app.no_color:
+        from tunnelui.tui.plain_bar import bar_of
 
-        ScrollBar.renderer = PlainBar
+        ScrollBar.renderer = bar_of(glyphs.bars or ASCII.bars)
     app.set_class(glyphs is ASCII, "-ascii")
+    app.set_class(glyphs is CONSOLE, "-console")
 
 
 def draw_with(app: Host, glyphs: Glyphs) -> None:

@@ -72,7 +72,7 @@ class Options:
             self._app.action_proxy_mode()
         else:
             self._changed |= {action}
-            self._app.use_glyphs(UNICODE if self._app.glyphs is ASCII else ASCII)
+            self._app.use_glyphs(ASCII if self._app.glyphs is UNICODE else UNICODE)
 
     async def edit(self) -> None:
         """Open ``config.toml`` in the user's editor, on this terminal; a missing one begins as a template.

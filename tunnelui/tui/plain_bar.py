@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import ClassVar
+
 from rich.segment import Segment, Segments
 from rich.style import Style
 from textual.scrollbar import ScrollBarRender
 
-__all__ = ["PlainBar"]
+__all__ = ["bar_of"]
 
 
-class PlainBar(ScrollBarRender):
-    """``#`` is the part in sight, ``|`` the rest; both can be clicked and dragged as usual."""
+class _PlainBar(ScrollBarRender):
+    """The first of ``signs`` is the part in sight, the other one the rest; both can be clicked and dragged as usual."""
+
+    signs: ClassVar[str]
 
     @classmethod
     def render_bar(cls, size: int = 25, *arguments: object, **options: object) -> Segments:
@@ -19,6 +24,12 @@ class PlainBar(ScrollBarRender):
         for segment in drawn.segments:
             meta = segment.style.meta if segment.style else {}
             thumb = meta.get("@mouse.down") == "grab"
-            sign = "#" if thumb else "|" if meta else " "
+            sign = cls.signs[0] if thumb else cls.signs[1] if meta else " "
             segments.append(Segment(sign * len(segment.text), Style(meta=meta)))
         return Segments(segments, new_lines=drawn.new_lines)
+
+
+@cache
+def bar_of(signs: str) -> type[ScrollBarRender]:
+    """Return a scroll bar that is drawn with *signs*: the part in sight, and the rest."""
+    return type("PlainBar", (_PlainBar,), {"signs": signs})

@@ -10,18 +10,23 @@ from textual.filter import LineFilter
 if TYPE_CHECKING:
     from textual.color import Color
 
+    from tunnelui.tui.glyphs import Glyphs
+
 __all__ = ["PlainSigns"]
 
-_PLAIN: Final = str.maketrans(
-    {"“": '"', "”": '"', "‘": "'", "’": "'", "…": "~", "–": "-", "—": "-", "·": "-", "→": ">"}
-)
+_PLAIN: Final = {"“": '"', "”": '"', "‘": "'", "’": "'", "…": "~", "–": "-", "—": "-", "·": "-", "→": ">"}
 """Each takes the place of one sign of the same width. What people called their routes stays as it is."""
 
 
 class PlainSigns(LineFilter):
-    """Quotation marks, dashes and the like, which words from all over the program contain."""
+    """Quotation marks, dashes and the like, which words from all over the program contain; but what *glyphs* has."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        own = f"{glyphs.graph}{glyphs.arrow}"
+        self._plain = str.maketrans({sign: plain for sign, plain in _PLAIN.items() if sign not in own})
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         if all(segment.text.isascii() for segment in segments):
             return segments
-        return [Segment(text.translate(_PLAIN), style, control) for text, style, control in segments]
+        return [Segment(text.translate(self._plain), style, control) for text, style, control in segments]

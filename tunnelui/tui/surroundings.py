@@ -11,7 +11,7 @@ from tunnelui.engine.model import EngineSnapshot
 from tunnelui.frozen import frozen
 from tunnelui.tui.connect_as import proxy_example
 from tunnelui.tui.format import clock
-from tunnelui.tui.glyphs import ASCII
+from tunnelui.tui.glyphs import CONSOLE
 from tunnelui.tui.steps import on_screen
 from tunnelui.tui.words import safe
 
@@ -87,7 +87,12 @@ def setting_rows(
         (remembered == theme and theme, "chosen here"),
         (theme, _DEFAULT),
     )[1]
-    signs_from = _SESSION if "signs" in changed else "TUNNELUI_ASCII" if environ.get("TUNNELUI_ASCII") else "the locale"
+    signs_from = _first(
+        ("signs" in changed and glyphs.name, _SESSION),
+        (bool(environ.get("TUNNELUI_ASCII")) and glyphs.name, "TUNNELUI_ASCII"),
+        (glyphs is CONSOLE and glyphs.name, "the terminal"),
+        (glyphs.name, "the locale"),
+    )[1]
     names = settings.profile_names
     keys = ", ".join(f"{id} = {key}" for id, key in settings.keys.items())
     rows = [
@@ -100,7 +105,7 @@ def setting_rows(
         ),
         SettingRow(
             "Signs",
-            "ASCII" if glyphs is ASCII else "Unicode",
+            glyphs.name,
             signs_from,
             "TUNNELUI_ASCII=1 or 0 in the environment keeps it for the next time.",
             "signs",

@@ -19,9 +19,10 @@ from tunnelui.text import clean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ABOUT", "DARK", "LIGHT", "THEMES", "choose_theme", "find_theme", "is_plain_terminal"]
+__all__ = ["ABOUT", "DARK", "LIGHT", "THEMES", "choose_theme", "find_theme", "is_linux_console", "is_plain_terminal"]
 
-_PLAIN: Final = ("linux", "vt", "ansi", "cons", "dumb", "screen.linux")
+_CONSOLE: Final = ("linux", "screen.linux")
+_PLAIN: Final = (*_CONSOLE, "vt", "ansi", "cons", "dumb")
 """How the names of terminals begin that have 16 colours and few signs."""
 
 
@@ -257,3 +258,8 @@ def choose_theme(
 def is_plain_terminal(environ: Mapping[str, str]) -> bool:
     """Whether the terminal is one like the Linux console: 16 colours, and a font with few signs."""
     return environ.get("TERM", "").startswith(_PLAIN)
+
+
+def is_linux_console(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal is the Linux console itself, or GNU screen there."""
+    return environ.get("TERM", "").startswith(_CONSOLE)
