@@ -45,6 +45,22 @@ async def test_help_is_narrowed_by_typing_and_escape_clears_then_closes() -> Non
         assert driven.shows(RoutesScreen)
 
 
+async def test_enter_does_the_one_action_that_is_left_of_the_help() -> None:
+    async with drive() as driven:
+        await driven.press("f1")
+        await driven.enter_text("copy")
+        await driven.press("enter")
+        assert driven.shows(HelpScreen), "several are left"
+        assert "do it" not in driven.lines[-1]
+        await driven.press("escape")
+        await driven.enter_text("retry")
+        assert driven.lines[-1].startswith(" enter do it  esc close")
+        await driven.press("enter")
+        await driven.settle()
+        assert driven.shows(RoutesScreen)
+        assert driven.engine.requests == [("restart", "billing-db")]
+
+
 async def test_help_follows_the_keymap_and_so_do_footer_and_strip() -> None:
     async with drive(keymap={"tunnel.restart": "ctrl+r", "route.add": "n"}) as driven:
         assert "^r try again" in driven.text

@@ -254,3 +254,17 @@ async def test_the_keys_of_a_sign_in_by_mouse() -> None:
         await driven.press("escape")
         await _click_on(driven, "cancels")
         assert driven.shows(Question)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x36"])
+async def test_a_click_on_the_count_of_troubles_shows_those_alone_and_another_one_all(size: tuple[int, int]) -> None:
+    async with drive(size=size) as driven:
+        assert "orders-db" in driven.text
+        await _click_on(driven, "5 ▲")
+        assert ":trouble" in driven.text
+        shown = [name for name in ("jump-ssh", "grafana", "win-rdp", "billing-db", "vnc-lab") if name in driven.text]
+        assert len(shown) == 5
+        assert "redis-stage" not in driven.text
+        await driven.press("j")
+        await _click_on(driven, "5 ▲")
+        assert "redis-stage" in driven.text

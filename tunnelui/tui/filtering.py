@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tunnelui.frozen import frozen
+from tunnelui.tui.arrange import TROUBLE, UP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,14 +14,17 @@ if TYPE_CHECKING:
 
 __all__ = ["RouteFilter"]
 
+_TROUBLE: Final = "trouble"
+"""No state begins like it, so that a part of it is enough."""
+
 
 @frozen
 class RouteFilter:
     """Words that all have to fit. Case does not matter; a lone mark (``#``, ``:``, ``@``, ``!``) fits everything.
 
     A plain word is looked for in the name, the destination, the local address, the profile and the tags; ``#word`` at
-    the start of a tag; ``:word`` at the start of the state (``:port`` is ``port busy``; ``:up`` is ready or live);
-    ``@word`` at the start of the profile; ``!`` before any turns it round.
+    the start of a tag; ``:word`` at the start of the state (``:port`` is ``port busy``; ``:up`` is ready or live,
+    ``:trouble`` what needs somebody); ``@word`` at the start of the profile; ``!`` before any turns it round.
     """
 
     text: str = ""
@@ -55,7 +59,9 @@ def _matches(word: str, tunnel: TunnelSnapshot) -> bool:
     if word.startswith(":"):
         state = word.removeprefix(":")
         if state == "up":
-            return tunnel.state in ("ready", "live")
+            return tunnel.state in UP
+        if state and _TROUBLE.startswith(state):
+            return tunnel.state in TROUBLE
         return tunnel.state.value.startswith(state)
     places = (route.name, route.destination, tunnel.local or route.listen, route.profile, *route.tags)
     return any(word in place.casefold() for place in places)

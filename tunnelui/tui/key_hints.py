@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["clickable", "hints"]
 
 
-def clickable(content: Content, action: str) -> Content:
-    """Return *content*; a click on it does *action*, one of our own: ``screen.back``, ``app.help``."""
-    return content.stylize(Style.from_meta({"@click": action}))
+def clickable(content: Content, action: str, start: int = 0, end: int | None = None) -> Content:
+    """Return *content*; a click on it, or on the signs from *start* to *end*, does *action*, one of our own:
+    ``screen.back``, ``app.help``.
+    """
+    return content.stylize(Style.from_meta({"@click": action}), start, end)
 
 
 def hints(*keys: tuple[str, str, str]) -> Content:

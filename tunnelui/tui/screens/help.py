@@ -73,7 +73,9 @@ def entries_of(screen: Screen[object]) -> list[KeyEntry]:
 
 
 class HelpScreen(TunnelScreen[None]):
-    """Over another screen; any text typed narrows the list. A click on a key or its words does what it does there."""
+    """Over another screen; any text typed narrows the list. A click on a key or its words does what it does there; so
+    does enter when there is one line left.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [BACK, Binding("question_mark", "back", show=False)]
 
@@ -82,6 +84,7 @@ class HelpScreen(TunnelScreen[None]):
         self._title_words = title
         self._entries = list(entries)
         self._acts = [active for entry in self._entries for _, active in entry.bound]
+        self._only: KeyEntry | None = None
 
     def compose(self) -> ComposeResult:
         glyphs = self.tunnels.glyphs
@@ -95,9 +98,7 @@ class HelpScreen(TunnelScreen[None]):
             yield LineView(id="keys")
         yield LineView(id="legend")
         yield Rule(glyphs)
-        foot = LineView(id="foot")
-        foot.show(line(" ") + hints(("esc", "close", "screen.back")))
-        yield foot
+        yield LineView(id="foot")
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
@@ -120,6 +121,10 @@ class HelpScreen(TunnelScreen[None]):
         else:
             self.dismiss()
 
+    def on_input_submitted(self) -> None:
+        if self._only:
+            self.action_do(self._acts.index(self._only.bound[0][1]))
+
     def action_do(self, number: int) -> None:
         """Go back, and do what the key with this number does there."""
         act = self._acts[number]
@@ -136,6 +141,9 @@ class HelpScreen(TunnelScreen[None]):
                 for word in words
             )
         ]
+        self._only = found[0] if len(found) == 1 and words else None
+        enter = [("enter", "do it", f"screen.do({self._acts.index(self._only.bound[0][1])})")] if self._only else []
+        self.query_one("#foot", LineView).show(line(" ") + hints(*enter, ("esc", "close", "screen.back")))
         groups = [(title, [entry for entry in found if entry.group == id]) for id, title in GROUPS.items()]
         groups = [(title, entries) for title, entries in groups if entries]
         rows = self._beside(groups) if groups else [line("  ", ("No key does that here.", "$muted"))]

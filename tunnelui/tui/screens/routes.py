@@ -328,6 +328,10 @@ class RoutesScreen(ListActions):
         self._parts.filter.put(text)
         self.routes.focus()
 
+    def action_only_trouble(self) -> None:
+        """Show the routes in trouble alone, or all again."""
+        self.filter_by("" if self._filter.text == ":trouble" else ":trouble")
+
     def select(self, name: str) -> None:
         """Put the cursor on the route *name*."""
         self.routes.select(name)

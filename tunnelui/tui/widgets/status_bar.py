@@ -10,6 +10,7 @@ from tunnelui.tui.arrange import TROUBLE, UP
 from tunnelui.tui.facts import identity_words
 from tunnelui.tui.format import duration, rate_long, rate_short
 from tunnelui.tui.graphs import bars
+from tunnelui.tui.key_hints import clickable
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.words import cut, line, literal, pad, safe
 
@@ -61,6 +62,7 @@ class StatusBar(LineView):
         right = self._joined(groups)
         if used + right.cell_length > width:
             right = right.truncate(max(0, width - used), ellipsis=True)
+        right = self._with_trouble(right, view)
         return line(*left) + literal(" " * max(1, width - used + 2 - right.cell_length), limit=1000) + right
 
     def _arrangements(self, view: View, width: int, always: list[list[Part]]) -> Iterator[list[list[Part]]]:
@@ -89,6 +91,16 @@ class StatusBar(LineView):
                 parts.append((f" {self.glyphs.separator} ", "$rule"))
             parts += group
         return line(*parts, (" ", ""))
+
+    def _with_trouble(self, content: Content, view: View) -> Content:
+        """Let a click on the count of routes in trouble show those alone, and another one all of them."""
+        words = self._trouble_words(view)
+        at = content.plain.rfind(words) if words else -1
+        return content if at < 0 else clickable(content, "screen.only_trouble", at, at + len(words))
+
+    def _trouble_words(self, view: View) -> str:
+        bad = sum(view.states[state] for state in TROUBLE)
+        return f"{bad} {self.glyphs.state(State.PORT_BUSY)}" if bad else ""
 
     def _who(self, identity: IdentitySnapshot | None, now: float, width: int) -> tuple[list[Part], list[Part]]:
         if identity is not None and identity.sign_in is not None:
@@ -122,7 +134,7 @@ class StatusBar(LineView):
         gap = "  " if width >= _WIDE else " "
         parts = [(f"{up} up", "$ink" if up else "$muted")]
         if bad:
-            parts += [(gap, ""), (f"{bad} {self.glyphs.state(State.PORT_BUSY)}", "$trouble")]
+            parts += [(gap, ""), (self._trouble_words(view), "$trouble")]
         off = count - up - bad
         if off and (width >= _WIDE or not bad):
             parts += [(gap, ""), (f"{off} off", "$muted")]
