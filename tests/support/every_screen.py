@@ -50,12 +50,15 @@ def screen_kinds() -> set[type[Screen[Any]]]:
 
 
 async def find_ways(driven: Driven) -> dict[type[Screen[Any]], tuple[str, ...]]:
-    """Return the way from the first screen to each one that keys and commands lead to. Presses every key of each."""
+    """Return the way from the first screen to each one that keys and commands lead to. Presses every key of each, but
+    for those that do elsewhere what they did already.
+    """
     app = driven.app
     ways: dict[type[Screen[Any]], tuple[str, ...]] = {type(app.screen): ()}
     new: list[tuple[type[Screen[Any]], tuple[str, ...]]] = [(type(app.screen), ())]
     wanted = len(screen_kinds())
     start = driven.engine.state
+    tried: set[tuple[str | None, str]] = set()
     for command in [each.title for each in app.get_system_commands(app.screen) if ", key " not in each.help]:
         way = (f"{_COMMAND}{command}",)
         await go(driven, way)
@@ -65,11 +68,14 @@ async def find_ways(driven: Driven) -> dict[type[Screen[Any]], tuple[str, ...]]:
         for kind, way in reversed(begun):
             await go(driven, way)
             keys = {
-                active.binding.id: active.binding.key
+                (active.binding.id, active.binding.action): active.binding.key
                 for active in app.screen.active_bindings.values()
                 if "." in (active.binding.id or "") and active.binding.id not in _LEAVE
             }
-            for key in keys.values():
+            for does, key in keys.items():
+                if does in tried:
+                    continue
+                tried.add(does)
                 if len(ways) == wanted:
                     return ways
                 driven.engine.set(*start.tunnels, identities=start.identities)
