@@ -175,6 +175,7 @@ def test_a_file_that_does_not_parse_is_never_overwritten(
     captured = capsys.readouterr()
     assert line in captured.err
     assert str(file) in captured.err
+    assert "Mend it there" in captured.err
     assert file.read_bytes() == content
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["Problems", "TomlFile", "nearest", "parse_toml", "read_data", "read_toml"]
+__all__ = ["MEND_HINT", "Problems", "TomlFile", "nearest", "parse_toml", "read_data", "read_toml"]
+
+MEND_HINT: Final = "Mend it there, in an editor; tunnelui never overwrites a file that it can't read."
 
 _MAX_SIZE: Final = 1024 * 1024
 # Not compiled before there is a file.
@@ -91,10 +93,10 @@ class Problems:
         """
         if len(self.found) == 1:
             place, message = self.found[0]
-            raise ConfigError(message, place=place)
+            raise ConfigError(message, place=place, hint=MEND_HINT)
         if self.found:
             lines = "\n".join(f"  {place}: {message}" for place, message in self.found)
-            raise ConfigError(f"{len(self.found)} problems\n{lines}", place=str(self.file.path))
+            raise ConfigError(f"{len(self.found)} problems\n{lines}", place=str(self.file.path), hint=MEND_HINT)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -142,7 +144,7 @@ def parse_toml(path: Path, data: bytes) -> TomlFile:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError("has bytes that are no UTF-8 text", place=f"{path}:{line}") from None
+        raise ConfigError("has bytes that are no UTF-8 text", place=f"{path}:{line}", hint=MEND_HINT) from None
     try:
         return TomlFile(path, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -152,7 +154,7 @@ def parse_toml(path: Path, data: bytes) -> TomlFile:
         if position is not None:
             message = message[: position.start()]
             line = int(position[1]) if position[1] else line
-        raise ConfigError(f"is no TOML: {clean(message)}", place=f"{path}:{line}") from None
+        raise ConfigError(f"is no TOML: {clean(message)}", place=f"{path}:{line}", hint=MEND_HINT) from None
     except RecursionError:
         raise ConfigError("is nested too deep", place=str(path)) from None
 
