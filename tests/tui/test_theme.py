@@ -18,7 +18,7 @@ from tunnelui.config.settings import THEME_NAMES, load_settings
 from tunnelui.config.state_file import StateFile
 from tunnelui.errors import ConfigError
 from tunnelui.tui.app import TunnelApp
-from tunnelui.tui.glyphs import COLOURS
+from tunnelui.tui.glyphs import COLOURS, CONSOLE
 from tunnelui.tui.memory import Memory
 from tunnelui.tui.screens.theme_choice import ThemeChoice
 from tunnelui.tui.theme import ABOUT, DARK, LIGHT, THEMES, choose_theme
@@ -219,3 +219,17 @@ async def test_every_theme_draws_the_same_words(name: str) -> None:
         mine = driven.text
     async with drive() as driven:
         assert mine == driven.text
+
+
+@pytest.mark.parametrize("keys", [["ctrl+p"], ["question_mark"], ["slash"], ["d"]])
+async def test_the_linux_console_is_not_asked_for_what_it_draws_as_something_else(
+    monkeypatch: pytest.MonkeyPatch, keys: list[str]
+) -> None:
+    """Faint is dark grey there, on whatever ground, and is not reversed."""
+    monkeypatch.setattr("tunnelui.tui.app.choose_glyphs", lambda _: CONSOLE)
+    async with drive(theme_name="ansi") as driven:
+        await driven.press(*keys)
+        await driven.pilot.pause(0.3)
+        segments = [each for strip in driven.app.screen._compositor.render_strips() for each in strip]
+        faint = [each.text for each in segments if each.text.strip() and each.style and each.style.dim]
+        assert not faint
