@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+import tunnelui
 from tests.support.pki import Pki
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HEAVY = ("textual", "rich", "httpx", "keyring")
 # What the way of ``tcp --listen -`` loads of the standard library beside asyncio and ssl, and of our own. Whoever adds
@@ -226,3 +225,11 @@ def test_the_servers_data_plane_loads_no_web_framework() -> None:
         "for m in pkgutil.iter_modules(g.__path__): importlib.import_module(f'{g.__name__}.{m.name}')"
     )
     assert not loaded & {"starlette", "uvicorn", "jinja2"}
+
+
+def test_what_only_unix_has_is_asked_for_in_one_place() -> None:
+    package = Path(tunnelui.__file__).parent
+    wanted = re.compile(r"^\s*(?:import|from) (?:fcntl|msvcrt|pwd|grp|resource)\b", re.M)
+    users = {str(path.relative_to(package)) for path in package.rglob("*.py") if wanted.search(path.read_text("utf-8"))}
+    # The second one asks Linux for its own, the third one for a limit that nobody else has.
+    assert users == {"system.py", "transport/socket_options.py", "transport/descriptors.py"}

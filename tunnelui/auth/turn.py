@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sys
 from typing import TYPE_CHECKING
 
-if sys.platform != "win32":
-    import fcntl
+from tunnelui.system import NO_FOLLOW, lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,22 +30,21 @@ class Turn:
 
     def take(self) -> bool:
         """Whether it is ours now, at once; also where there is no way to know."""
-        if self._descriptor >= 0 or sys.platform == "win32":
+        if self._descriptor >= 0:
             return True
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
         except OSError:
             return True
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
+            if lock(descriptor):
+                self._descriptor = descriptor
+                return True
         except OSError:  # a file system without locks
             os.close(descriptor)
             return True
-        self._descriptor = descriptor
-        return True
+        os.close(descriptor)
+        return False
 
     def release(self) -> None:
         """Let another process have it."""
