@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
+from tests.support.quick import be_quick
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,6 +21,7 @@ def calm_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("TUNNELUI_ASCII", "TUNNELUI_THEME", "LC_ALL", "LC_CTYPE", "LANG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda self: None)
+    be_quick(monkeypatch)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield
