@@ -6,6 +6,7 @@ The screens and the keys that lead to them are found by pressing every key, so t
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,11 +15,12 @@ from textual.color import Color
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
-from tests.support.every_screen import find_ways, go
+from tests.support.every_screen import find_ways, go, screen_kinds
 from tests.support.screens import LARGE, SMALL, Driven, drive, screen_lines
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
+from tests.support.tunnel_scenes import NOW, OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
 from tests.tui.test_theme import GROUNDS, ORNAMENT, WORDS
+from tunnelui.engine.model import Event
 from tunnelui.tui.glyphs import CONSOLE
 from tunnelui.tui.screens.help import entries_of
 from tunnelui.tui.screens.profiles import ProfilesScreen
@@ -46,10 +48,12 @@ CONSOLE_FONTS = frozenset("─│┤├┬┴┌┐└┘→←↑↓▲▼▶�
 
 
 def _engine() -> ScriptedEngine:
-    engine = ScriptedEngine(every_state(), [identity(sign_in=True)], profiles=PROFILES)
+    profiles = [replace(one, client_cert="/etc/me.pem") for one in PROFILES]  # so that its password can be asked for
+    engine = ScriptedEngine(every_state(), [identity(sign_in=True)], profiles=profiles)
     engine.findings = [*diagnosis("connect")]
     engine.offers["corp", PROXY] = OFFER
-    engine.past = events()
+    names = [tunnel.route.name for tunnel in engine.state.tunnels]
+    engine.past = [*events(), *(Event("failed", NOW - 9, "refused", level="error", route=name) for name in names)]
     return engine
 
 
@@ -57,6 +61,7 @@ async def _ways() -> Ways:
     if not _found:
         async with drive(_engine()) as driven:
             _found.update(await find_ways(driven))
+        assert set(_found) == screen_kinds()
     return _found
 
 
