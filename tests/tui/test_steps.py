@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ DENIED = Problem(
 ELSEWHERE = ("works with: tunnelui tcp --listen -", "Use --paste", "tunnelui login --paste")
 
 
+@cache
 def _texts_with_flags() -> list[str]:
     """Every piece of text below the screens that names a flag, without docstrings."""
     found = set()
@@ -41,11 +43,11 @@ def _texts_with_flags() -> list[str]:
 
 
 def _texts(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text())
-    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    alone = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     return {
         node.value
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone
     }
 
