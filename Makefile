@@ -10,8 +10,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.set-up
 PYTEST_ARGS ?=
-# Most tests wait for something: two run at a time even on one core. A file's tests share what they start.
-WORKERS     ?= 2
+# Most tests wait for something: two run at a time for each core. More than eight would read the tests for longer than
+# they save, and the longest file takes as long anyway. A file's tests share what they start.
+CORES       = $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+WORKERS     ?= $(shell test $(CORES) -lt 4 && expr 2 '*' $(CORES) || echo 8)
 BENCH_ARGS  ?=
 
 # The tests start hundreds of our own programs, and one that is compiled already starts in half the time.

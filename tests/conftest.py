@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.longest_first import LongestFirst
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
 COVERED = {
@@ -16,6 +20,10 @@ COVERED = {
     "policy": "server/tunnelui_server/policy/*",
     "everything": "*",
 }
+
+# How long an example takes tells how busy the machine is; a test that hangs has the time limit of all tests.
+settings.register_profile("ours", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 
 @pytest.fixture
@@ -30,6 +38,15 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"TUNNELUI_{name}_DIR", str(tmp_path / name.lower()))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Where a file's tests stay together, let the files that take longest come first."""
+    scheduler = yield
+    if config.getvalue("dist") == "loadfile":
+        scheduler.workqueue = LongestFirst()
+    return scheduler
 
 
 @pytest.hookimpl(trylast=True)
