@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.cases.crowd import measure_crowd
 from benchmarks.cases.engines import measure_engines
 from benchmarks.cases.flood import measure_floods
 from benchmarks.cases.floor import measure_floor
@@ -35,6 +36,7 @@ CASES: Final = {f"{kind}-{word}": f"{kind}, {topology}" for kind in KINDS for wo
     "start": "start of tunnelui tcp --listen -",
     "screen-picture": "first picture of the screen, with an agent and without",
     "screen-work": "looks at the engine, filter, idle CPU and memory of the screen",
+    "screen-crowd": "a key held down while connections come and go on one route",
     "engines": "the TLS engines that there are for Python",
     "floor": "what OpenSSL and the kernel alone take",
     "profile": "where the CPU time goes: kernel, OpenSSL, Python",
@@ -79,6 +81,8 @@ def go_through(run: Run, cases: Iterable[str]) -> None:
         measure_pictures(run)
     if "screen-work" in cases:
         measure_screen(run)
+    if "screen-crowd" in cases:
+        measure_crowd(run)
     if "engines" in cases:
         measure_engines(run)
     if "floor" in cases:

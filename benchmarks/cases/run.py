@@ -32,8 +32,9 @@ class Plan:
 
     ``size``: one stream; ``many_size``: 64 streams together. ``idle``: the numbers of idle tunnels, ``idle_seconds``
     how long they are watched. ``sessions`` and ``routes``: what the look-ups look among. ``sequence``: connections
-    one after the other; ``held``: those that stop half-way. ``round_trips`` in milliseconds. ``only``: names of peers
-    to keep; all without.
+    one after the other; ``held``: those that stop half-way; ``paces``: how many a second come
+    and go beside the screen, each for ``crowd_seconds``. ``round_trips`` in milliseconds. ``only``: names of peers to
+    keep; all without.
     """
 
     rounds: int = 5
@@ -51,6 +52,8 @@ class Plan:
     routes: int = 10_000
     sequence: int = 10_000
     held: int = 300
+    paces: tuple[float, ...] = (0.0, 100.0, 300.0, 1000.0)
+    crowd_seconds: float = 10.0
     timeout: float = 120.0
     pythons: tuple[str, ...] = (sys.executable,)
     other: OtherHalf = OtherHalf.LOAD

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
-import signal
-import struct
 import subprocess
-import termios
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -19,6 +13,7 @@ from benchmarks.lab import REPOSITORY
 from benchmarks.processes import CommandFailed, cpu_of_threads, cpu_seconds, on_cores
 from benchmarks.processes import run as run_command
 from benchmarks.summary import OURS
+from benchmarks.terminal import emptied, screen_on_terminal, until_drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -62,7 +57,6 @@ _DRAWN: Final = (b"NAME", b"route-00000", b" help")
 _PANES: Final = (*_DRAWN, b"Connections ", b"Log: ")
 _BARE_DRAWN: Final = (b"NAME",)
 _SETTLE: Final = 3.0
-_PATIENCE: Final = 30.0
 
 
 def measure_screen(run: Run) -> None:
@@ -148,56 +142,14 @@ def _screen(
     """Run a screen on a terminal of its own; give its process, and the seconds and the CPU seconds until all of *drawn*
     was drawn.
     """
-    own, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
-    env = {**(env or environment(run.lab.folder)), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
-    with on_cores(run.lab.cores.relay | run.lab.cores.load):
-        began = time.monotonic()
-        process = subprocess.Popen(
-            command, stdin=its, stdout=its, stderr=its, env=env, cwd=run.lab.folder, start_new_session=True,
-        )  # fmt: skip
-    os.close(its)
-    try:
-        with process:
-            try:
-                seconds = _until_drawn(own, began, drawn)
-                cpu = cpu_of_threads(process.pid)
-                with _emptied(own):
-                    yield process.pid, seconds, cpu
-            finally:
-                process.send_signal(signal.SIGKILL)
-    finally:
-        os.close(own)
-
-
-def _until_drawn(terminal: int, began: float, drawn: Sequence[bytes]) -> float:
-    seen = b""
-    while time.monotonic() - began < _PATIENCE:
-        if select.select([terminal], [], [], 1.0)[0]:
-            try:
-                seen += os.read(terminal, 65536)
-            except OSError:
-                break
-        if all(part in seen for part in drawn):
-            return time.monotonic() - began
-    raise CommandFailed(f"the screen is not whole: {seen[-400:]!r}")
-
-
-@contextmanager
-def _emptied(terminal: int) -> Iterator[None]:
-    """Take what is drawn off the terminal, so that the screen never waits for it: by a child, which ends with it."""
-    pid = os.fork()
-    if not pid:
-        try:
-            while os.read(terminal, 65536):
-                pass
-        finally:
-            os._exit(0)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+    env = env or environment(run.lab.folder)
+    began = time.monotonic()
+    cores = run.lab.cores.relay | run.lab.cores.load
+    with screen_on_terminal(command, env, run.lab.folder, size=size, cores=cores) as (pid, terminal):
+        seconds = until_drawn(terminal, began, drawn)
+        cpu = cpu_of_threads(pid)
+        with emptied(terminal):
+            yield pid, seconds, cpu
 
 
 def _import(run: Run, python: str) -> tuple[float, float]:

@@ -30,15 +30,17 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def agent(lab: Lab, python: str, *, name: str = "agent", routes: str = "") -> Iterator[dict[str, str]]:
-    """Run an agent and give the environment of the programs that reach it. Without warm connections: what is measured
-    has its TLS handshake in it.
+def agent(
+    lab: Lab, python: str, *, name: str = "agent", routes: str = "", settings: str = "warm = 0\n"
+) -> Iterator[dict[str, str]]:
+    """Run an agent and give the environment of the programs that reach it.
 
     :param name: of its folder; *routes* is its ``routes.toml``.
+    :param settings: its ``config.toml``. Without warm connections what is measured has its TLS handshake in it.
     """
     folder = lab.folder / name
     folder.mkdir(exist_ok=True)
-    (folder / "config.toml").write_text("warm = 0\n")
+    (folder / "config.toml").write_text(settings)
     (folder / "routes.toml").write_text(routes)
     env = environment(folder) | {
         "TUNNELUI_RUNTIME_DIR": str(folder / "run"),

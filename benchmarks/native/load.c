@@ -3,7 +3,8 @@
  *   bulk   streams= op=u|d|b size= (bytes for each stream and direction) or seconds=: open the streams, say so, wait
  *          for a line of standard input, move verified bytes
  *   ping   seconds=: one byte there and back, one at a time; microseconds
- *   rate   workers= seconds=: open a tunnel, hear the endpoint, close it; again and again; milliseconds
+ *   rate   workers= seconds= pace=: open a tunnel, hear the endpoint, close it; again and again, without pace= as fast
+ *          as it goes, else so many a second where that is possible; milliseconds
  *   hold   count=: open so many, say so, answer each line of standard input by one byte through each, until its end
  *   first  count= gap= (ms): open, wait for the byte that the endpoint says first, close; milliseconds
  *
@@ -28,7 +29,7 @@ static const char *mode, *tls_ca, *tls_host = "localhost", *authority;
 static int port, streams = 1, workers = 8, count = 1;
 static char op = OP_DOWN;
 static uint64_t size;
-static double seconds, gap;
+static double seconds, gap, pace;
 static SSL_CTX *context;
 
 struct stream {
@@ -304,13 +305,22 @@ static void ping(void)
 /* rate */
 
 static double *rate_samples;
-static _Atomic size_t rate_number, rate_failed;
-static uint64_t rate_end;
+static _Atomic size_t rate_number, rate_failed, rate_turn;
+static uint64_t rate_began, rate_end;
+
+static void rate_wait(void)
+{
+    if (pace <= 0)
+        return;
+    uint64_t due = rate_began + (uint64_t)((double)atomic_fetch_add(&rate_turn, 1) * 1e9 / pace), now = now_ns();
+    if (due > now)
+        usleep((useconds_t)((due - now) / 1000));
+}
 
 static void *rate_worker(void *argument)
 {
     (void)argument;
-    while (now_ns() < rate_end) {
+    for (rate_wait(); now_ns() < rate_end; rate_wait()) {
         struct stream stream;
         uint64_t began = now_ns();
         const char *problem = open_stream(&stream, OP_ECHO, 0, 0);
@@ -334,7 +344,7 @@ static void rate(void)
     if (workers > 256)
         die("at most 256 workers");
     rate_samples = samples_new();
-    uint64_t began = now_ns();
+    uint64_t began = rate_began = now_ns();
     rate_end = began + (uint64_t)(seconds * 1e9);
     for (int i = 0; i < workers; i++)
         if (pthread_create(&threads[i], NULL, rate_worker, NULL))
@@ -418,6 +428,8 @@ static void read_arguments(int argc, char **argv)
             seconds = strtod(value, NULL);
         else if (!strcmp(name, "gap"))
             gap = strtod(value, NULL);
+        else if (!strcmp(name, "pace"))
+            pace = strtod(value, NULL);
         else if (!strcmp(name, "tls"))
             tls_ca = value;
         else if (!strcmp(name, "host"))

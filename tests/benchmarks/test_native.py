@@ -116,6 +116,9 @@ def test_ping_rate_hold_and_first_speak_to_the_endpoint(site: Site) -> None:
     rate = site.load("rate", plain, "seconds=0.05", "workers=2")
     assert rate["count"] > 1
     assert rate["failed"] == 0
+    paced = site.load("rate", plain, "seconds=0.5", "workers=4", "pace=40")
+    assert 5 <= paced["count"] <= 21
+    assert paced["failed"] == 0
     assert len(site.load("first", site.ports["banner"], "count=3")["ms"]) == 3
     with site.child(site.programs.load, "hold", f"port={plain}", "count=50") as child:
         assert child.hear()["held"] == 50

@@ -14,7 +14,7 @@ def test_without_words_every_case_is_chosen() -> None:
     ("words", "cases"),
     [
         (["start"], ["start"]),
-        (["screen"], ["screen-picture", "screen-work"]),
+        (["screen"], ["screen-picture", "screen-work", "screen-crowd"]),
         (["round-trip"], ["round-trip"]),
         (["rate"], ["rate-client", "rate-server", "rate-pair"]),
         (["idle", "ping-pair"], ["ping-pair", "idle-client", "idle-server"]),

@@ -1,57 +1,66 @@
-"""Nothing piles up over a day: widgets, timers, workers and listeners."""
+"""Nothing piles up over a day: widgets, timers, workers and listeners.
+
+The same with figures, and more often: ``python benchmarks/day_probe.py``.
+"""
 
 from __future__ import annotations
 
-import gc
-from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from textual.message_pump import MessagePump
-from textual.screen import Screen
-from textual.timer import Timer
-from textual.worker import Worker
 
-from tests.support.screens import Driven, drive
-from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import NOW, OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
+from tests.support.every_screen import screen_kinds
+from tests.support.screens import LARGE, drive
+from tests.support.tunnel_scenes import NOW, every_state, identity
+from tests.support.ways import WAYS, count_things, engine_for_all, leave, walk
 from tunnelui.engine.model import Event
 from tunnelui.tui.glyphs import ASCII, UNICODE
+from tunnelui.tui.screens.fault import FaultPanel
+from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.theme import THEMES
 
-COUNTED = (Screen, Timer, Worker, MessagePump)
+if TYPE_CHECKING:
+    from collections import Counter
 
-
-def _engine() -> ScriptedEngine:
-    engine = ScriptedEngine(every_state(), [identity(sign_in=True)], profiles=PROFILES)
-    engine.findings = [*diagnosis("connect")]
-    engine.offers["corp", PROXY] = OFFER
-    engine.past = events()
-    return engine
-
-
-async def _count(driven: Driven) -> Counter[str]:
-    """Return how many objects there are of each class that lives on a screen, and how many listen to the engine."""
-    await driven.settle()
-    await driven.pilot.pause(0.1)
-    gc.collect()
-    counted = Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, COUNTED))
-    for passing in ("Toast", "ToastHolder"):  # they stay for their seconds, and until the next one comes
-        del counted[passing]
-    counted["what waits for bindings"] = sum(
-        len(waiting) for waiting in driven.app.screen.bindings_updated_signal._subscriptions.values()
-    )
-    return counted
+WARM_UP, ROUNDS = 2, 4
 
 
 def _more(before: Counter[str], after: Counter[str], bound: int) -> dict[str, int]:
     return {name: count - before[name] for name, count in after.items() if count - before[name] > bound}
 
 
+def test_there_is_a_way_to_every_screen() -> None:
+    """One that is new: add the keys that lead there to `tests.support.ways`."""
+    kinds = {kind.__name__ for kind in screen_kinds() | {FaultPanel}} - {RoutesScreen.__name__}
+    assert kinds - WAYS.keys() == set()
+
+
+@pytest.mark.timeout(240)
+async def test_screens_dialogs_and_bars_that_were_left_leave_nothing_behind() -> None:
+    """Each is opened and closed a few times: an object more each time would show as so many."""
+    async with drive(engine_for_all(), size=LARGE) as driven:
+
+        async def a_round() -> None:
+            for name, way in WAYS.items():
+                await walk(driven, way)
+                on_top = type(driven.app.screen).__name__
+                assert on_top == name or name.startswith("the "), name
+                await leave(driven)
+                driven.app.clear_notifications()
+
+        for _ in range(WARM_UP):
+            await a_round()
+        before = count_things(driven)
+        for _ in range(ROUNDS):
+            await a_round()
+        assert _more(before, count_things(driven), ROUNDS - 1) == {}
+        driven.expected_faults = driven.app.faults
+
+
 @pytest.mark.timeout(180)
 async def test_connections_log_lines_sign_ins_and_looks_leave_nothing_behind() -> None:
-    async with drive(_engine()) as driven:
+    async with drive(engine_for_all()) as driven:
 
         async def a_while(times: int) -> None:
             for number in range(times):
@@ -66,11 +75,12 @@ async def test_connections_log_lines_sign_ins_and_looks_leave_nothing_behind() -
                 driven.app.poll()
                 await driven.pilot.pause()
             driven.app.clear_notifications()
+            await driven.settle()
 
         await a_while(12)
-        before, kept = await _count(driven), len(driven.app.events)
+        before, kept = count_things(driven), len(driven.app.events)
         await a_while(30)
-        assert _more(before, await _count(driven), 10) == {}
+        assert _more(before, count_things(driven), 10) == {}
         assert len(driven.app.events) == kept + 30
 
 

@@ -28,6 +28,7 @@ from tunnelui.tui.glyphs import UNICODE, choose_glyphs
 from tunnelui.tui.happenings import Happenings
 from tunnelui.tui.host import Host
 from tunnelui.tui.leaving import Leaving
+from tunnelui.tui.left_behind import let_lines_go, let_toasts_go
 from tunnelui.tui.looks import begin_with, draw_with
 from tunnelui.tui.memory import Memory
 from tunnelui.tui.reminders import reminders
@@ -105,6 +106,7 @@ class TunnelApp(Host):
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        let_lines_go()
         memory = memory or Memory()
         # Before Textual takes NO_COLOR out of the environment; only the terminal's own colours can be left out.
         theme_name = theme_name or choose_theme(os.environ, remembered=memory.now.theme)
@@ -253,6 +255,11 @@ class TunnelApp(Host):
         """Show a toast, in the place of one that says the same, or that was *about* the same matter."""
         self.read_layout()
         self.show_toast(safe(words, 500), severity, about)
+
+    def _refresh_notifications(self) -> None:
+        if self.screen_stack:
+            let_toasts_go(self.screen, self._notifications)
+        super()._refresh_notifications()
 
     def get_key_display(self, binding: Binding) -> str:
         display = super().get_key_display(binding)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeVar, cast
 
+from textual import events, on
+from textual.message_pump import MessagePump
 from textual.screen import ModalScreen, Screen
 
 from tunnelui.tui.guard import Guarded
@@ -12,7 +14,8 @@ from tunnelui.tui.guard import Guarded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from textual import events
+    from textual._compositor import Compositor
+    from textual.geometry import Size
 
     from tunnelui.engine.model import Event
     from tunnelui.tui.host import Host
@@ -29,7 +32,25 @@ _BACK_CELLS: Final = 3
 Result = TypeVar("Result")
 
 
-class TunnelScreen(Guarded, Screen[Result], Generic[Result]):
+class _Quick(MessagePump):
+    """Mixed into screens: opens without what would change nothing. The styles are not put on twice, and where a screen
+    has told itself its size, neither it nor those below it are laid out once more."""
+
+    _compositor: Compositor
+    _was_shown = False
+
+    @on(events.ScreenResume)
+    def _keep_styles(self, event: events.ScreenResume) -> None:
+        if not self._was_shown:
+            event.refresh_styles = False
+            self._was_shown = True
+
+    def _screen_resized(self, size: Size) -> None:
+        if size != self._compositor.size:
+            cast("Screen[object]", super())._screen_resized(size)
+
+
+class TunnelScreen(Guarded, _Quick, Screen[Result], Generic[Result]):
     """A screen that shows the engine's state. `show_view` is called when there is something new, and on arrival."""
 
     CSS_PATH: ClassVar[Path | None] = LAYOUT
@@ -57,7 +78,7 @@ class TunnelScreen(Guarded, Screen[Result], Generic[Result]):
         """Show what happened since the last call, oldest first: a few times a second, however much it is."""
 
 
-class Dialog(Guarded, ModalScreen[Result], Generic[Result]):
+class Dialog(Guarded, _Quick, ModalScreen[Result], Generic[Result]):
     """A screen on top of another one, which stays in sight."""
 
     CSS_PATH: ClassVar[Path | None] = LAYOUT

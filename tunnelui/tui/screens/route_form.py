@@ -148,7 +148,7 @@ class RouteForm(TunnelScreen[str]):
         """Say under each field what it means, and below all of them the command that does the same."""
         draft = self.draft
         glyphs = self.tunnels.glyphs
-        width = self.size.width
+        width = self.app.size.width
         for field, verdict in self._verdicts(draft).items():
             mark = {"good": glyphs.good, "bad": glyphs.bad, "warn": glyphs.state(State.PORT_BUSY)}.get(verdict.mark, "")
             style = _COLOURS[verdict.mark] if verdict.mark != "good" else "$muted"

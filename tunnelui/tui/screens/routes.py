@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
 from textual.widgets import Input
 
 from tunnelui.tui.bindings import ROUTES
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
     from textual.widget import Widget
@@ -76,7 +76,6 @@ class RoutesScreen(ListActions):
         self._zoomed = ""
         self._log_title = "Log"
         self._log_begun = False
-        self._was_shown = False
 
     def compose(self) -> ComposeResult:
         size = self.app.size
@@ -89,12 +88,6 @@ class RoutesScreen(ListActions):
         self.routes.put_in_order(self.tunnels.memory.now.how)
         self.routes.focus()
         self._show_totals()
-
-    @on(events.ScreenResume)
-    def _keep_styles(self, event: events.ScreenResume) -> None:
-        """The first time, every style has just been put on: once more would change nothing."""
-        event.refresh_styles = self._was_shown
-        self._was_shown = True
 
     # Parts.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Input
 
@@ -17,6 +17,11 @@ class Field(Input):
 
     Of pasted text it takes one line, as much of it as there is room for.
     """
+
+    def __init__(self, *given: Any, compact: bool = False, **named: Any) -> None:
+        super().__init__(*given, **named)
+        if compact:  # Textual would look for its styles at once, though it is nowhere yet
+            self.add_class("-textual-compact", update=False)
 
     def validate_value(self, value: str) -> str:
         if value.isprintable():
