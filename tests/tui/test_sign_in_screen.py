@@ -51,6 +51,14 @@ async def test_it_shows_the_address_the_routes_and_the_time_left() -> None:
 
 
 @pytest.mark.parametrize("key", ["i", "P"], ids=["sign-in", "profiles"])
+async def test_the_message_that_a_sign_in_is_needed_goes_where_the_sign_in_is_shown(key: str) -> None:
+    async with drive(_engine()) as driven:
+        assert "Sign-in needed at" in driven.text
+        await driven.press(key)
+        assert "Sign-in needed at" not in driven.text
+
+
+@pytest.mark.parametrize("key", ["i", "P"], ids=["sign-in", "profiles"])
 async def test_no_browser_is_spoken_of_where_none_is_opened(key: str) -> None:
     engine = _engine()
     profiles = tuple(ProfileSnapshot(each, opens_browser=False) for each in ("default", "corp"))

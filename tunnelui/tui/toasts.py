@@ -34,6 +34,11 @@ class Toasts(App[Result], Generic[Result]):
         toast.about = about or words
         self.post_message(Notify(toast))
 
+    def take_back(self, about: str) -> None:
+        """Show no longer what was said about matters that begin like *about*."""
+        for old in [one for one in self._notifications if isinstance(one, _Toast) and one.about.startswith(about)]:
+            self._unnotify(old)
+
     def _on_notify(self, event: Notify) -> None:
         new = event.notification
         if isinstance(new, _Toast):

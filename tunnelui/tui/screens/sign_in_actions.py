@@ -37,6 +37,9 @@ class SignInActions(TunnelScreen[Result], Generic[Result]):
         self.problem = ""
         """Why the last answer was not taken."""
 
+    def on_mount(self) -> None:
+        self.tunnels.take_back("sign-in ")  # the screen itself says as much, where the message would cover it
+
     @property
     @abstractmethod
     def sign_in(self) -> SignInSnapshot | None:
