@@ -27,7 +27,7 @@ from tests.support.screens import LARGE, SMALL, drive
 from tests.support.tunnel_scenes import NOW, every_state, identity
 from tests.support.ways import WAYS, count_things, engine_for_all, leave, quiet, walk
 from tunnelui.engine.model import ConnectionSnapshot, ConnectionState, Event
-from tunnelui.tui.theme import THEMES
+from tunnelui.tui.style.theme import THEMES
 
 if TYPE_CHECKING:
     from collections import Counter

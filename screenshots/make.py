@@ -36,9 +36,9 @@ from tunnelui.config.settings import Settings
 from tunnelui.engine.local import LocalEngine
 from tunnelui.engine.programs import running_programs
 from tunnelui.tui.app import TunnelApp
-from tunnelui.tui.glyphs import ASCII, UNICODE
+from tunnelui.tui.style.glyphs import ASCII, UNICODE
+from tunnelui.tui.style.theme import THEMES
 from tunnelui.tui.surroundings import Surroundings
-from tunnelui.tui.theme import THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from tests.e2e.harness import DOMAIN, Client, Server
 from tests.e2e.terminal import Terminal, run_terminal
 from tests.e2e.visits import SAID
 from tests.peers.process import eventually
-from tunnelui.tui.format import bytes_long
+from tunnelui.tui.lines.format import bytes_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.widgets import Input
 
 import tunnelui.tui.screens
-from tunnelui.tui.bindings import MOVE
+from tunnelui.tui.keys.bindings import MOVE
 from tunnelui.tui.screens.base import Dialog, TunnelScreen
 from tunnelui.tui.screens.fault import FaultPanel
 

@@ -21,10 +21,10 @@ from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import NOW, OFFER, PROFILES, PROXY, diagnosis, events, every_state, identity
 from tests.tui.test_theme import GROUNDS, ORNAMENT, WORDS
 from tunnelui.engine.model import Event
-from tunnelui.tui.glyphs import CONSOLE
 from tunnelui.tui.screens.help import entries_of
 from tunnelui.tui.screens.profiles import ProfilesScreen
-from tunnelui.tui.theme import DARK, THEMES
+from tunnelui.tui.style.glyphs import CONSOLE
+from tunnelui.tui.style.theme import DARK, THEMES
 from tunnelui.tui.widgets.key_footer import KeyFooter
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.tunnel_scenes import NOW, every_state, identity
 from tunnelui.engine.model import IdentityStatus, Problem, State, TunnelSnapshot
-from tunnelui.tui.advice import advise
-from tunnelui.tui.bindings import TABLE
-from tunnelui.tui.glyphs import UNICODE
+from tunnelui.tui.keys.bindings import TABLE
+from tunnelui.tui.lines.advice import advise
+from tunnelui.tui.style.glyphs import UNICODE
 from tunnelui.tui.widgets.strip import strip_lines
 
 BY_NAME = {tunnel.route.name: tunnel for tunnel in every_state()}

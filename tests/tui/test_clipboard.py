@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.support.screens import drive
-from tunnelui.tui.clipboard import copy_natively, native_command
+from tunnelui.tui.outside.clipboard import copy_natively, native_command
 
 
 def _which(*present: str) -> object:
@@ -52,7 +52,7 @@ async def test_a_tool_that_fails_or_is_not_there_is_no_error() -> None:
 
 
 async def test_a_tool_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tunnelui.tui.clipboard._TIMEOUT", 0.2)
+    monkeypatch.setattr("tunnelui.tui.outside.clipboard._TIMEOUT", 0.2)
     assert not await copy_natively("x", [sys.executable, "-c", "import time; time.sleep(30)"])
 
 

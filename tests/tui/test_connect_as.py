@@ -7,7 +7,7 @@ import pytest
 from tunnelui.config.route import Route
 from tunnelui.config.services import service_of
 from tunnelui.engine.model import State, TunnelSnapshot
-from tunnelui.tui.connect_as import client_command, ways_to_connect
+from tunnelui.tui.lines.connect_as import client_command, ways_to_connect
 
 
 def tunnel(destination: str, local: str, *, command: str = "") -> TunnelSnapshot:

@@ -17,7 +17,7 @@ from tunnelui.config.route_changes import RouteChange
 from tunnelui.config.routes import render_routes
 from tunnelui.engine.model import IdentityStatus
 from tunnelui.errors import ConfigError
-from tunnelui.tui.proposals import Proposal, accepted, summary
+from tunnelui.tui.edits.proposals import Proposal, accepted, summary
 from tunnelui.tui.screens.discover import DiscoverScreen
 from tunnelui.tui.screens.import_routes import ImportScreen
 from tunnelui.tui.screens.routes import RoutesScreen

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tunnelui.engine.model import State
-from tunnelui.tui.bindings import TABLE
-from tunnelui.tui.glyphs import ASCII, UNICODE
+from tunnelui.tui.keys.bindings import TABLE
+from tunnelui.tui.style.glyphs import ASCII, UNICODE
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "tui.md").read_text(encoding="utf-8")

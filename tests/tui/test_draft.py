@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tunnelui.config.route import Route
-from tunnelui.tui.command_line import equivalent_command
-from tunnelui.tui.draft import Draft, check_draft, suggested_name
+from tunnelui.tui.edits.draft import Draft, check_draft, suggested_name
+from tunnelui.tui.lines.command_line import equivalent_command
 
 PROFILES = {"default": "", "corp": "https://pomerium.corp.example"}
 

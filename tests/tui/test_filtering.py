@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.tunnel_scenes import every_state
-from tunnelui.tui.filtering import RouteFilter
+from tunnelui.tui.listing.filtering import RouteFilter
 
 ALL = ["orders-db", "redis-stage", "jump-ssh", "grafana", "win-rdp", "billing-db", "kafka-1", "vnc-lab"]
 

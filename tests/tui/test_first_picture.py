@@ -20,7 +20,7 @@ from tunnelui.errors import ConfigError
 from tunnelui.tui.app import TunnelApp
 from tunnelui.tui.screens.base import LAYOUT
 from tunnelui.tui.screens.question import Question
-from tunnelui.tui.theme import LIGHT
+from tunnelui.tui.style.theme import LIGHT
 from tunnelui.tui.widgets.route_list import RouteList
 from tunnelui.tui.widgets.tag_bar import TagBar
 from tunnelui.tui.widgets.word_bar import WordBar

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunnelui.tui.format import age, bytes_long, bytes_short, clock, duration, milliseconds, rate_long, rate_short
+from tunnelui.tui.lines.format import age, bytes_long, bytes_short, clock, duration, milliseconds, rate_long, rate_short
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from tunnelui.engine.model import State
-from tunnelui.tui.glyphs import ASCII, CONSOLE, UNICODE, Glyphs, choose_glyphs
+from tunnelui.tui.style.glyphs import ASCII, CONSOLE, UNICODE, Glyphs, choose_glyphs
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,9 @@ def test_the_ascii_set_is_ascii() -> None:
     [({"LANG": "C"}, True), ({"LC_ALL": "POSIX"}, True), ({}, False), ({"LANG": "C.UTF-8"}, False)],
 )
 def test_the_locale_is_read_as_it_was_before_python_changed_it(locale: dict[str, str], ascii_only: bool) -> None:
-    program = "from tunnelui.tui.glyphs import ASCII, choose_glyphs; print(choose_glyphs(encoding='utf-8') is ASCII)"
+    program = (
+        "from tunnelui.tui.style.glyphs import ASCII, choose_glyphs; print(choose_glyphs(encoding='utf-8') is ASCII)"
+    )
     names = ("LANG", "LC_ALL", "LC_CTYPE", "TERM", "TUNNELUI_ASCII")
     env = {name: value for name, value in os.environ.items() if name not in names} | locale
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)

@@ -15,10 +15,10 @@ from tests.support.screens import LARGE, drive
 from tests.support.tunnel_scenes import NOW, every_state, identity
 from tests.support.ways import WAYS, count_things, engine_for_all, leave, walk
 from tunnelui.engine.model import Event
-from tunnelui.tui.glyphs import ASCII, UNICODE
 from tunnelui.tui.screens.fault import FaultPanel
 from tunnelui.tui.screens.routes import RoutesScreen
-from tunnelui.tui.theme import THEMES
+from tunnelui.tui.style.glyphs import ASCII, UNICODE
+from tunnelui.tui.style.theme import THEMES
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -8,14 +8,14 @@ import pytest
 from textual.binding import Binding
 from textual.widgets import Input
 
-import tunnelui.tui.bindings as tables
+import tunnelui.tui.keys.bindings as tables
 from tests.support.screens import LARGE, SMALL, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, NOW, events, every_state
 from tunnelui.engine.model import Event
 from tunnelui.errors import LocalError
 from tunnelui.tui.app import TunnelApp
-from tunnelui.tui.bindings import GROUPS, TABLE
+from tunnelui.tui.keys.bindings import GROUPS, TABLE
 from tunnelui.tui.screens.help import HelpScreen
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.routes import RoutesScreen

@@ -17,10 +17,10 @@ from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import NOW, hostile_tunnel
 from tunnelui.engine.findings import Finding, Outcome
 from tunnelui.engine.model import Event, ProfileSnapshot, State
+from tunnelui.tui.lines.words import safe
 from tunnelui.tui.screens.detail import DetailScreen
 from tunnelui.tui.screens.log import LogScreen
 from tunnelui.tui.screens.routes import RoutesScreen
-from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

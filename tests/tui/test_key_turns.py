@@ -9,8 +9,8 @@ from textual.widgets import Input
 from tests.support.screens import LARGE, SMALL, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, many
-from tunnelui.tui import key_turns
 from tunnelui.tui.app import TunnelApp
+from tunnelui.tui.keys import key_turns
 from tunnelui.tui.screens.detail import DetailScreen
 from tunnelui.tui.screens.help import HelpScreen
 from tunnelui.tui.screens.log import LogScreen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tunnelui.errors import ConfigError
-from tunnelui.tui.keymap import read_keymap
+from tunnelui.tui.keys.keymap import read_keymap
 
 
 def test_keys_are_taken_as_people_write_them() -> None:

@@ -1,4 +1,4 @@
-"""Text reaches widgets through `tunnelui.tui.words` only, so that nothing is ever parsed as markup."""
+"""Text reaches widgets through `tunnelui.tui.lines.words` only, so that nothing is ever parsed as markup."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, NOW, events, every_state
 from tunnelui.engine.model import Event
 from tunnelui.errors import LocalError
-from tunnelui.tui.glyphs import UNICODE
-from tunnelui.tui.log_lines import plain_line
+from tunnelui.tui.lines.log_lines import plain_line
 from tunnelui.tui.screens.log import LogScreen
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.screens.save_as import SaveAs
+from tunnelui.tui.style.glyphs import UNICODE
 from tunnelui.tui.widgets.event_log import EventLog
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 
 from tests.support.screens import drive
 from tunnelui.config.state_file import StateFile
-from tunnelui.tui.arrange import Arrangement, Grouping
+from tunnelui.tui.lines.rows import Column, SortOrder
+from tunnelui.tui.listing.arrange import Arrangement, Grouping
 from tunnelui.tui.memory import Memory, Remembered
-from tunnelui.tui.rows import Column, SortOrder
 from tunnelui.tui.widgets.route_list import RouteList
 
 if TYPE_CHECKING:

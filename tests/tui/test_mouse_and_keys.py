@@ -13,8 +13,8 @@ from textual.widgets import Input
 from tests.support.screens import LARGE, SMALL, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, URL, every_state, identity, many
-from tunnelui.tui.bindings import ROUTES
-from tunnelui.tui.rows import Column
+from tunnelui.tui.keys.bindings import ROUTES
+from tunnelui.tui.lines.rows import Column
 from tunnelui.tui.screens.copy_as import CopyAs
 from tunnelui.tui.screens.detail import DetailScreen
 from tunnelui.tui.screens.help import HelpScreen

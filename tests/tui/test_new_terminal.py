@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.screens import drive
 from tunnelui.errors import LocalError
-from tunnelui.tui.new_terminal import new_terminal, open_new_terminal
+from tunnelui.tui.outside.new_terminal import new_terminal, open_new_terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,9 +119,9 @@ async def test_without_a_way_the_screen_says_what_to_do(monkeypatch: pytest.Monk
 async def test_with_tmux_the_program_of_the_route_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[tuple[list[str], bool]] = []
     monkeypatch.setenv("TMUX", "x")
-    monkeypatch.setattr("tunnelui.tui.new_terminal.shutil.which", lambda name: name)
-    monkeypatch.setattr("tunnelui.tui.verbs.open_new_terminal", lambda *given: ran.append(given))
-    monkeypatch.setattr("tunnelui.tui.verbs.new_terminal", lambda words, name: (["tmux", name, *words], True))
+    monkeypatch.setattr("tunnelui.tui.outside.new_terminal.shutil.which", lambda name: name)
+    monkeypatch.setattr("tunnelui.tui.actions.verbs.open_new_terminal", lambda *given: ran.append(given))
+    monkeypatch.setattr("tunnelui.tui.actions.verbs.new_terminal", lambda words, name: (["tmux", name, *words], True))
     async with drive() as driven:
         await driven.press("j", "j", "j", "j", "O")
         await driven.pilot.pause(0.1)

@@ -20,7 +20,7 @@ from tunnelui.engine.model import (
     State,
 )
 from tunnelui.errors import AuthError, ConfigError
-from tunnelui.tui.access_rows import access_rows
+from tunnelui.tui.lines.access_rows import access_rows
 from tunnelui.tui.screens.diagnose import DiagnoseScreen
 from tunnelui.tui.screens.profiles import ProfilesScreen
 from tunnelui.tui.screens.question import Question

@@ -7,7 +7,7 @@ import pytest
 from tests.support.screens import LARGE, drive
 from tests.support.tunnel_scenes import NOW, every_state
 from tunnelui.engine.model import Problem, ProxyModeSnapshot
-from tunnelui.tui.connect_as import proxy_example
+from tunnelui.tui.lines.connect_as import proxy_example
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.settings import SettingsScreen
 

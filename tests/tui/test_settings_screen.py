@@ -14,12 +14,12 @@ from tests.support.tunnel_scenes import HOSTILE, IDENTITY, many
 from tunnelui.config.config_edit import TEMPLATE
 from tunnelui.config.profile import Profile
 from tunnelui.config.settings import Settings, load_settings
-from tunnelui.tui import options
-from tunnelui.tui.glyphs import ASCII, UNICODE
+from tunnelui.tui.actions import options
 from tunnelui.tui.screens.help import HelpScreen
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.screens.settings import SettingsScreen
 from tunnelui.tui.screens.theme_choice import ThemeChoice
+from tunnelui.tui.style.glyphs import ASCII, UNICODE
 from tunnelui.tui.surroundings import Surroundings, setting_rows
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from tests.support.tunnel_scenes import IDENTITY, NOW, OFFER, PROFILES, PROXY, d
 from tests.tui.test_programs import PSQL
 from tunnelui.config.settings import Settings
 from tunnelui.engine.model import Problem, State
-from tunnelui.tui.glyphs import UNICODE
+from tunnelui.tui.style.glyphs import UNICODE
+from tunnelui.tui.style.theme import LIGHT, THEMES
 from tunnelui.tui.surroundings import Surroundings
-from tunnelui.tui.theme import LIGHT, THEMES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

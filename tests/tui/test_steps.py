@@ -15,7 +15,7 @@ from tests.support.tunnel_scenes import NOW, identity
 from tunnelui.auth.token_store import FILE_STORE_HINT
 from tunnelui.engine.model import IdentityStatus, Problem
 from tunnelui.errors import ConfigError, PortBusyError
-from tunnelui.tui.steps import in_screen_words, next_step, on_screen, told
+from tunnelui.tui.lines.steps import in_screen_words, next_step, on_screen, told
 
 ROOT = Path(str(tunnelui.__file__)).parent
 FLAG = re.compile(r"(?<![\w-])--[a-z]")

@@ -6,7 +6,7 @@ import pytest
 
 from tunnelui.config.route import Route
 from tunnelui.errors import ConfigError
-from tunnelui.tui.tags import common_tags, complete, known_tags, read_tags, retagged
+from tunnelui.tui.edits.tags import common_tags, complete, known_tags, read_tags, retagged
 
 DB = Route("orders", "db.example.com:5432", tags=("db", "prod"))
 WEB = Route("web", "web.example.com:80", tags=("prod", "http"))

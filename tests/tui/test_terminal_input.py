@@ -10,9 +10,9 @@ from textual.events import Key, Paste
 from textual.widgets import Input
 
 from tests.support.screens import drive
+from tunnelui.tui.keys.terminal_input import TerminalInput
 from tunnelui.tui.screens.help import HelpScreen
 from tunnelui.tui.screens.routes import RoutesScreen
-from tunnelui.tui.terminal_input import TerminalInput
 
 
 def _keys(text: str) -> list[str]:

@@ -18,10 +18,10 @@ from tunnelui.config.settings import THEME_NAMES, load_settings
 from tunnelui.config.state_file import StateFile
 from tunnelui.errors import ConfigError
 from tunnelui.tui.app import TunnelApp
-from tunnelui.tui.glyphs import COLOURS, CONSOLE
 from tunnelui.tui.memory import Memory
 from tunnelui.tui.screens.theme_choice import ThemeChoice
-from tunnelui.tui.theme import ABOUT, DARK, LIGHT, THEMES, choose_theme
+from tunnelui.tui.style.glyphs import COLOURS, CONSOLE
+from tunnelui.tui.style.theme import ABOUT, DARK, LIGHT, THEMES, choose_theme
 from tunnelui.tui.widgets.choice_list import ChoiceList
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import pytest
 from tests.support.screens import LARGE, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, many
-from tunnelui.tui.glyphs import ASCII, UNICODE
-from tunnelui.tui.graphs import bars
+from tunnelui.tui.lines.graphs import bars
+from tunnelui.tui.style.glyphs import ASCII, UNICODE
 from tunnelui.tui.widgets.route_list import RouteList
 
 

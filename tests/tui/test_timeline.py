@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tunnelui.engine.model import StageTimings
-from tunnelui.tui.glyphs import ASCII, UNICODE
-from tunnelui.tui.timeline import bar, scale_of, sign_words, summary, total_of
+from tunnelui.tui.lines.timeline import bar, scale_of, sign_words, summary, total_of
+from tunnelui.tui.style.glyphs import ASCII, UNICODE
 
 USUAL = StageTimings(queue=0.0, dns=0.002, tcp=0.010, tls=0.020, connect=0.060, first_byte=0.008)
 SIGNED_IN = StageTimings(queue=42.0, connect=0.060)

@@ -14,7 +14,7 @@ from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, every_state, identity
 from tunnelui.engine.model import IdentityStatus, State
 from tunnelui.errors import LocalError
-from tunnelui.tui import verbs
+from tunnelui.tui.actions import verbs
 from tunnelui.tui.screens.copy_as import CopyAs
 from tunnelui.tui.screens.probe import Probe
 from tunnelui.tui.screens.question import Question

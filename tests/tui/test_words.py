@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tests.support.tunnel_scenes import HOSTILE
-from tunnelui.tui.words import cut, cut_middle, fit, line, pad, reason, safe, wrap, wrap_hard
+from tunnelui.tui.lines.words import cut, cut_middle, fit, line, pad, reason, safe, wrap, wrap_hard
 
 
 def test_plain_text_is_left_alone() -> None:

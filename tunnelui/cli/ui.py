@@ -117,11 +117,11 @@ async def _show(engine: Engine, settings: Settings | None, *, outlives: bool, re
         os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", system)  # Textual reads it while it is imported
     from tunnelui.tui.app import TunnelApp
     from tunnelui.tui.memory import Memory
-    from tunnelui.tui.theme import choose_theme
+    from tunnelui.tui.style.theme import choose_theme
 
     keymap: dict[str, str] = {}
     if settings and settings.keys:
-        from tunnelui.tui.keymap import read_keymap
+        from tunnelui.tui.keys.keymap import read_keymap
 
         keymap = read_keymap(settings.keys, f"{settings.path}: [keys]")
     memory = Memory(StateFile(state_dir() / "screen.json") if remembers else None)

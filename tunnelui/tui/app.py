@@ -21,22 +21,22 @@ from textual.widgets import Input
 
 from tunnelui.engine.history import History
 from tunnelui.errors import TunnelError
-from tunnelui.tui.bindings import APP, TABLE
+from tunnelui.tui.actions.leaving import Leaving
 from tunnelui.tui.faults import Faults
 from tunnelui.tui.feed import Feed, sign_in_news, trouble_news
-from tunnelui.tui.glyphs import UNICODE, choose_glyphs
 from tunnelui.tui.happenings import Happenings
 from tunnelui.tui.host import Host
-from tunnelui.tui.leaving import Leaving
+from tunnelui.tui.keys.bindings import APP, TABLE
 from tunnelui.tui.left_behind import let_lines_go, let_toasts_go
+from tunnelui.tui.lines.steps import told
+from tunnelui.tui.lines.words import reason, safe
 from tunnelui.tui.looks import begin_with, draw_with
 from tunnelui.tui.memory import Memory
 from tunnelui.tui.reminders import reminders
 from tunnelui.tui.screens.base import LAYOUT, TunnelScreen
 from tunnelui.tui.screens.routes import RoutesScreen
-from tunnelui.tui.steps import told
-from tunnelui.tui.theme import DARK, THEMES, choose_theme, is_linux_console
-from tunnelui.tui.words import reason, safe
+from tunnelui.tui.style.glyphs import UNICODE, choose_glyphs
+from tunnelui.tui.style.theme import DARK, THEMES, choose_theme, is_linux_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -52,9 +52,9 @@ if TYPE_CHECKING:
     from tunnelui.engine.interface import Engine
     from tunnelui.tui.fault_report import Fault
     from tunnelui.tui.feed import Severity
-    from tunnelui.tui.glyphs import Glyphs
     from tunnelui.tui.host import RouteVerbs, SessionOptions
     from tunnelui.tui.memory import Remembered
+    from tunnelui.tui.style.glyphs import Glyphs
     from tunnelui.tui.surroundings import Surroundings
     from tunnelui.tui.view import View
 
@@ -76,7 +76,7 @@ class TunnelApp(Host):
     """The screens on *engine*. Quitting leaves the engine alone: who made it closes it.
 
     :param config_path: shown to new users; *log_path* beside the log.
-    :param theme_name: one of `tunnelui.tui.theme.THEMES`; without one `tunnelui.tui.theme.choose_theme` decides.
+    :param theme_name: one of `tunnelui.tui.style.theme.THEMES`; without one, its `choose_theme` decides.
     :param ascii_only: no Unicode signs; without it ``TUNNELUI_ASCII``, the locale and the terminal decide.
     :param keymap: binding ids to keys, as `textual.app.App.set_keymap` takes them.
     :param memory: what was remembered of earlier runs, and is kept for the next; without it nothing is.
@@ -162,13 +162,13 @@ class TunnelApp(Host):
 
     @cached_property
     def verbs(self) -> RouteVerbs:
-        from tunnelui.tui.verbs import Verbs
+        from tunnelui.tui.actions.verbs import Verbs
 
         return Verbs(self)
 
     @cached_property
     def options(self) -> SessionOptions:
-        from tunnelui.tui.options import Options
+        from tunnelui.tui.actions.options import Options
         from tunnelui.tui.surroundings import Surroundings
 
         return Options(self, self._surroundings() if self._surroundings else Surroundings())
@@ -282,7 +282,7 @@ class TunnelApp(Host):
 
     async def copy(self, text: str, what: str) -> None:
         """Copy *text* and say so; *what* names it."""
-        from tunnelui.tui.clipboard import copy_natively
+        from tunnelui.tui.outside.clipboard import copy_natively
 
         lines = text.count("\n")
         shown = f", {lines} lines." if lines > 1 else f": {safe(text, 120)}"
@@ -308,7 +308,7 @@ class TunnelApp(Host):
             self.push_screen(SettingsScreen())
 
     def action_proxy_mode(self) -> None:
-        from tunnelui.tui.proxy_mode import ProxySwitch
+        from tunnelui.tui.actions.proxy_mode import ProxySwitch
 
         ProxySwitch(self).toggle()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tunnelui.frozen import frozen
-from tunnelui.tui.words import reason, safe
+from tunnelui.tui.lines.words import reason, safe
 
 __all__ = ["Fault", "fault_of"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tunnelui.engine.model import EngineSnapshot, IdentitySnapshot, IdentityStatus, TunnelSnapshot
 from tunnelui.frozen import frozen
+from tunnelui.tui.lines.steps import on_screen
+from tunnelui.tui.lines.words import capital, reason, safe
 from tunnelui.tui.rates import Rates
-from tunnelui.tui.steps import on_screen
 from tunnelui.tui.view import View
-from tunnelui.tui.words import capital, reason, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

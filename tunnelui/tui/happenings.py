@@ -6,8 +6,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.errors import TunnelError
+from tunnelui.tui.lines.words import reason
 from tunnelui.tui.screens.base import TunnelScreen
-from tunnelui.tui.words import reason
 
 if TYPE_CHECKING:
     from textual.timer import Timer

@@ -8,10 +8,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
-from tunnelui.tui.glyphs import UNICODE
 from tunnelui.tui.guard import Guarded
-from tunnelui.tui.key_turns import KeysInTurn
-from tunnelui.tui.plain_signs import PlainSigns
+from tunnelui.tui.keys.key_turns import KeysInTurn
+from tunnelui.tui.style.glyphs import UNICODE
+from tunnelui.tui.style.plain_signs import PlainSigns
 from tunnelui.tui.toasts import Toasts
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tunnelui.engine.interface import Engine
     from tunnelui.engine.model import ConnectionSnapshot, TunnelSnapshot
     from tunnelui.tui.feed import Severity
-    from tunnelui.tui.glyphs import Glyphs
     from tunnelui.tui.memory import Memory, Remembered
+    from tunnelui.tui.style.glyphs import Glyphs
     from tunnelui.tui.surroundings import SettingRow
     from tunnelui.tui.view import View
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from textual.scrollbar import ScrollBar, ScrollBarRender
 
-from tunnelui.tui.glyphs import ASCII, CONSOLE
+from tunnelui.tui.style.glyphs import ASCII, CONSOLE
 
 if TYPE_CHECKING:
-    from tunnelui.tui.glyphs import Glyphs
     from tunnelui.tui.host import Host
+    from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["begin_with", "draw_with"]
 
@@ -20,7 +20,7 @@ def begin_with(app: Host, glyphs: Glyphs) -> None:
     app.glyphs = glyphs
     ScrollBar.renderer = ScrollBarRender
     if glyphs.bars or app.no_color:
-        from tunnelui.tui.plain_bar import bar_of
+        from tunnelui.tui.style.plain_bar import bar_of
 
         ScrollBar.renderer = bar_of(glyphs.bars or ASCII.bars)
     app.set_class(glyphs is ASCII, "-ascii")

@@ -10,10 +10,10 @@ from textual.command import Hit, Provider
 from textual.content import Content
 
 from tunnelui.engine.model import State
-from tunnelui.tui.bindings import GROUPS
+from tunnelui.tui.keys.bindings import GROUPS
+from tunnelui.tui.lines.words import safe
 from tunnelui.tui.screens.routes import RoutesScreen
-from tunnelui.tui.theme import THEMES
-from tunnelui.tui.words import safe
+from tunnelui.tui.style.theme import THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tunnelui.engine.model import IdentityStatus, State
 from tunnelui.tui.feed import News
-from tunnelui.tui.words import safe
+from tunnelui.tui.lines.words import safe
 
 if TYPE_CHECKING:
     from tunnelui.tui.view import View

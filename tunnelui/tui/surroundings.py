@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Final
 from tunnelui.config.settings import Settings
 from tunnelui.engine.model import EngineSnapshot
 from tunnelui.frozen import frozen
-from tunnelui.tui.connect_as import proxy_example
-from tunnelui.tui.format import clock
-from tunnelui.tui.glyphs import CONSOLE
-from tunnelui.tui.steps import on_screen
-from tunnelui.tui.words import safe
+from tunnelui.tui.lines.connect_as import proxy_example
+from tunnelui.tui.lines.format import clock
+from tunnelui.tui.lines.steps import on_screen
+from tunnelui.tui.lines.words import safe
+from tunnelui.tui.style.glyphs import CONSOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["SettingRow", "Surroundings", "setting_rows"]
 

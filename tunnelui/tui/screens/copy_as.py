@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
 
-from tunnelui.tui.bindings import CHOICE
-from tunnelui.tui.key_hints import hints
+from tunnelui.tui.keys.bindings import CHOICE
+from tunnelui.tui.lines.key_hints import hints
+from tunnelui.tui.lines.words import line, safe
 from tunnelui.tui.screens.base import Dialog
 from tunnelui.tui.widgets.choice_list import ChoiceList
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import line, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from tunnelui.tui.connect_as import Way
+    from tunnelui.tui.lines.connect_as import Way
 
 __all__ = ["CopyAs"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tunnelui.tui.bindings import BACK, DETAIL
+from tunnelui.tui.keys.bindings import BACK, DETAIL
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.widgets.detail_pages import CONNECT_AS, LOG, DetailPages
 from tunnelui.tui.widgets.key_footer import KeyFooter

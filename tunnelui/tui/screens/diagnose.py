@@ -10,15 +10,15 @@ from textual.containers import VerticalScroll
 from tunnelui.engine.findings import Outcome
 from tunnelui.engine.model import IdentityStatus, State
 from tunnelui.errors import TunnelError
-from tunnelui.tui.bindings import DIAGNOSE
-from tunnelui.tui.diagnosis_lines import diagnosis_lines, diagnosis_text, needs_sign_in, verdict
-from tunnelui.tui.rows import target_of
+from tunnelui.tui.keys.bindings import DIAGNOSE
+from tunnelui.tui.lines.diagnosis_lines import diagnosis_lines, diagnosis_text, needs_sign_in, verdict
+from tunnelui.tui.lines.rows import target_of
+from tunnelui.tui.lines.steps import told
+from tunnelui.tui.lines.words import cut_middle, line, reason, safe, wrap
 from tunnelui.tui.screens.base import TunnelScreen
-from tunnelui.tui.steps import told
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.rules import Rule
-from tunnelui.tui.words import cut_middle, line, reason, safe, wrap
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

@@ -8,9 +8,9 @@ from tunnelui.config.discovery import plan_discovery
 from tunnelui.config.route import DEFAULT_PROFILE
 from tunnelui.engine.model import IdentityStatus
 from tunnelui.errors import SignInNeeded
-from tunnelui.tui.access_rows import access_rows
-from tunnelui.tui.bindings import DISCOVER
-from tunnelui.tui.proposals import of_discovery
+from tunnelui.tui.edits.proposals import of_discovery
+from tunnelui.tui.keys.bindings import DISCOVER
+from tunnelui.tui.lines.access_rows import access_rows
 from tunnelui.tui.screens.review import ReviewScreen
 from tunnelui.wire.destination import DestinationError, parse_proxy_url
 

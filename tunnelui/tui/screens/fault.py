@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
 
-from tunnelui.tui.bindings import FAULT
-from tunnelui.tui.key_hints import hints
+from tunnelui.tui.keys.bindings import FAULT
+from tunnelui.tui.lines.key_hints import hints
+from tunnelui.tui.lines.words import line, wrap
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import line, wrap
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

@@ -12,14 +12,14 @@ from textual.widgets import Input
 
 from tunnelui.engine.model import State
 from tunnelui.frozen import frozen
-from tunnelui.tui.bindings import BACK, GROUPS, TABLE
-from tunnelui.tui.glyphs import COLOURS
-from tunnelui.tui.key_hints import clickable, hints
+from tunnelui.tui.keys.bindings import BACK, GROUPS, TABLE
+from tunnelui.tui.lines.key_hints import clickable, hints
+from tunnelui.tui.lines.words import line, pad
 from tunnelui.tui.screens.base import TunnelScreen
+from tunnelui.tui.style.glyphs import COLOURS
 from tunnelui.tui.widgets.field import Field
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.rules import Rule
-from tunnelui.tui.words import line, pad
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tunnelui.config.exchange import merge
 from tunnelui.config.route import DEFAULT_PROFILE
-from tunnelui.tui.bindings import REVIEW
-from tunnelui.tui.proposals import of_merge
+from tunnelui.tui.edits.proposals import of_merge
+from tunnelui.tui.keys.bindings import REVIEW
 from tunnelui.tui.screens.review import ReviewScreen
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tunnelui.errors import ConfigError
-from tunnelui.tui.arrange import Grouping
-from tunnelui.tui.filtering import RouteFilter
-from tunnelui.tui.rows import Column, SortOrder
+from tunnelui.tui.lines.rows import Column, SortOrder
+from tunnelui.tui.lines.words import safe
+from tunnelui.tui.listing.arrange import Grouping
+from tunnelui.tui.listing.filtering import RouteFilter
 from tunnelui.tui.screens.route_actions import RouteActions
-from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
     from tunnelui.engine.model import TunnelSnapshot
-    from tunnelui.tui.arrange import Arrangement
+    from tunnelui.tui.listing.arrange import Arrangement
     from tunnelui.tui.widgets.route_list import RouteList
     from tunnelui.tui.widgets.tag_bar import TagBar
 
@@ -89,7 +89,7 @@ class ListActions(RouteActions):
         if not chosen:
             self.tunnels.say("No route is selected.", "warning")
             return
-        from tunnelui.tui.tags import common_tags, known_tags
+        from tunnelui.tui.edits.tags import common_tags, known_tags
 
         routes = [tunnel.route for tunnel in chosen]
         self._tagging = ([route.name for route in routes], common_tags(routes))
@@ -151,7 +151,7 @@ class ListActions(RouteActions):
         self.routes.focus()
 
     def on_tag_bar_saved(self, event: TagBar.Saved) -> None:
-        from tunnelui.tui.tags import retagged
+        from tunnelui.tui.edits.tags import retagged
 
         names, before = self._tagging
         tunnels = [tunnel for name in names if (tunnel := self.tunnels.view.snapshot.tunnel(name))]

@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING, ClassVar
 
 from tunnelui.engine.model import State
-from tunnelui.tui.bindings import LOG
-from tunnelui.tui.log_lines import LEVELS, message_of, plain_line
+from tunnelui.tui.keys.bindings import LOG
+from tunnelui.tui.lines.log_lines import LEVELS, message_of, plain_line
+from tunnelui.tui.lines.words import cut_middle, line, safe, wrap
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.save_as import SaveAs
 from tunnelui.tui.widgets.event_log import EventLog
@@ -16,7 +17,6 @@ from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.rules import Rule
 from tunnelui.tui.widgets.word_bar import WordBar
-from tunnelui.tui.words import cut_middle, line, safe, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,14 +8,14 @@ from textual.containers import Vertical
 
 from tunnelui.engine.model import State
 from tunnelui.errors import TunnelError
-from tunnelui.tui.bindings import PROBE
-from tunnelui.tui.facts import stage_words
-from tunnelui.tui.format import milliseconds
-from tunnelui.tui.key_hints import hints
+from tunnelui.tui.keys.bindings import PROBE
+from tunnelui.tui.lines.facts import stage_words
+from tunnelui.tui.lines.format import milliseconds
+from tunnelui.tui.lines.key_hints import hints
+from tunnelui.tui.lines.steps import in_screen_words, next_step
+from tunnelui.tui.lines.words import line, reason, safe, wrap
 from tunnelui.tui.screens.base import Dialog
-from tunnelui.tui.steps import in_screen_words, next_step
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import line, reason, safe, wrap
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tunnelui.engine.model import IdentityStatus
-from tunnelui.tui.access_rows import about_lines, access_rows, pending_lines
-from tunnelui.tui.bindings import PROFILES
+from tunnelui.tui.keys.bindings import PROFILES
+from tunnelui.tui.lines.access_rows import about_lines, access_rows, pending_lines
+from tunnelui.tui.lines.words import line, safe
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.sign_in_actions import SignInActions
 from tunnelui.tui.widgets.access_list import AccessList
@@ -14,14 +15,13 @@ from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.notes import note_rows
 from tunnelui.tui.widgets.rules import Rule
-from tunnelui.tui.words import line, safe
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
     from tunnelui.engine.model import SignInSnapshot
-    from tunnelui.tui.access_rows import AccessRow
+    from tunnelui.tui.lines.access_rows import AccessRow
     from tunnelui.tui.view import View
     from tunnelui.tui.widgets.row_list import RowList
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual.containers import Vertical
 
 from tunnelui.errors import TunnelError
-from tunnelui.tui.bindings import PROGRAMS
-from tunnelui.tui.connect_as import Way
-from tunnelui.tui.format import duration
-from tunnelui.tui.key_hints import hints
+from tunnelui.tui.keys.bindings import PROGRAMS
+from tunnelui.tui.lines.connect_as import Way
+from tunnelui.tui.lines.format import duration
+from tunnelui.tui.lines.key_hints import hints
+from tunnelui.tui.lines.words import line, literal, safe
 from tunnelui.tui.screens.base import Dialog
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.widgets.choice_list import ChoiceList
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import line, literal, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

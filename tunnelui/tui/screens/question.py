@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button
 
-from tunnelui.tui.bindings import QUESTION
+from tunnelui.tui.keys.bindings import QUESTION
+from tunnelui.tui.lines.words import line, literal, safe, wrap
 from tunnelui.tui.screens.base import Dialog
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import line, literal, safe, wrap
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

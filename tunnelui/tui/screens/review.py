@@ -8,15 +8,15 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from tunnelui.errors import TunnelError
-from tunnelui.tui.proposals import about, accepted, summary
+from tunnelui.tui.edits.proposals import about, accepted, summary
+from tunnelui.tui.lines.steps import told
+from tunnelui.tui.lines.words import cut_middle, line, reason, safe, wrap
 from tunnelui.tui.screens.base import TunnelScreen
-from tunnelui.tui.steps import told
 from tunnelui.tui.widgets.field import Field
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.proposal_list import ProposalList
 from tunnelui.tui.widgets.rules import Rule
-from tunnelui.tui.words import cut_middle, line, reason, safe, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from tunnelui.config.route_changes import RouteChange
-    from tunnelui.tui.proposals import Proposal
+    from tunnelui.tui.edits.proposals import Proposal
 
 __all__ = ["ReviewScreen"]
 

@@ -11,19 +11,19 @@ from textual.widgets import Input
 from tunnelui.config.route import DEFAULT_PROFILE, Route
 from tunnelui.engine.model import State
 from tunnelui.errors import TunnelError
-from tunnelui.tui.bindings import FORM
-from tunnelui.tui.command_line import equivalent_command
-from tunnelui.tui.draft import Draft, Verdict, check_draft, suggested_name
-from tunnelui.tui.rows import local_of
+from tunnelui.tui.edits.draft import Draft, Verdict, check_draft, suggested_name
+from tunnelui.tui.keys.bindings import FORM
+from tunnelui.tui.lines.command_line import equivalent_command
+from tunnelui.tui.lines.rows import local_of
+from tunnelui.tui.lines.steps import told
+from tunnelui.tui.lines.words import cut, line, reason, safe, wrap
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.question import Question
-from tunnelui.tui.steps import told
 from tunnelui.tui.widgets.field import Field
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.rules import Rule
 from tunnelui.tui.widgets.tick import Tick
-from tunnelui.tui.words import cut, line, reason, safe, wrap
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.widgets import Input
 
-from tunnelui.tui.bindings import ROUTES
-from tunnelui.tui.filtering import RouteFilter
+from tunnelui.tui.keys.bindings import ROUTES
+from tunnelui.tui.lines.words import safe
+from tunnelui.tui.listing.filtering import RouteFilter
 from tunnelui.tui.screens.list_actions import ListActions
 from tunnelui.tui.screens.route_parts import TALL, WIDE, RouteParts
 from tunnelui.tui.widgets.route_list import RouteList
-from tunnelui.tui.words import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

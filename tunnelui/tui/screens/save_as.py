@@ -9,13 +9,13 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from tunnelui.errors import TunnelError
-from tunnelui.tui.bindings import SAVE
-from tunnelui.tui.key_hints import hints
-from tunnelui.tui.saving import save_private
+from tunnelui.tui.keys.bindings import SAVE
+from tunnelui.tui.lines.key_hints import hints
+from tunnelui.tui.lines.words import line, reason, safe, wrap
+from tunnelui.tui.outside.saving import save_private
 from tunnelui.tui.screens.base import Dialog
 from tunnelui.tui.widgets.field import Field
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import line, reason, safe, wrap
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

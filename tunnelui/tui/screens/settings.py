@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tunnelui.tui.bindings import SETTINGS
-from tunnelui.tui.key_hints import hints
+from tunnelui.tui.keys.bindings import SETTINGS
+from tunnelui.tui.lines.key_hints import hints
+from tunnelui.tui.lines.words import cut_middle, line, safe, wrap
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.rules import Rule
 from tunnelui.tui.widgets.setting_list import SettingList
-from tunnelui.tui.words import cut_middle, line, safe, wrap
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import VerticalScroll
 
-from tunnelui.tui.bindings import SIGN_IN
-from tunnelui.tui.format import duration
-from tunnelui.tui.key_hints import hints
+from tunnelui.tui.keys.bindings import SIGN_IN
+from tunnelui.tui.lines.format import duration
+from tunnelui.tui.lines.key_hints import hints
+from tunnelui.tui.lines.steps import browser_words, on_screen
+from tunnelui.tui.lines.words import capital, cut, cut_middle, line, safe, wrap, wrap_hard
 from tunnelui.tui.screens.sign_in_actions import SignInActions
-from tunnelui.tui.steps import browser_words, on_screen
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.notes import note_rows
 from tunnelui.tui.widgets.rules import Rule
-from tunnelui.tui.words import capital, cut, cut_middle, line, safe, wrap, wrap_hard
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

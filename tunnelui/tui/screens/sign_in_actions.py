@@ -9,12 +9,12 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from tunnelui.errors import TunnelError
+from tunnelui.tui.lines.steps import in_screen_words, told
+from tunnelui.tui.lines.words import capital, line, reason, wrap
 from tunnelui.tui.screens.base import Result, TunnelScreen
 from tunnelui.tui.screens.question import Question
-from tunnelui.tui.steps import in_screen_words, told
 from tunnelui.tui.widgets.answer_field import AnswerField
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import capital, line, reason, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable

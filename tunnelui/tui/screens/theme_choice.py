@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
 
-from tunnelui.tui.bindings import CHOICE
-from tunnelui.tui.connect_as import Way
-from tunnelui.tui.key_hints import hints
+from tunnelui.tui.keys.bindings import CHOICE
+from tunnelui.tui.lines.connect_as import Way
+from tunnelui.tui.lines.key_hints import hints
+from tunnelui.tui.lines.words import line
 from tunnelui.tui.screens.base import Dialog
-from tunnelui.tui.theme import ABOUT, THEMES
+from tunnelui.tui.style.theme import ABOUT, THEMES
 from tunnelui.tui.widgets.choice_list import ChoiceList
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import line
 
 if TYPE_CHECKING:
     from textual import events

@@ -8,13 +8,13 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from tunnelui.errors import TunnelError
-from tunnelui.tui.bindings import UNLOCK
-from tunnelui.tui.key_hints import hints
+from tunnelui.tui.keys.bindings import UNLOCK
+from tunnelui.tui.lines.key_hints import hints
+from tunnelui.tui.lines.steps import LOCKED, told
+from tunnelui.tui.lines.words import cut_middle, line, reason, safe, wrap
 from tunnelui.tui.screens.base import Dialog
-from tunnelui.tui.steps import LOCKED, told
 from tunnelui.tui.widgets.field import Field
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import cut_middle, line, reason, safe, wrap
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

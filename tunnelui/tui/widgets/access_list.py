@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tunnelui.tui.access_rows import expiry_words, sign_of
-from tunnelui.tui.facts import identity_words
-from tunnelui.tui.glyphs import COLOURS
+from tunnelui.tui.lines.access_rows import expiry_words, sign_of
+from tunnelui.tui.lines.facts import identity_words
+from tunnelui.tui.lines.words import fit, line, safe
+from tunnelui.tui.style.glyphs import COLOURS
 from tunnelui.tui.widgets.row_list import RowList
-from tunnelui.tui.words import fit, line, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.content import Content
 
-    from tunnelui.tui.access_rows import AccessRow
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.lines.access_rows import AccessRow
+    from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["AccessList"]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.message import Message
 
+from tunnelui.tui.lines.words import fit, line, pad, safe
 from tunnelui.tui.widgets.row_list import RowList
-from tunnelui.tui.words import fit, line, pad, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from textual.content import Content
     from textual.geometry import Size
 
-    from tunnelui.tui.connect_as import Way
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.lines.connect_as import Way
+    from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["ChoiceList"]
 

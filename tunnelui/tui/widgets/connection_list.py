@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tunnelui.engine.model import ConnectionSnapshot, ConnectionState
-from tunnelui.tui.format import bytes_long, bytes_short, clock, milliseconds
+from tunnelui.tui.lines.format import bytes_long, bytes_short, clock, milliseconds
+from tunnelui.tui.lines.words import cut, fit, line, safe
 from tunnelui.tui.widgets.row_list import RowList
-from tunnelui.tui.words import cut, fit, line, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.content import Content
 
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["ConnectionList"]
 

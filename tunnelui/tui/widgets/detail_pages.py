@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from tunnelui.tui.connect_as import ways_to_connect
-from tunnelui.tui.route_config import config_rows
-from tunnelui.tui.timeline import sign_words, summary
+from tunnelui.tui.lines.connect_as import ways_to_connect
+from tunnelui.tui.lines.route_config import config_rows
+from tunnelui.tui.lines.timeline import sign_words, summary
+from tunnelui.tui.lines.words import cut_middle, line, pad
 from tunnelui.tui.widgets.choice_list import ChoiceList
 from tunnelui.tui.widgets.connection_list import ConnectionList
 from tunnelui.tui.widgets.detail_panel import DetailPanel, stages_of
@@ -14,7 +15,6 @@ from tunnelui.tui.widgets.event_log import EventLog
 from tunnelui.tui.widgets.row_list import RowList
 from tunnelui.tui.widgets.tab_rule import TabRule
 from tunnelui.tui.widgets.timeline import Timeline
-from tunnelui.tui.words import cut_middle, line, pad
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from tunnelui.engine.model import ConnectionSnapshot, Event, TunnelSnapshot
-    from tunnelui.tui.connect_as import Way
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.lines.connect_as import Way
+    from tunnelui.tui.style.glyphs import Glyphs
     from tunnelui.tui.view import View
 
 __all__ = ["CONNECTIONS", "CONNECT_AS", "LOG", "DetailPages"]

@@ -8,14 +8,14 @@ from rich.cells import cell_len
 from textual.containers import Vertical
 from textual.message import Message
 
-from tunnelui.tui.facts import NARROW, fact_lines, graphs_apart, problem_lines, stage_lines, traffic_lines
-from tunnelui.tui.format import age
-from tunnelui.tui.glyphs import COLOURS
-from tunnelui.tui.rows import state_words
+from tunnelui.tui.lines.facts import NARROW, fact_lines, graphs_apart, problem_lines, stage_lines, traffic_lines
+from tunnelui.tui.lines.format import age
+from tunnelui.tui.lines.rows import state_words
+from tunnelui.tui.lines.words import cut, line, safe
+from tunnelui.tui.style.glyphs import COLOURS
 from tunnelui.tui.widgets.connection_list import ConnectionList
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.rules import rule_line
-from tunnelui.tui.words import cut, line, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from tunnelui.engine.model import ConnectionSnapshot, TunnelSnapshot
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.style.glyphs import Glyphs
     from tunnelui.tui.view import View
 
 __all__ = ["DetailPanel", "stages_of", "title_line"]

@@ -8,9 +8,9 @@ from collections import deque
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from tunnelui.frozen import frozen
-from tunnelui.tui.log_lines import LEVELS, day_of, level_words, message_of, rank, stamp
+from tunnelui.tui.lines.log_lines import LEVELS, day_of, level_words, message_of, rank, stamp
+from tunnelui.tui.lines.words import cut, fit, line, safe, wrap
 from tunnelui.tui.widgets.row_list import RowList
-from tunnelui.tui.words import cut, fit, line, safe, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textual.content import Content
 
     from tunnelui.engine.model import Event
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["EventLog"]
 
@@ -60,7 +60,7 @@ class EventLog(RowList):
         self.glyphs = glyphs
         self.route = ""
         self.least = 0
-        """The least level shown, as `tunnelui.tui.log_lines.rank` counts."""
+        """The least level shown, as `tunnelui.tui.lines.log_lines.rank` counts."""
         self.follow = True
         self.missed = 0
         """How many lines arrived since the end is not followed."""

@@ -8,8 +8,8 @@ from textual.binding import Binding
 from textual.widget import Widget
 
 from tunnelui.frozen import frozen
+from tunnelui.tui.lines.words import line
 from tunnelui.tui.widgets.line_view import to_strip
-from tunnelui.tui.words import line
 
 if TYPE_CHECKING:
     from textual import events

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tunnelui.tui.steps import in_screen_words
+from tunnelui.tui.lines.steps import in_screen_words
+from tunnelui.tui.lines.words import capital, line, safe, wrap
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import capital, line, safe, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

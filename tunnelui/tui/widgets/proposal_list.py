@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from textual.message import Message
 
+from tunnelui.tui.lines.words import fit, line, safe
 from tunnelui.tui.widgets.row_list import RowList
-from tunnelui.tui.words import fit, line, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from textual import events
     from textual.content import Content
 
-    from tunnelui.tui.glyphs import Glyphs
-    from tunnelui.tui.proposals import Proposal
+    from tunnelui.tui.edits.proposals import Proposal
+    from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["ProposalList"]
 

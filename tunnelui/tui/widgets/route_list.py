@@ -9,17 +9,17 @@ from rich.cells import cell_len
 from textual.message import Message
 
 from tunnelui.engine.model import State
-from tunnelui.tui.arrange import Arrangement, Group, Grouping
-from tunnelui.tui.bindings import FOLD
-from tunnelui.tui.columns import LEAD, RIGHT, Layout, choose_layout, port_only, widest_rows
-from tunnelui.tui.format import rate_short
-from tunnelui.tui.glyphs import COLOURS
-from tunnelui.tui.graphs import bars
+from tunnelui.tui.keys.bindings import FOLD
+from tunnelui.tui.lines.format import rate_short
+from tunnelui.tui.lines.graphs import bars
+from tunnelui.tui.lines.rows import Column, RouteRow, route_row
+from tunnelui.tui.lines.words import cut, fit, line, pad, safe
+from tunnelui.tui.listing.arrange import Arrangement, Group, Grouping
+from tunnelui.tui.listing.columns import LEAD, RIGHT, Layout, choose_layout, port_only, widest_rows
+from tunnelui.tui.listing.row_model import Change, RowModel
 from tunnelui.tui.rates import Rates
-from tunnelui.tui.row_model import Change, RowModel
-from tunnelui.tui.rows import Column, RouteRow, route_row
+from tunnelui.tui.style.glyphs import COLOURS
 from tunnelui.tui.widgets.row_list import RowList
-from tunnelui.tui.words import cut, fit, line, pad, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from textual.content import Content
 
     from tunnelui.engine.model import TunnelSnapshot
-    from tunnelui.tui.arrange import Item
-    from tunnelui.tui.filtering import RouteFilter
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.listing.arrange import Item
+    from tunnelui.tui.listing.filtering import RouteFilter
+    from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["RouteList"]
 

@@ -14,16 +14,16 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tunnelui.tui.bindings import MOVE
+from tunnelui.tui.keys.bindings import MOVE
+from tunnelui.tui.lines.words import line
 from tunnelui.tui.widgets.line_view import to_strip
-from tunnelui.tui.words import line
 
 if TYPE_CHECKING:
     from textual import events
     from textual.binding import BindingType
     from textual.content import Content
 
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["RowList"]
 

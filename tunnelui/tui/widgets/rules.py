@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
+from tunnelui.tui.lines.words import cut, line
 from tunnelui.tui.widgets.line_view import to_strip
-from tunnelui.tui.words import cut, line
 
 if TYPE_CHECKING:
     from textual.content import Content
     from textual.strip import Strip
 
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["ColumnRule", "Rule", "rule_line"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tunnelui.tui.lines.words import fit, line, safe
 from tunnelui.tui.widgets.row_list import RowList
-from tunnelui.tui.words import fit, line, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.content import Content
 
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.style.glyphs import Glyphs
     from tunnelui.tui.surroundings import SettingRow
 
 __all__ = ["SettingList"]

@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING
 
 from tunnelui.engine.model import IdentityStatus, State
-from tunnelui.tui.arrange import TROUBLE, UP
-from tunnelui.tui.facts import identity_words
-from tunnelui.tui.format import duration, rate_long, rate_short
-from tunnelui.tui.graphs import bars
-from tunnelui.tui.key_hints import clickable
+from tunnelui.tui.lines.facts import identity_words
+from tunnelui.tui.lines.format import duration, rate_long, rate_short
+from tunnelui.tui.lines.graphs import bars
+from tunnelui.tui.lines.key_hints import clickable
+from tunnelui.tui.lines.words import cut, line, literal, pad, safe
+from tunnelui.tui.listing.arrange import TROUBLE, UP
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import cut, line, literal, pad, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual.content import Content
 
     from tunnelui.engine.model import IdentitySnapshot, TunnelSnapshot
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.style.glyphs import Glyphs
     from tunnelui.tui.view import View
 
 __all__ = ["StatusBar"]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from tunnelui.tui.advice import advise
-from tunnelui.tui.bindings import TABLE
-from tunnelui.tui.glyphs import COLOURS
-from tunnelui.tui.key_hints import clickable
+from tunnelui.tui.keys.bindings import TABLE
+from tunnelui.tui.lines.advice import advise
+from tunnelui.tui.lines.key_hints import clickable
+from tunnelui.tui.lines.words import cut, line, safe, wrap
+from tunnelui.tui.style.glyphs import COLOURS
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import cut, line, safe, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from textual.content import Content
 
     from tunnelui.engine.model import TunnelSnapshot
-    from tunnelui.tui.advice import Advice
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.lines.advice import Advice
+    from tunnelui.tui.style.glyphs import Glyphs
     from tunnelui.tui.view import View
 
 __all__ = ["TroubleStrip", "strip_lines"]

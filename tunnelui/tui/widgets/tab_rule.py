@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.widget import Widget
 
+from tunnelui.tui.lines.words import cut, line
 from tunnelui.tui.widgets.line_view import to_strip
-from tunnelui.tui.words import cut, line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.strip import Strip
 
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["TabRule"]
 

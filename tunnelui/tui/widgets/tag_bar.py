@@ -9,11 +9,11 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
 
-from tunnelui.tui.tags import complete, read_tags
+from tunnelui.tui.edits.tags import complete, read_tags
+from tunnelui.tui.lines.words import cut, line
 from tunnelui.tui.widgets.field import Field
 from tunnelui.tui.widgets.late_bar import LateBar
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import cut, line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,8 +8,8 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.reactive import reactive
 
+from tunnelui.tui.lines.words import line
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import line
 
 if TYPE_CHECKING:
     from textual.binding import BindingType

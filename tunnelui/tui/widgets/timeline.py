@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tunnelui.engine.model import ConnectionState
-from tunnelui.tui.format import clock, milliseconds
-from tunnelui.tui.timeline import bar, scale_of, total_of
+from tunnelui.tui.lines.format import clock, milliseconds
+from tunnelui.tui.lines.timeline import bar, scale_of, total_of
+from tunnelui.tui.lines.words import fit, line, pad, safe
 from tunnelui.tui.widgets.connection_list import ConnectionList
-from tunnelui.tui.words import fit, line, pad, safe
 
 if TYPE_CHECKING:
     from textual.content import Content

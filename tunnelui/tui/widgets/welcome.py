@@ -8,15 +8,15 @@ from rich.cells import cell_len
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tunnelui.tui.lines.words import cut_middle, line, safe
 from tunnelui.tui.widgets.line_view import to_strip
-from tunnelui.tui.words import cut_middle, line, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from textual import events
 
-    from tunnelui.tui.glyphs import Glyphs
+    from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["Welcome"]
 

@@ -8,10 +8,10 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import Input
 
+from tunnelui.tui.lines.words import line
 from tunnelui.tui.widgets.field import Field
 from tunnelui.tui.widgets.late_bar import LateBar
 from tunnelui.tui.widgets.line_view import LineView
-from tunnelui.tui.words import line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,1 @@
+"""Which rows and columns the list of routes has, in which order."""

@@ -1,0 +1,1 @@
+"""What leaves the screen: the clipboard, files, other programs."""

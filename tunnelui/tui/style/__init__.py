@@ -1,0 +1,1 @@
+"""What the screens are drawn with: themes and their colours, signs, plain replacements for both."""
