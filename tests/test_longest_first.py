@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.longest_first import LONG, seconds
 
 ROOT = Path(__file__).parent.parent
@@ -21,6 +23,7 @@ def test_a_file_is_as_long_as_its_tests() -> None:
     )
 
 
+@pytest.mark.timeout(90)
 def test_workers_take_the_longest_first(tmp_path: Path) -> None:
     """A run of its own, with this order and files of one to three tests."""
     (tmp_path / "conftest.py").write_text((ROOT / "tests/conftest.py").read_text())
