@@ -32,26 +32,27 @@ async def until_quiet(least: float = 0.0, most: float = 1.0) -> None:
 
     Takes the place of `textual._wait.wait_for_idle`, which sleeps for 20 ms and longer: this one takes as long as
     there is something to do, on a busy machine as well, and is done then. Threads and timers are waited for *most*
-    seconds, what is ready to run for `_PATIENCE`.
+    seconds; while other processes have the machine none of them pass.
     """
     loop: Any = asyncio.get_running_loop()
     begun = loop.time()
-    while True:
+    waited = 0.0
+    while waited < most and loop.time() - begun < _PATIENCE:
         await asyncio.sleep(0)
+        if loop._ready:
+            continue
         now = loop.time()
-        if loop._ready and now - begun < _PATIENCE:
-            continue
-        if now - begun >= most:
-            return
         if _at_work or anyio.to_thread.current_default_thread_limiter().borrowed_tokens:
-            await asyncio.sleep(0.001)
-            continue
-        due = min((timer.when() for timer in loop._scheduled if not timer.cancelled()), default=now + most)
-        if due - now > _SOON:
-            if now - begun >= least:
-                return
-            due = begun + least
-        await asyncio.sleep(max(0.0, due - now))
+            pause = 0.001
+        else:
+            due = min((timer.when() for timer in loop._scheduled if not timer.cancelled()), default=now + most)
+            if due - now > _SOON:
+                if now - begun >= least:
+                    return
+                due = begun + least
+            pause = max(0.0, due - now)
+        waited += max(pause, 0.001)
+        await asyncio.sleep(pause)
 
 
 def be_quick(monkeypatch: pytest.MonkeyPatch) -> None:
