@@ -697,7 +697,9 @@ async def test_of_several_processes_one_opens_a_browser(
 ) -> None:
     monkeypatch.setattr("tunnelui.auth.sign_in._LOOK", 0.05)
     setting.store = FileStore(setting.folder / "tokens")
-    setting.options = replace(setting.options, browser_cmd=person(setting.folder, delay=0.5), turns=setting.folder)
+    setting.options = replace(
+        setting.options, browser_cmd=person(setting.folder, delay=0.5), turns=lambda: setting.folder
+    )
     waiting = [setting.make() for _ in range(3)]  # each with locks of its own
     tokens: list[Token] = []
 
@@ -720,5 +722,5 @@ async def test_of_several_processes_one_opens_a_browser(
 
 
 async def test_a_process_alone_waits_for_nobody(setting: Setting) -> None:
-    setting.options = replace(setting.options, turns=setting.folder / "missing")
+    setting.options = replace(setting.options, turns=lambda: setting.folder / "missing")
     assert await setting.make().renew(None) == FRESH

@@ -62,7 +62,7 @@ class Flight:
             return
         from tunnelui.auth.turn import Turn
 
-        turns = self.sign_in.turns
+        turns = self.sign_in.turns() if key is not None else None
         turn = Turn(turns, key) if turns is not None and key is not None else None
         if asked and turn is not None:
             turn.take()

@@ -30,6 +30,9 @@ _OTHERS: Final = "another command of tunnelui has a browser open for this sign-i
 _PAGE_TIME: Final = 2.0  # seconds that the browser has to fetch its last page
 
 
+def _nowhere() -> None: ...
+
+
 @frozen
 class SignInOptions:
     """How sign-ins are made.
@@ -38,7 +41,8 @@ class SignInOptions:
     :param open_browser: whether a browser is started at all.
     :param deadline: seconds until a sign-in gives up.
     :param ssl_context: makes the TLS settings for the proxy; called in a worker thread.
-    :param turns: the folder where processes agree on which of them opens a browser (`tunnelui.auth.turn`).
+    :param turns: makes the folder where processes agree on which of them opens a browser (`tunnelui.auth.turn`);
+        ``None`` where there can be none.
     :param announce: called with the address to open, on the event loop, and whether a browser is started; prints it.
     """
 
@@ -46,7 +50,7 @@ class SignInOptions:
     open_browser: bool = True
     deadline: float = 300.0
     ssl_context: Callable[[], ssl.SSLContext] | None = None
-    turns: Path | None = None
+    turns: Callable[[], Path | None] = _nowhere
     announce: Callable[[str, bool], None] | None = None
 
 
@@ -76,10 +80,9 @@ class SignIn:
         self._token: Token | None = None
         self._error: AuthError | None = None
 
-    @property
     def turns(self) -> Path | None:
         """See `SignInOptions`."""
-        return self._options.turns
+        return self._options.turns()
 
     def deliver(self, token: Token) -> None:
         """Finish with *token*: from the browser's address, or pasted. The first one counts."""

@@ -156,7 +156,7 @@ def sign_in_options(
         open_browser=profile.open_browser,
         deadline=profile.sign_in_timeout,
         ssl_context=lambda: contexts.make(profile),
-        turns=_turns(),
+        turns=_turns,
         announce=announce,
     )
 
