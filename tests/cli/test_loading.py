@@ -33,6 +33,7 @@ def test_who_had_it_off_keeps_it_off() -> None:
 def test_ctrl_c_ends_the_program_silently_before_the_rest_is_loaded() -> None:
     code = (
         "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # whatever this run has inherited
         "before = set(sys.modules)\n"
         "import tunnelui.cli.entry\n"
         "print(*sorted(set(sys.modules) - before))\n"

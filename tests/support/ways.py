@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import heapq
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.command import CommandPalette
 from textual.dom import DOMNode
@@ -41,6 +43,7 @@ WAYS: Final[Mapping[str, Sequence[str]]] = {
     "Probe": ("T",),
     "SignInScreen": ("i",),
     "ProfilesScreen": ("P",),
+    "Unlock": ("P", "p"),
     "DiagnoseScreen": ("D",),
     "DiscoverScreen": ("R",),
     "ImportScreen": ("I",),
@@ -60,7 +63,8 @@ _COUNTED: Final = (DOMNode, MessagePump, Timer, Worker, asyncio.Task)
 
 def engine_for_all() -> ScriptedEngine:
     """Return an engine that has something to show on every screen."""
-    engine = ScriptedEngine(every_state(), [identity(sign_in=True)], profiles=PROFILES)
+    profiles = [replace(each, client_cert="/etc/me.pem") for each in PROFILES]
+    engine = ScriptedEngine(every_state(), [identity(sign_in=True)], profiles=profiles)
     engine.findings = [*diagnosis("connect")]
     engine.offers["corp", PROXY] = OFFER
     engine.past = events()
@@ -111,8 +115,17 @@ def _is_busy(driven: Driven) -> bool:
     return bool(app.keys_wait or waits or (not searches and any(at_work)))
 
 
+def _forget_cancelled_timers() -> None:
+    """asyncio keeps them, and what they belonged to, until they would have been due: ten seconds for a message."""
+    loop: Any = asyncio.get_running_loop()
+    loop._scheduled[:] = [timer for timer in loop._scheduled if not timer.cancelled()]
+    heapq.heapify(loop._scheduled)
+    loop._timer_cancelled_count = 0
+
+
 def count_things(driven: Driven) -> Counter[str]:
     """Count what is alive: by class what lives on screens, and what listens, waits, runs or is styled."""
+    _forget_cancelled_timers()
     gc.collect()
     alive = gc.get_objects()
     counted = Counter(type(each).__name__ for each in alive if isinstance(each, _COUNTED))

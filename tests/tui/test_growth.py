@@ -13,7 +13,7 @@ import pytest
 from tests.support.every_screen import screen_kinds
 from tests.support.screens import LARGE, drive
 from tests.support.tunnel_scenes import NOW, every_state, identity
-from tests.support.ways import WAYS, count_things, engine_for_all, leave, walk
+from tests.support.ways import WAYS, count_things, engine_for_all, leave, quiet, walk
 from tunnelui.engine.model import Event
 from tunnelui.tui.screens.fault import FaultPanel
 from tunnelui.tui.screens.routes import RoutesScreen
@@ -75,7 +75,7 @@ async def test_connections_log_lines_sign_ins_and_looks_leave_nothing_behind() -
                 driven.app.poll()
                 await driven.pilot.pause()
             driven.app.clear_notifications()
-            await driven.settle()
+            await quiet(driven)
 
         await a_while(12)
         before, kept = count_things(driven), len(driven.app.events)
