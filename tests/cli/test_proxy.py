@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import threading
@@ -31,10 +32,10 @@ SOCKS = b"\x05\x01\x00"
 def serving(program: Program, proxy: ConnectProxy, *arguments: str) -> Iterator[tuple[int, Process]]:
     done = program.run("routes", "add", "db", proxy.destination("db.example.com:5432"))
     assert done.returncode == 0, done.stderr
-    port = free_port()
-    with program.spawn("proxy", "--listen", f"127.0.0.1:{port}", "--json", *arguments) as process:
-        assert eventually(lambda: "listening" in process.stdout or process.popen.poll() is not None, 15)
-        yield port, process
+    with program.spawn("proxy", "--listen", "127.0.0.1:0", "--json", *arguments) as process:
+        found = eventually(lambda: re.search(r'"listening".*?127\.0\.0\.1:(\d+)', process.stdout), 15)
+        assert found, process.output
+        yield int(found.group(1)), process
 
 
 def ask(port: int, data: bytes) -> socket.socket:
