@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.cli.test_agent import kill_agent, use
+from tests.peers.parts import missing, require
 from tests.support.less import NO_BIND, NO_SOCKETS, python_path
 
 if TYPE_CHECKING:
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 @pytest.fixture
 def fat(tmp_path: Path) -> Iterator[Path]:
     """A folder on a FAT file system, which is ours alone and takes neither sockets nor modes."""
-    if os.geteuid() != 0 or not (shutil.which("mkfs.vfat") and shutil.which("fusefat")):
-        pytest.skip("needs root, dosfstools and fusefat")
+    make_image, mount = require("mkfs.vfat", "fusefat")
+    if os.geteuid() != 0:
+        missing("only root can mount here")
     image, folder = tmp_path / "fat.img", tmp_path / "fat"
     folder.mkdir()
     with image.open("wb") as file:
         file.truncate(4 * 1024 * 1024)
-    subprocess.run(["mkfs.vfat", str(image)], check=True, capture_output=True)
-    if subprocess.run(
-        ["fusefat", "-o", "rw+", "-o", "umask=077", str(image), str(folder)], check=False, capture_output=True
-    ).returncode:
-        pytest.skip("nothing can be mounted here")
+    subprocess.run([make_image, str(image)], check=True, capture_output=True)
+    command = [mount, "-o", "rw+", "-o", "umask=077", str(image), str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        missing("nothing can be mounted here")
     try:
         yield folder
     finally:

@@ -6,10 +6,11 @@ import os
 import pwd
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-__all__ = ["ENVOY", "KEYRINGS", "NODE", "NODE_MODULES", "REPOSITORY", "find", "require", "system_user"]
+__all__ = ["ENVOY", "KEYRINGS", "NODE", "NODE_MODULES", "REPOSITORY", "find", "missing", "require", "system_user"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PEERS = REPOSITORY / ".peers"
@@ -38,13 +39,17 @@ def find(program: str | Path) -> str | None:
 def require(*programs: str | Path) -> list[str]:
     """Return the paths of *programs*; without one the test is skipped, or fails under TUNNELUI_REQUIRE_PEERS."""
     paths = [find(program) for program in programs]
-    missing = [str(program) for program, path in zip(programs, paths, strict=True) if path is None]
-    if missing:
-        reason = f"not installed: {', '.join(missing)} (make peers)"
-        if os.environ.get("TUNNELUI_REQUIRE_PEERS"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+    absent = [str(program) for program, path in zip(programs, paths, strict=True) if path is None]
+    if absent:
+        missing(f"not installed: {', '.join(absent)} (make peers)")
     return [path for path in paths if path is not None]
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test, or fail it under TUNNELUI_REQUIRE_PEERS: *reason* says what this machine lacks."""
+    if os.environ.get("TUNNELUI_REQUIRE_PEERS"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 def system_user(name: str) -> str | None:
