@@ -22,6 +22,7 @@ from tunnelui.engine.model import State
 from tunnelui.errors import LocalError, ProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from tests.support.connect_proxy import ConnectProxy
@@ -74,6 +75,29 @@ async def test_what_a_program_asked_for_is_done_though_it_left(bench: Bench, ser
         assert channel is not None
         await channel.send({"id": 9, "call": "start", "with": {"name": "db"}})
     await bench.until(lambda: bench.tunnel.state is State.READY)
+
+
+async def test_a_cancellation_right_behind_its_request_counts(
+    client: AgentClient, server: AgentServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, went_on = anyio.Event(), anyio.Event()
+
+    async def parts(call: str, given: object) -> AsyncGenerator[object, None]:
+        try:
+            await anyio.sleep(0.2)
+            went_on.set()
+            yield None
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(server._calls, "parts", parts)
+    assert client._channel is not None
+    await client._channel.send(
+        {"id": 901, "call": "diagnose", "with": {"name": "db"}}, {"id": 902, "call": "cancel", "with": {"id": 901}}
+    )
+    with anyio.fail_after(5):
+        await ended.wait()
+    assert not went_on.is_set()
 
 
 async def test_byte_counters_move_without_events(client: AgentClient) -> None:

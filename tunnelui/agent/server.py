@@ -149,7 +149,9 @@ class AgentServer:
                     await self._answer(watcher, message.get("id"), watcher.begin)
                     tasks.start_soon(watcher.run)
                 elif call in IN_PARTS:
-                    tasks.start_soon(self._tell_parts, watcher, message, running)
+                    # Now: a cancellation may come before the task's first step.
+                    scope = running[str(message.get("id"))] = anyio.CancelScope()
+                    tasks.start_soon(self._tell_parts, watcher, message, scope, running)
                 elif call == "cancel":
                     if (number := str(_arguments(message).get("id"))) in running:
                         running[number].cancel()
@@ -176,13 +178,17 @@ class AgentServer:
             self.end(retiring=call == "retire")
 
     async def _tell_parts(
-        self, watcher: _Watcher, message: dict[str, Any], running: dict[str, anyio.CancelScope]
+        self,
+        watcher: _Watcher,
+        message: dict[str, Any],
+        scope: anyio.CancelScope,
+        running: dict[str, anyio.CancelScope],
     ) -> None:
         number = message.get("id")
 
         async def tell_all() -> None:
             parts = self._calls.parts(str(message.get("call")), _arguments(message))
-            with anyio.CancelScope() as running[str(number)]:
+            with scope:
                 async with contextlib.aclosing(parts):
                     async for part in parts:
                         await watcher.tell_part({"id": number, "part": encode(part)})
