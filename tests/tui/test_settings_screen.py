@@ -19,11 +19,13 @@ from tunnelui.tui.screens.help import HelpScreen
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.screens.settings import SettingsScreen
 from tunnelui.tui.screens.theme_choice import ThemeChoice
-from tunnelui.tui.style.glyphs import ASCII, UNICODE
+from tunnelui.tui.style.glyphs import ASCII, CONSOLE, UNICODE
 from tunnelui.tui.surroundings import Surroundings, setting_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from tunnelui.tui.style.glyphs import Glyphs
 
 
 def _surroundings(folder: Path, **values: Any) -> Surroundings:
@@ -114,6 +116,17 @@ async def test_theme_and_signs_change_at_once_until_the_end(tmp_path: Path) -> N
         assert driven.text.isascii()
         await driven.press("comma", "j", "space", "escape")
         assert "│" in driven.text
+
+
+@pytest.mark.parametrize(("begins", "then"), [(CONSOLE, [ASCII, CONSOLE]), (ASCII, [UNICODE, ASCII])])
+async def test_signs_go_back_to_those_that_the_terminal_has(begins: Glyphs, then: list[Glyphs]) -> None:
+    async with drive() as driven:
+        driven.app.use_glyphs(begins)
+        seen = []
+        for _ in then:
+            driven.app.options.change("signs")
+            seen.append(driven.app.glyphs)
+        assert [each.name for each in seen] == [each.name for each in then]
 
 
 async def test_the_scroll_bar_goes_with_the_signs() -> None:

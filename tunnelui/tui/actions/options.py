@@ -40,6 +40,7 @@ class Options:
         self._app = app
         self._surroundings = surroundings
         self._changed: frozenset[str] = frozenset()
+        self._signs = UNICODE if app.glyphs is ASCII else app.glyphs  # the Linux console has no others
         self.problem = ""
 
     @property
@@ -72,7 +73,7 @@ class Options:
             self._app.action_proxy_mode()
         else:
             self._changed |= {action}
-            self._app.use_glyphs(ASCII if self._app.glyphs is UNICODE else UNICODE)
+            self._app.use_glyphs(self._signs if self._app.glyphs is ASCII else ASCII)
 
     async def edit(self) -> None:
         """Open ``config.toml`` in the user's editor, on this terminal; a missing one begins as a template.
