@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from textual.events import Paste
+from textual.pilot import WaitForScreenTimeout
 
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, NOW, PROFILES, every_state
@@ -60,11 +61,20 @@ class Driven:
 
     async def settle(self) -> None:
         """Let keys, requests and their consequences reach the screen."""
-        await self.pilot.pause()
+        await self._pause()
         while self.app.keys_wait:
-            await self.pilot.pause(0.01)
+            await self._pause(0.01)
         self.app.poll()
-        await self.pilot.pause()
+        await self._pause()
+
+    async def _pause(self, delay: float | None = None) -> None:
+        """Wait, and draw what waits to be drawn. A picture that fails is the application's to tell, as by its timer."""
+        try:
+            await self.pilot.pause(delay)
+        except WaitForScreenTimeout:
+            raise
+        except Exception as error:
+            self.app._handle_exception(error)
 
     async def wait(self, seconds: float) -> None:
         """Move the clock, and let the screen know."""
