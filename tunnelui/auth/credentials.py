@@ -69,7 +69,7 @@ class Credentials:
     ) -> None:
         self.key = key
         self.interactive = interactive
-        self._vault = Vault(key, store)
+        self._vault = Vault(key, store, on_change)
         self._tasks = tasks
         self._options = options
         self._service_account = service_account

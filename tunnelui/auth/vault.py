@@ -21,11 +21,15 @@ _LAST_WORDS: Final = 2.0  # seconds to finish saving when everything is being ca
 
 
 class Vault:
-    """Keeps the token of *key* in *store*. ``problem`` is why the last operation failed, or ``None``."""
+    """Keeps the token of *key* in *store*. ``problem`` is why the last operation failed, or ``None``.
 
-    def __init__(self, key: TokenKey, store: TokenStore) -> None:
+    :param on_change: called when `kind` or `note` is another. It must not raise.
+    """
+
+    def __init__(self, key: TokenKey, store: TokenStore, on_change: Callable[[], None] = lambda: None) -> None:
         self._key = key
         self._store = store
+        self._on_change = on_change
         self._lock = asyncio.Lock()
         self.problem: TunnelError | None = None
 
@@ -86,7 +90,12 @@ class Vault:
         try:
             result = await operation
         except TunnelError as error:
-            self.problem = error
+            self._now(error)
             return None
-        self.problem = None
+        self._now(None)
         return result
+
+    def _now(self, problem: TunnelError | None) -> None:
+        before, self.problem = self.note, problem
+        if self.note != before:
+            self._on_change()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from tunnelui.auth.credentials import Credentials
 from tunnelui.auth.service_account import ServiceAccount
 from tunnelui.auth.token_store import TokenKey
-from tunnelui.engine.model import Event, IdentitySnapshot, IdentityStatus, Problem, ProfileSnapshot, SignInSnapshot
+from tunnelui.engine.identity_snapshots import IdentitySnapshots
+from tunnelui.engine.model import Event, ProfileSnapshot
 from tunnelui.errors import ConfigError
 from tunnelui.text import without_query
 from tunnelui.transport.contexts import client_context
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tunnelui.auth.sign_in import SignInOptions
     from tunnelui.auth.token_store import TokenStore
     from tunnelui.config.profile import Profile
+    from tunnelui.engine.model import IdentitySnapshot
     from tunnelui.wire.destination import ProxyOrigin
 
 __all__ = ["Contexts", "Identities", "profile_snapshot", "service_account_of", "sign_in_options"]
@@ -207,6 +209,7 @@ class Identities:
         self._pasting: set[TokenKey] = set()
         self._arrived: dict[TokenKey, int] = {}
         self._since: dict[TokenKey, tuple[float, str]] = {}
+        self._snapshots = IdentitySnapshots(lambda key: self._credentials[key].status(), self._since.get)
 
     def get(self, profile: Profile, proxy: ProxyOrigin) -> Credentials:
         """Return the credentials; the same object every time."""
@@ -222,6 +225,7 @@ class Identities:
                 on_change=lambda: self._on_change(key),
             )
             self._last[key] = self._credentials[key].status()
+            self._snapshots.changed(key)
             self._changed()
         return self._credentials[key]
 
@@ -238,21 +242,21 @@ class Identities:
             self._pasting.discard(credentials.key)
         if not under_way:
             self._since[credentials.key] = time.time(), "paste"
+            self._snapshots.changed(credentials.key)
             self._tell_signed_in(credentials.key, credentials.status())
 
     def snapshot(self) -> tuple[IdentitySnapshot, ...]:
-        return tuple(
-            _snapshot(key, credentials.status(), self._since.get(key)) for key, credentials in self._credentials.items()
-        )
+        """Return all of them: the same object as before where nothing has changed."""
+        return self._snapshots.all()
 
     def notes(self) -> tuple[str, ...]:
         """What has to be said of the token store, each line once."""
-        lines = (credentials.status().note for credentials in self._credentials.values())
-        return tuple(dict.fromkeys(line for line in lines if line))
+        return self._snapshots.notes()
 
     def _on_change(self, key: TokenKey) -> None:
         before, now = self._last[key], self._credentials[key].status()
         self._last[key] = now
+        self._snapshots.changed(key)
         self._changed()
         if now.url and now.url != before.url:
             data = {"url": now.url, "waiting": list(now.waiting), "deadline_at": now.deadline_at}
@@ -286,30 +290,3 @@ class Identities:
     def _tell(self, kind: str, message: str, key: TokenKey, data: Mapping[str, object], *, level: str = "info") -> None:
         facts = {"profile": key.profile, "proxy": str(key.proxy), **data}
         self._publish(Event(kind, time.time(), message, level, data=facts))
-
-
-def _snapshot(key: TokenKey, status: CredentialStatus, since: tuple[float, str] | None) -> IdentitySnapshot:
-    sign_in = problem = None
-    if status.signing_in and status.started_at is not None and status.deadline_at is not None:
-        sign_in = SignInSnapshot(
-            started_at=status.started_at,
-            deadline_at=status.deadline_at,
-            url=status.url,
-            waiting=status.waiting,
-            note=status.sign_in_note,
-        )
-    if status.problem is not None:
-        error = status.problem
-        problem = Problem(error.code, str(error), error.hint, status.problem_at or time.time(), error.request_id)
-    return IdentitySnapshot(
-        profile=key.profile,
-        proxy=str(key.proxy),
-        status=IdentityStatus(status.status),
-        name=status.name,
-        expires_at=status.expires_at,
-        store=status.store,
-        sign_in=sign_in,
-        problem=problem,
-        signed_in_at=since[0] if since else None,
-        signed_in_by=since[1] if since else "",
-    )
