@@ -35,19 +35,19 @@ async def test_a_hanging_call_is_left_and_no_other_is_piled_on_it() -> None:
 
     def hang() -> None:
         started.append("hang")
-        release.wait(20)
+        release.wait(60)
 
     try:
         with pytest.raises(TimeoutError):
             await calls.run(hang, timeout=0.1)
         before = time.monotonic()
         with pytest.raises(TimeoutError):
-            await calls.run(lambda: started.append("second"), timeout=5)
-        assert time.monotonic() - before < 1
+            await calls.run(lambda: started.append("second"), timeout=40)
+        assert time.monotonic() - before < 20
         assert started == ["hang"]
     finally:
         release.set()
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         while calls._ended is not None and not calls._ended.is_set():
             await anyio.sleep(0.01)
     assert await calls.run(lambda: 7, timeout=5) == 7

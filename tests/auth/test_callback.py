@@ -164,7 +164,7 @@ async def test_scanners_and_idle_connections_leave_room_for_the_browser(monkeypa
             for sock in idle[::2]:
                 sock.sendall(b"GET /")
             # More than the limit: the surplus is closed at once, the rest after its deadline.
-            with anyio.fail_after(10):
+            with anyio.fail_after(60):
                 while True:
                     try:
                         answer = await client.get(f"{run.url}?pomerium_jwt={TOKEN}")
@@ -182,7 +182,7 @@ async def test_a_slow_head_ends_at_its_deadline_however_it_trickles(monkeypatch:
     monkeypatch.setattr(callback_module, "_DEADLINE", 0.4)
     async with running() as run, await anyio.connect_tcp("127.0.0.1", run.port) as stream:
         before = anyio.current_time()
-        with anyio.fail_after(5), pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+        with anyio.fail_after(60), pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
             async with anyio.create_task_group() as tasks:
 
                 async def trickle() -> None:
@@ -220,7 +220,7 @@ async def test_a_browser_that_comes_while_the_sign_in_ends_is_closed() -> None:
             loop.add_reader(ending, tasks.cancel_scope.cancel)
             await anyio.sleep(0.05)
             os.write(end, b"x")
-            browser = socket.create_connection(("127.0.0.1", server._port), timeout=5)
+            browser = socket.create_connection(("127.0.0.1", server._port), timeout=30)
         with browser:
             assert await loop.run_in_executor(None, browser.recv, 1) == b""
     loop.remove_reader(ending)
@@ -242,4 +242,4 @@ async def test_nothing_listens_once_it_is_left() -> None:
     async with running() as run:
         port = run.port
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), timeout=1)
+        socket.create_connection(("127.0.0.1", port), timeout=30)

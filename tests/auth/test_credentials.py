@@ -100,14 +100,14 @@ class Setting:
             on_change=changed,
         )
 
-    def nobody_answers(self, *, deadline: float = 20.0) -> None:
+    def nobody_answers(self, *, deadline: float = 60.0) -> None:
         """From now on no browser is started: the person is away."""
         self.options = SignInOptions(open_browser=False, deadline=deadline)
 
 
 @asynccontextmanager
 async def scene(server: LoginServer, folder: Path) -> AsyncIterator[Setting]:
-    with anyio.fail_after(25):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             yield Setting(server, folder, tasks)
             tasks.cancel_scope.cancel()
@@ -120,7 +120,7 @@ async def setting(server: LoginServer, tmp_path: Path) -> AsyncIterator[Setting]
 
 
 async def until(condition: Callable[[], object]) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while not condition():
             await anyio.sleep(0.01)
 

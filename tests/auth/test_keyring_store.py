@@ -247,7 +247,7 @@ async def test_a_hanging_keyring_costs_its_time_limit_once(
         for _ in range(20):
             with pytest.raises(StoreError, match="did not answer"):
                 await store.save(KEY, Token("one"))
-        assert time.monotonic() - before < 0.2
+        assert time.monotonic() - before < 2, "not one time limit for each of them"
         assert backend.calls == []
     finally:
         release.set()

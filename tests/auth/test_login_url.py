@@ -185,7 +185,7 @@ async def test_the_time_limit_covers_an_answer_that_trickles(server: LoginServer
     before = time.monotonic()
     with pytest.raises(SignInFailed, match=r"within 0\.5 s") as caught:
         await fetch_login_url(server.origin, REDIRECT, timeout=0.5)
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 4
     assert caught.value.code == "login_unreachable"
 
 

@@ -58,7 +58,7 @@ class Program:
     def argv(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "tunnelui", *arguments]
 
-    def run(self, *arguments: str, input: bytes = b"", timeout: float = 20.0) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *arguments: str, input: bytes = b"", timeout: float = 60.0) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             self.argv(*arguments), input=input, env=self.env, capture_output=True, timeout=timeout, check=False
         )
@@ -72,7 +72,7 @@ class Program:
         """Run ``tunnelui tcp`` until the block ends; *listeners* addresses are waited for."""
         with self.spawn("tcp", *arguments) as process:
             tunnels = Tunnels(process)
-            eventually(lambda: len(tunnels.locals) == listeners or process.popen.poll() is not None, 15)
+            eventually(lambda: len(tunnels.locals) == listeners or process.popen.poll() is not None)
             assert len(tunnels.locals) == listeners, process.output
             yield tunnels
 
@@ -195,13 +195,13 @@ class Terminal:
             timeout = 0.0
         return self.shown
 
-    def wait_for(self, text: str, timeout: float = 15.0) -> None:
+    def wait_for(self, text: str, timeout: float = 60.0) -> None:
         deadline = time.monotonic() + timeout
         while text not in self.read(0.05):
             assert self.process.poll() is None or text in self.read(0.2), f"ended without {text!r}: {self.shown}"
             assert time.monotonic() < deadline, f"no {text!r} in {self.shown}"
 
-    def wait(self, timeout: float = 15.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """Read until the command has ended; return its exit code."""
         deadline = time.monotonic() + timeout
         while self.process.poll() is None:

@@ -46,7 +46,7 @@ def use(local: str) -> socket.socket:
 def kill_agent(program: Program) -> int:
     pid = program.agent_pid()
     os.kill(pid, signal.SIGKILL)
-    assert eventually(lambda: not os.path.exists(f"/proc/{pid}") or is_zombie(pid), 5)
+    assert eventually(lambda: not os.path.exists(f"/proc/{pid}") or is_zombie(pid))
     return pid
 
 
@@ -73,12 +73,12 @@ def test_a_tunnel_outlives_the_command_that_opened_it(up: Program) -> None:
 
 def test_what_is_cut_is_told_to_whoever_stops_it(up: Program) -> None:
     with use(json.loads(up.run("up", "db", "--json").stdout)["local"]):
-        assert eventually(lambda: up.status()["db"]["live"] == 1, 5)
+        assert eventually(lambda: up.status()["db"]["live"] == 1)
         done = up.run("down", "db")
     assert (done.stdout, done.stderr) == (b"Stopped db\n", b"db: 1 open connection was cut\n")
     local = json.loads(up.run("up", "db", "--json").stdout)["local"]
     with use(local), use(local):
-        assert eventually(lambda: up.status()["db"]["live"] == 2, 5)
+        assert eventually(lambda: up.status()["db"]["live"] == 2)
         done = up.run("routes", "remove", "db", "web")
     assert done.stdout == b"Removed db\nRemoved web\n"
     assert done.stderr == b"db: 2 open connections were cut\n"
@@ -102,7 +102,7 @@ def test_the_log_has_no_more_of_a_sign_ins_address_than_host_and_path(up: Progra
         up.spawn("logs", "--follow") as reading,
         socket.create_connection((host, int(port)), timeout=10),
     ):
-        assert eventually(lambda: '"sign_in"' in following.stdout and "sign in at" in reading.stdout, 10)
+        assert eventually(lambda: '"sign_in"' in following.stdout and "sign in at" in reading.stdout)
         told = [following.stdout, reading.stdout]
     told += [up.run("logs", *flags).stdout.decode() for flags in ([], ["--json"])]
     for text in told:
@@ -152,7 +152,7 @@ def test_a_busy_port_is_told_with_its_holder(up: Program) -> None:
         use(json.loads(done.stdout)["local"]).close()
         up.run("down", "db")
         assert up.run("up", "db").returncode == 1
-    assert eventually(lambda: up.status()["db"]["state"] == "ready", 10)
+    assert eventually(lambda: up.status()["db"]["state"] == "ready")
 
 
 def test_killed_in_any_way_the_routes_come_up_again_on_their_ports(up: Program) -> None:
@@ -167,7 +167,7 @@ def test_killed_in_any_way_the_routes_come_up_again_on_their_ports(up: Program) 
     assert up.status()["web"]["state"] == "off"
     use(local).close()
     os.kill(up.agent_pid(), signal.SIGTERM)
-    assert eventually(lambda: up.agent_pid() == 0, 5)
+    assert eventually(lambda: up.agent_pid() == 0)
     up.run("agent", "start")
     assert (up.status()["db"]["state"], up.status()["db"]["local"]) == ("ready", local)
 
@@ -223,7 +223,7 @@ def test_another_version_makes_room_without_cutting(up: Program) -> None:
         assert live.recv(5) == b"still"
         use(local).close()
         assert os.path.exists(f"/proc/{old}")
-    assert eventually(lambda: not os.path.exists(f"/proc/{old}") or is_zombie(old), 10)
+    assert eventually(lambda: not os.path.exists(f"/proc/{old}") or is_zombie(old))
 
 
 def test_routes_edited_by_hand_are_picked_up_and_a_broken_file_is_kept(up: Program, proxy: ConnectProxy) -> None:
@@ -232,10 +232,10 @@ def test_routes_edited_by_hand_are_picked_up_and_a_broken_file_is_kept(up: Progr
     text = file.read_text()
     extra = f'\n[[routes]]\nname = "new"\ndestination = "{proxy.destination("new.example.com:1")}"\n'
     file.write_text(text + extra)
-    assert eventually(lambda: "new" in up.status(), 10)
+    assert eventually(lambda: "new" in up.status())
     assert up.status()["db"]["state"] == "ready"
     file.write_text(text + "\n[[routes]\n")
-    assert eventually(lambda: b"routes.toml" in up.run("logs").stdout, 10)
+    assert eventually(lambda: b"routes.toml" in up.run("logs").stdout)
     assert (up.status()["db"]["state"], "new" in up.status()) == ("ready", True)
     line = next(line for line in up.run("logs").stdout.decode().splitlines() if "routes.toml" in line)
     assert f"routes.toml:{len(text.splitlines()) + 2}" in line
@@ -243,21 +243,21 @@ def test_routes_edited_by_hand_are_picked_up_and_a_broken_file_is_kept(up: Progr
     said = up.run("status")
     assert said.returncode == 0 and b"The routes are those of before" in said.stderr
     file.write_text(text.replace('name = "db"', 'name = "base"'))
-    assert eventually(lambda: sorted(up.status()) == ["base", "web"], 10)
+    assert eventually(lambda: sorted(up.status()) == ["base", "web"])
 
 
 def test_logs_tell_what_happened(up: Program) -> None:
     up.run("up", "db")
     use(up.status()["db"]["local"]).close()
-    assert eventually(lambda: b"closed" in up.run("logs", "db", "--json").stdout, 5)
+    assert eventually(lambda: b"closed" in up.run("logs", "db", "--json").stdout)
     events = [json.loads(line) for line in up.run("logs", "db", "--json").stdout.splitlines()]
     assert {event["route"] for event in events} == {"db"}
     assert b" db: listens on" in up.run("logs", "db").stdout  # its name once
     assert b"db" not in up.run("logs", "web").stdout
     with up.spawn("logs", "-f") as following:
-        assert eventually(lambda: "listens on" in following.stdout, 5)
+        assert eventually(lambda: "listens on" in following.stdout)
         up.run("down", "db")
-        assert eventually(lambda: "stopped listening" in following.stdout, 5)
+        assert eventually(lambda: "stopped listening" in following.stdout)
         following.popen.send_signal(signal.SIGINT)
         assert following.popen.wait(10) == 0
     assert up.run("agent").returncode == 0
@@ -266,9 +266,9 @@ def test_logs_tell_what_happened(up: Program) -> None:
 def test_status_watches(up: Program) -> None:
     up.run("agent", "start")
     with up.spawn("status", "--watch", "--json") as watching:
-        assert eventually(lambda: '"state":"off"' in watching.stdout, 10)
+        assert eventually(lambda: '"state":"off"' in watching.stdout)
         up.run("up", "db")
-        assert eventually(lambda: '"state":"ready"' in watching.stdout, 10)
+        assert eventually(lambda: '"state":"ready"' in watching.stdout)
 
 
 @pytest.mark.parametrize("command", [["logs", "-f"], ["status", "--watch", "--json"]], ids=" ".join)
@@ -395,8 +395,8 @@ def test_who_waits_for_a_sign_in_is_served_by_one_elsewhere(up: Program, proxy: 
     up.run("up", "db")
     host, _, port = up.status()["db"]["local"].rpartition(":")
     with socket.create_connection((host, int(port)), timeout=20) as waiting:
-        assert eventually(lambda: up.status()["db"]["state"] == "auth", 10)
-        assert eventually(lambda: up.status()["db"]["sign_in"]["url"], 10)
+        assert eventually(lambda: up.status()["db"]["state"] == "auth")
+        assert eventually(lambda: up.status()["db"]["sign_in"]["url"])
         assert f"{proxy.origin}/sign-in?redirect=" in up.status()["db"]["sign_in"]["url"]
         waiting.sendall(b"hello")
         up.sign_in(proxy, token)

@@ -97,14 +97,14 @@ def started(program: Program, proxy: ConnectProxy, tmp_path: Path) -> tuple[Prog
     return program, local
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("point", POINTS)
 def test_killed(started: tuple[Program, str], point: str, tmp_path: Path) -> None:
     program, local = started
     program.env["KILL_AT"] = point
     first = program.run("up", "web", timeout=40)
     told = first.stderr.decode()
-    assert eventually((tmp_path / "killed").exists, 5), f"the agent never came to this point: {told}"
+    assert eventually((tmp_path / "killed").exists), f"the agent never came to this point: {told}"
     assert first.returncode in (0, 1), told
     assert "Traceback" not in told
     if first.returncode:

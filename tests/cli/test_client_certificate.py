@@ -84,7 +84,7 @@ def test_somebody_at_a_terminal_is_asked(configured: Program, strict: ConnectPro
     with configured.terminal("tcp", "db.example.com:5432") as terminal:
         terminal.wait_for("Password of ")
         terminal.type("wrong\n")
-        assert eventually(lambda: terminal.read(0.05).count("Password of ") == 2, 15)
+        assert eventually(lambda: terminal.read(0.05).count("Password of ") == 2)
         terminal.type(f"{PASSWORD}\n")
         terminal.wait_for("leads to db.example.com:5432")
         terminal.process.send_signal(signal.SIGINT)

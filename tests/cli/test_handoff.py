@@ -158,7 +158,7 @@ def test_the_address_of_a_sign_in_is_shown_to_all_who_wait_for_it(agent: Program
             ) as process,
         ):
             try:
-                yield eventually(lambda: login_url_in(told.read_text()), 10)
+                yield eventually(lambda: login_url_in(told.read_text()))
             finally:
                 process.kill()
 
@@ -185,7 +185,7 @@ def test_killing_the_program_cuts_its_tunnel_and_no_other(agent: Program, proxy:
     with begin() as first, begin() as second:
         first.kill()
         first.wait(5)
-        assert eventually(lambda: proxy.open_connections <= 2, 5)
+        assert eventually(lambda: proxy.open_connections <= 2)
         assert second.stdin is not None and second.stdout is not None
         second.stdin.write(b"still")
         assert second.stdout.read(5) == b"still"

@@ -33,7 +33,7 @@ def echoes(terminal: Terminal) -> bool:
 
 def test_login_shows_the_address_and_keeps_the_token(program: Program, proxy: ConnectProxy) -> None:
     with program.spawn("login", "--no-browser", proxy.origin) as process:
-        eventually(lambda: login_url_in(process.stderr), 10)
+        eventually(lambda: login_url_in(process.stderr))
         assert proxy.sign_in(ALICE) == 200
         assert process.wait(10) == 0
     assert process.stdout.startswith(f"Signed in at {proxy.origin} as alice@example.com, until ")
@@ -43,13 +43,13 @@ def test_login_shows_the_address_and_keeps_the_token(program: Program, proxy: Co
 
 def test_a_browser_that_does_not_start_is_told(program: Program, proxy: ConnectProxy) -> None:
     with program.spawn("login", "--browser-cmd", "/nowhere/browser", proxy.origin) as process:
-        eventually(lambda: "/nowhere/browser" in process.output, 15)
+        eventually(lambda: "/nowhere/browser" in process.output)
         process.popen.send_signal(signal.SIGINT)
         process.popen.wait(10)
     told = [line for line in process.output.splitlines() if "/nowhere/browser" in line]
     assert len(told) == 1, process.output
     with program.spawn("login", "--json", "--browser-cmd", "/nowhere/browser", proxy.origin) as process:
-        eventually(lambda: "/nowhere/browser" in process.output, 15)
+        eventually(lambda: "/nowhere/browser" in process.output)
         process.popen.send_signal(signal.SIGINT)
         process.popen.wait(10)
     kinds = [json.loads(line)["kind"] for line in process.output.splitlines() if line.startswith("{")]
@@ -153,11 +153,11 @@ def test_a_long_address_is_pasted_on_a_terminal_and_not_shown(program: Program, 
     long = jwt(email="alice@example.com", filler="x" * 4500)
     with program.terminal("login", "--paste", proxy.origin) as terminal:
         terminal.wait_for("paste its address here")
-        eventually(lambda: not echoes(terminal), 5)
+        eventually(lambda: not echoes(terminal))
         terminal.type("rubbish\x15oops\x7f\x7f\x7f\x7f\r")  # all of it taken back: nothing, so it goes on reading
         terminal.type("more rubbish\r")
         terminal.wait_for("this is no token")
-        eventually(lambda: not echoes(terminal), 5)
+        eventually(lambda: not echoes(terminal))
         terminal.type(f"http://127.0.0.1:1/n?pomerium_jwt={long}\r")
         assert terminal.wait() == 0, terminal.shown
         assert echoes(terminal)
@@ -170,7 +170,7 @@ def test_a_long_address_is_pasted_on_a_terminal_and_not_shown(program: Program, 
 def test_the_terminal_echoes_again_however_it_ends(program: Program, proxy: ConnectProxy, way: str) -> None:
     with program.terminal("login", "--paste", proxy.origin) as terminal:
         terminal.wait_for("paste its address here")
-        eventually(lambda: not echoes(terminal), 5)
+        eventually(lambda: not echoes(terminal))
         if way == "Ctrl-C":
             terminal.process.send_signal(signal.SIGINT)  # this terminal controls nobody
         elif way == "Ctrl-D":
@@ -194,8 +194,8 @@ def test_the_browser_may_come_back_while_a_paste_is_waited_for(program: Program,
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_login_with_1(program: Program, proxy: ConnectProxy, number: signal.Signals) -> None:
     with program.spawn("login", "--no-browser", proxy.origin) as process:
-        eventually(lambda: login_url_in(process.stderr), 10)
-        assert process.stop(number, timeout=5) == 1
+        eventually(lambda: login_url_in(process.stderr))
+        assert process.stop(number, timeout=60) == 1
         assert "Traceback" not in process.output
 
 

@@ -86,10 +86,10 @@ def test_commands_that_go_on(program: Program, proxy: ConnectProxy) -> None:
         program.spawn("proxy", "--json", "--listen", f"127.0.0.1:{free_port()}") as serving,
         program.tcp("--json", proxy.destination()) as tunnels,
     ):
-        assert eventually(lambda: '"off"' in watching.stdout, 10)
-        assert eventually(lambda: '"listening"' in serving.stdout, 10)
+        assert eventually(lambda: '"off"' in watching.stdout)
+        assert eventually(lambda: '"listening"' in serving.stdout)
         program.run("up", "db")
-        assert eventually(lambda: '"ready"' in watching.stdout and '"listening"' in following.stdout, 10)
+        assert eventually(lambda: '"ready"' in watching.stdout and '"listening"' in following.stdout)
         for process in (watching, following, serving, tunnels.process):
             process.popen.send_signal(signal.SIGINT)
             assert process.wait(10) == 0, process.output
@@ -121,7 +121,7 @@ def test_a_sign_in(program: Program, proxy: ConnectProxy, way: str) -> None:
         text = done.stdout.decode()
     else:
         with program.spawn("login", "--json", "--no-browser", proxy.origin) as process:
-            assert eventually(lambda: process.stdout.endswith("\n"), 10)
+            assert eventually(lambda: process.stdout.endswith("\n"))
             (asked,) = objects(process.stdout)
             assert login_url_in(asked["data"]["url"]) == asked["data"]["url"]
             assert asked["message"] == f"sign in at {asked['data']['url'].partition('?')[0]}?…"

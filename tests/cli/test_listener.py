@@ -90,9 +90,8 @@ def test_each_flag_has_a_variable_and_the_flag_wins(program: Program, proxy: Con
         assert tunnels.locals[0].startswith(":"), "of the flag"
         assert not tunnels.process.stdout.startswith("{"), "of the flag"
         with connected(tunnels):
-            began = time.monotonic()
             assert tunnels.process.stop() == 0
-            assert time.monotonic() - began < 1.5, "the grace of the variable"
+            assert "to end" not in tunnels.process.output, "the grace of the variable"
 
 
 def test_events_are_one_json_object_a_line(program: Program, tls_proxy: ConnectProxy, pki: Pki) -> None:
@@ -100,7 +99,7 @@ def test_events_are_one_json_object_a_line(program: Program, tls_proxy: ConnectP
         assert talk(tunnels.port) == b"hello"
         tls_proxy.script.append(answer(403, b"not you", X_Request_Id="r-9"))
         assert talk_refused(tunnels.port)
-        eventually(lambda: "failed" in tunnels.kinds(), 10)
+        eventually(lambda: "failed" in tunnels.kinds())
         assert tunnels.process.stop(signal.SIGINT) == 0
         events = tunnels.events
     assert tunnels.process.stderr == ""
@@ -212,18 +211,18 @@ def test_a_second_signal_cuts_at_once(program: Program, proxy: ConnectProxy) -> 
 def test_a_signal_ends_a_sign_in_that_is_waited_for(program: Program, proxy: ConnectProxy) -> None:
     proxy.tokens = set()
     with program.tcp("--no-browser", proxy.destination(A)) as tunnels, waiting(tunnels) as sock:
-        eventually(lambda: login_url_in(tunnels.process.stderr), 10)
-        assert tunnels.process.stop(timeout=5) == 0
+        eventually(lambda: login_url_in(tunnels.process.stderr))
+        assert tunnels.process.stop(timeout=60) == 0
         assert is_reset(sock)
 
 
 def test_a_signal_ends_a_proxy_that_never_answers(program: Program, proxy: ConnectProxy) -> None:
     proxy.default = say_nothing
-    with program.tcp(proxy.destination(A)) as tunnels, waiting(tunnels) as sock:
-        eventually(lambda: proxy.connects, 10)
+    with program.tcp("--grace", "50", proxy.destination(A)) as tunnels, waiting(tunnels) as sock:
+        eventually(lambda: proxy.connects)
         began = time.monotonic()
-        assert tunnels.process.stop(timeout=5) == 0
-        assert time.monotonic() - began < 2, "nothing is open, so there is nothing to wait for"
+        assert tunnels.process.stop(timeout=60) == 0
+        assert time.monotonic() - began < 20, "nothing is open, so there is nothing to wait for"
         assert is_reset(sock)
 
 
@@ -253,7 +252,7 @@ def test_a_full_disk_ends_no_tunnel(program: Program, proxy: ConnectProxy) -> No
     port = free_port()
     command = program.argv("tcp", "--listen", str(port), proxy.destination(A))
     with open("/dev/full", "wb") as full, subprocess.Popen(command, env=program.env, stdout=full) as process:
-        eventually(lambda: is_open(port), 15)
+        eventually(lambda: is_open(port))
         assert talk(port) == b"hello"
         process.terminate()
         assert process.wait(10) == 0
@@ -273,7 +272,7 @@ def test_a_reader_that_does_not_read_holds_up_no_tunnel_and_not_the_end(program:
         with subprocess.Popen(
             program.argv("tcp", "--json", "--listen", str(port), proxy.destination(A)), env=program.env, stdout=writer
         ) as process:
-            eventually(lambda: is_open(port), 15)
+            eventually(lambda: is_open(port))
             for _ in range(3):
                 assert talk(port) == b"hello"
             process.terminate()
@@ -289,7 +288,7 @@ def test_no_standard_streams_at_all(program: Program, proxy: ConnectProxy) -> No
     with subprocess.Popen(
         ["sh", "-c", shell, "sh", *program.argv("tcp", proxy.destination(A))], env=program.env
     ) as process:
-        eventually(lambda: is_open(port), 15)
+        eventually(lambda: is_open(port))
         assert talk(port) == b"hello"
         process.terminate()
         assert process.wait(10) == 0
@@ -306,7 +305,7 @@ def test_the_address_to_sign_in_is_shown_and_the_connection_is_served_after_it(
     with program.tcp("--no-browser", proxy.destination(A)) as tunnels:
         with socket.create_connection(("127.0.0.1", tunnels.port), timeout=10) as sock:
             sock.sendall(b"ping")
-            eventually(lambda: login_url_in(tunnels.process.stderr), 10)
+            eventually(lambda: login_url_in(tunnels.process.stderr))
             assert proxy.sign_in(token) == 200
             assert sock.recv(4) == b"ping"
         tunnels.process.wait_for("as alice@example.com")

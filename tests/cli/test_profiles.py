@@ -106,7 +106,7 @@ def test_somebody_at_a_terminal_is_asked(locked: Program) -> None:
         with locked.terminal("profiles", "unlock", "corp") as terminal:
             terminal.wait_for("Password of ")
             terminal.type("wrong\n")
-            assert eventually(lambda: terminal.read(0.05).count("Password of ") == 2, 15)
+            assert eventually(lambda: terminal.read(0.05).count("Password of ") == 2)
             terminal.type(f"{PASSWORD}\n")
             terminal.wait_for("the agent has it until it ends")
             assert terminal.wait() == 0

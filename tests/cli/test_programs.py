@@ -39,7 +39,7 @@ def test_exec_proxy_and_tcp_are_listed_while_they_run(program: Program, proxy: C
         program.spawn("proxy", "--listen", f"127.0.0.1:{port}") as serving,
         program.tcp(proxy.destination("other.example.com:1")) as tunnels,
     ):
-        assert eventually(lambda: len(listed(program)) == 3, 20)
+        assert eventually(lambda: len(listed(program)) == 3)
         found = {one["program"]: one for one in listed(program)}
         assert found["exec"]["runs"] == "sleep"
         assert found["exec"]["pid"] == running.popen.pid
@@ -64,7 +64,7 @@ def test_a_watching_status_tells_them_too(program: Program, proxy: ConnectProxy)
     with program.agent():
         program.run("agent", "start")
         with program.spawn("status", "--watch", "--json") as watching, program.tcp(proxy.destination()):
-            assert eventually(lambda: '"program":"tcp"' in watching.stdout, 10)
+            assert eventually(lambda: '"program":"tcp"' in watching.stdout)
 
 
 def test_what_was_left_behind_is_removed(own_folders: None) -> None:

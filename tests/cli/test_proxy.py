@@ -33,7 +33,7 @@ def serving(program: Program, proxy: ConnectProxy, *arguments: str) -> Iterator[
     done = program.run("routes", "add", "db", proxy.destination("db.example.com:5432"))
     assert done.returncode == 0, done.stderr
     with program.spawn("proxy", "--listen", "127.0.0.1:0", "--json", *arguments) as process:
-        found = eventually(lambda: re.search(r'"listening".*?127\.0\.0\.1:(\d+)', process.stdout), 15)
+        found = eventually(lambda: re.search(r'"listening".*?127\.0\.0\.1:(\d+)', process.stdout))
         assert found, process.output
         yield int(found.group(1)), process
 
@@ -69,7 +69,7 @@ def test_socks_and_connect_lead_to_a_route_by_its_name(program: Program, proxy: 
             assert read_exactly(sock, 19) == b"HTTP/1.1 200 OK\r\n\r\n"
             assert read_exactly(sock, 16) == b"from nc or socat"
         assert [one.target for one in proxy.connects] == ["db.example.com:5432"] * 3
-        assert eventually(lambda: process.stdout.count('"kind":"closed"') == 3, 5)
+        assert eventually(lambda: process.stdout.count('"kind":"closed"') == 3)
         events = [json.loads(line) for line in process.stdout.splitlines()]
         assert {event["route"] for event in events if event["kind"] == "open"} == {"db"}
 
@@ -85,7 +85,7 @@ def test_what_no_route_covers_is_refused(program: Program, proxy: ConnectProxy) 
         assert "no route covers other.example.com:80" in text
         assert "tunnelui routes add" in text
         assert proxy.connects == []
-        assert eventually(lambda: process.stdout.count("not_covered") >= 2, 5)
+        assert eventually(lambda: process.stdout.count("not_covered") >= 2)
         time.sleep(0.3)
         assert process.stdout.count('"kind":"failed"') == 2
 
@@ -100,9 +100,9 @@ def test_a_route_that_is_saved_meanwhile_counts(program: Program, proxy: Connect
     with serving(program, proxy) as (port, _):
         assert answer_is(b"HTTP/1.1 403")
         assert program.run("routes", "add", "late", proxy.destination("late.example.com:80")).returncode == 0
-        assert eventually(lambda: answer_is(b"HTTP/1.1 200"), 10)
+        assert eventually(lambda: answer_is(b"HTTP/1.1 200"))
         assert program.run("routes", "remove", "late").returncode == 0
-        assert eventually(lambda: answer_is(b"HTTP/1.1 403"), 10)
+        assert eventually(lambda: answer_is(b"HTTP/1.1 403"))
 
 
 def test_a_refusal_of_the_proxy_reaches_the_program(program: Program, proxy: ConnectProxy) -> None:
@@ -184,7 +184,7 @@ def test_a_unix_socket_is_told_as_curl_takes_it(program: Program, proxy: Connect
     assert program.run("routes", "add", "db", proxy.destination("db.example.com:5432")).returncode == 0
     path = tmp_path / "a proxy"
     with program.spawn("proxy", "--listen", f"unix:{path}") as process:
-        assert eventually(lambda: "listen on a port" in process.output or process.popen.poll() is not None, 15)
+        assert eventually(lambda: "listen on a port" in process.output or process.popen.poll() is not None)
         address = next(word for word in process.output.split() if word.startswith("socks5h://")).rstrip(";")
         assert "http://" not in process.output
         done = subprocess.run(

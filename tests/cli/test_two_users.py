@@ -50,10 +50,10 @@ class User(Program):
     def argv(self, *arguments: str) -> list[str]:
         return [self.python, "-m", "tunnelui", *arguments]
 
-    def run(self, *arguments: str, input: bytes = b"", timeout: float = 20.0) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *arguments: str, input: bytes = b"", timeout: float = 60.0) -> subprocess.CompletedProcess[bytes]:
         return self.do(self.argv(*arguments), input=input, timeout=timeout)
 
-    def do(self, argv: list[str], input: bytes = b"", timeout: float = 20.0) -> subprocess.CompletedProcess[bytes]:
+    def do(self, argv: list[str], input: bytes = b"", timeout: float = 60.0) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             argv,
             input=input,

@@ -94,7 +94,7 @@ class Server:
         self.process.wait_port(self.port)
         # The gateway listens before the control plane behind it has come up.
         probe = ["curl", "-sS", "--noproxy", "*", "--cacert", self.ca_file, f"{self.url}/ping"]
-        eventually(lambda: subprocess.run(probe, capture_output=True, timeout=10, check=False).stdout == b"OK\n", 20)
+        eventually(lambda: subprocess.run(probe, capture_output=True, timeout=10, check=False).stdout == b"OK\n")
 
     def stop(self) -> int:
         return self.process.stop() if self.process else 0
@@ -190,7 +190,7 @@ class Tunnel:
     def kinds(self) -> list[str]:
         return [event["kind"] for event in self.events]
 
-    def wait_event(self, kind: str, count: int = 1, timeout: float = 20.0, **data: Any) -> dict[str, Any]:
+    def wait_event(self, kind: str, count: int = 1, timeout: float = 60.0, **data: Any) -> dict[str, Any]:
         """Wait for the *count*-th event of *kind* whose data hold *data*, and return it."""
 
         def look() -> dict[str, Any] | None:
@@ -208,7 +208,7 @@ class Tunnel:
         assert event is not None
         return event
 
-    def wait_problem(self, *texts: str, timeout: float = 15.0) -> None:
+    def wait_problem(self, *texts: str, timeout: float = 60.0) -> None:
         """Wait until the warnings and errors, hints included, have said every one of *texts*."""
 
         def said() -> bool:
@@ -259,7 +259,7 @@ class Client:
     def argv(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "tunnelui", *arguments]
 
-    def run(self, *arguments: str, input: bytes = b"", timeout: float = 30.0) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *arguments: str, input: bytes = b"", timeout: float = 60.0) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end."""
         return subprocess.run(
             self.argv(*arguments), input=input, env=self.env, capture_output=True, timeout=timeout, check=False

@@ -74,7 +74,7 @@ class Terminal:
         shell = psutil.Process(int(self.command("display-message", "-p", "#{pane_pid}")))
         return eventually(shell.children)[0]
 
-    def wait_for(self, pattern: str, timeout: float = 15.0) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout: float = 60.0) -> re.Match[str]:
         """Wait until *pattern* is on the screen; lines are apart by line feeds."""
         try:
             found = eventually(lambda: re.search(pattern, self.text, re.MULTILINE), timeout, repr(pattern))
@@ -83,7 +83,7 @@ class Terminal:
         assert found is not None
         return found
 
-    def wait_gone(self, pattern: str, timeout: float = 15.0) -> None:
+    def wait_gone(self, pattern: str, timeout: float = 60.0) -> None:
         """Wait until *pattern* is on the screen no more."""
         try:
             eventually(lambda: not re.search(pattern, self.text, re.MULTILINE), timeout, repr(pattern))

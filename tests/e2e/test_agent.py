@@ -103,7 +103,7 @@ def test_everything_stands_still_and_goes_on(tmp_path: Path, pki: Pki, services:
             time.sleep(9)
             os.kill(pid, signal.SIGCONT)
             assert live.recv(100) == b"while asleep"
-            assert eventually(lambda: b"everything stood still for" in client.run("logs").stdout, 10)
+            assert eventually(lambda: b"everything stood still for" in client.run("logs").stdout)
             time.sleep(1)
             live.sendall(b"still there")
             assert live.recv(100) == b"still there"
@@ -114,9 +114,9 @@ def test_several_commands_see_the_same(tmp_path: Path, pki: Pki, services: dict[
     with serve(tmp_path, pki, "echo", 7, services["echo"]) as client:
         address = up(client, "echo")
         with client.spawn("status", "--watch", "--json") as first, client.spawn("logs", "-f", "--json") as second:
-            assert eventually(lambda: '"ready"' in first.stdout, 10)
+            assert eventually(lambda: '"ready"' in first.stdout)
             with echo(address):
-                assert eventually(lambda: '"live"' in first.stdout, 10)
-                assert eventually(lambda: '"kind":"open"' in second.stdout, 10)
+                assert eventually(lambda: '"live"' in first.stdout)
+                assert eventually(lambda: '"kind":"open"' in second.stdout)
             client.run("down", "echo")
-            assert eventually(lambda: '"kind":"stopped"' in second.stdout, 10)
+            assert eventually(lambda: '"kind":"stopped"' in second.stdout)

@@ -56,7 +56,7 @@ BROKEN_HEADS = {
 }
 
 
-def exchange(server: Server, data: bytes, *, timeout: float = 15.0) -> bytes:
+def exchange(server: Server, data: bytes, *, timeout: float = 60.0) -> bytes:
     """Send *data* over TLS and return all that comes back until the server closes."""
     raw = socket.create_connection(("127.0.0.1", server.port), timeout=timeout)
     answer = b""

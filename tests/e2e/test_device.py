@@ -41,7 +41,7 @@ def log_in(client: Client, server: Server, tmp_path: Path, choice: str) -> tuple
             stderr=stderr,
         )  # fmt: skip
     try:
-        eventually(lambda: re.search(r"^  ([B-Z]{4}-[B-Z]{4})$", told.read_text(), re.M) is not None, 20)
+        eventually(lambda: re.search(r"^  ([B-Z]{4}-[B-Z]{4})$", told.read_text(), re.M) is not None)
         match = re.search(r"^  ([B-Z]{4}-[B-Z]{4})$", told.read_text(), re.M)
         assert match is not None and f"{server.url}/.pomerium/device" in told.read_text()
         answer(server, match[1], choice)
@@ -59,7 +59,7 @@ def test_a_code_entered_elsewhere_signs_this_machine_in(client: Client, server: 
 
 def test_a_program_reads_code_and_end(client: Client, server: Server) -> None:
     with client.spawn("login", "--device", "--json", server.url) as process:
-        assert eventually(lambda: process.stdout.endswith("\n"), 20)
+        assert eventually(lambda: process.stdout.endswith("\n"))
         asked = json.loads(process.stdout)
         assert (asked["v"], asked["kind"]) == (1, "sign_in")
         assert asked["data"]["url"] == f"{server.url}/.pomerium/device"

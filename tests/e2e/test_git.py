@@ -39,7 +39,7 @@ def alice(tmp_path: Path, pki: Pki, sshd: SSHServer, repository: Path) -> Iterat
         client.paste(sign_in(server))
         for name, number in (("shell", 22), ("git", 80)):
             assert client.run("routes", "add", name, f"{name}.{DOMAIN}:{number}").returncode == 0
-        eventually(lambda: is_open(port), 20)
+        eventually(lambda: is_open(port))
         yield client
         client.run("agent", "stop")
 
@@ -61,7 +61,7 @@ def test_clone_and_push_through_proxy_command(alice: Client, sshd: SSHServer, re
 def test_clone_through_the_proxy_by_the_real_name(alice: Client, repository: Path, tmp_path: Path) -> None:
     port = free_port()
     with alice.spawn("proxy", "--listen", f"127.0.0.1:{port}"):
-        assert eventually(lambda: is_open(port), 20)
+        assert eventually(lambda: is_open(port))
         url = f"http://git.{DOMAIN}/{repository.name}"
         git("-c", f"http.proxy=socks5h://127.0.0.1:{port}", "clone", "-q", url, tmp_path / "clone", env=alice.env)
     assert (tmp_path / "clone" / "data").stat().st_size == 3_000_000

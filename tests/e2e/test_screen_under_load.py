@@ -89,5 +89,5 @@ def test_the_screen_follows_the_keys_while_connections_come_and_go(crowded: Clie
         terminal.wait_for(rf"^▌\S open +ready (?s:.*)In +{bytes_long(moved)} (?s:.*)Out +{bytes_long(moved)} ")
         terminal.wait_for(r"┤ Connections 0, \d+ closed ├")
         terminal.keys("q")
-        eventually(lambda: terminal.is_over, 15)
+        eventually(lambda: terminal.is_over)
         assert terminal.exit_code == 0

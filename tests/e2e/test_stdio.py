@@ -100,7 +100,7 @@ def test_a_dead_proxy_is_exit_code_5(alice: Client) -> None:
 
 def test_a_sign_in_that_nobody_finishes_is_exit_code_3(client: Client) -> None:
     client.config.mkdir(parents=True)
-    (client.config / "config.toml").write_text("[profiles.default]\nsign_in_timeout = 3\n")
+    (client.config / "config.toml").write_text("[profiles.default]\nsign_in_timeout = 8\n")
     done = client.run(*stdio("--no-browser", ECHO), input=b"x")
     assert (done.returncode, done.stdout) == (3, b"")
     assert "/.pomerium/sign_in?" in done.stderr.decode(), "the address is always shown"

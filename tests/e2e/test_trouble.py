@@ -19,7 +19,7 @@ from tests.support.pki import Pki
 ECHO = f"echo.{DOMAIN}:7"
 
 
-def ask(port: int, data: bytes = b"hello", timeout: float = 40.0) -> bytes:
+def ask(port: int, data: bytes = b"hello", timeout: float = 60.0) -> bytes:
     """One local connection; what came back before it ended, however it ended."""
     answer = b""
     with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", port), timeout=timeout) as sock:
@@ -30,7 +30,7 @@ def ask(port: int, data: bytes = b"hello", timeout: float = 40.0) -> bytes:
     return answer
 
 
-def assert_recovers(tunnel: Tunnel, timeout: float = 25.0) -> None:
+def assert_recovers(tunnel: Tunnel, timeout: float = 60.0) -> None:
     deadline = time.monotonic() + timeout
     while ask(tunnel.port) != b"hello":
         assert time.monotonic() < deadline, f"no recovery within {timeout:g} s:\n{tunnel.process.output[-4000:]}"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tunnelui.transport.dial import AddrInfo
 
 ONCE = RetryRule(Backoff(first=0.01, ceiling=0.01), retries=0, window=1.0)
-SHORT = Deadlines(dns=0.4, tcp=0.4, tls=0.4, connect=0.4, body=0.2)
+SHORT = Deadlines(dns=1.0, tcp=1.0, tls=1.0, connect=1.0, body=0.5)
 
 
 async def fail_once(bench: Bench) -> None:
@@ -209,7 +209,7 @@ async def test_silent_proxy_ends_at_the_deadline(proxy: ConnectProxy, pki: Pki) 
         await give_token(bench)
         began = time.monotonic()
         await fail_once(bench)
-        assert 0.3 < time.monotonic() - began < 5
+        assert 0.9 < time.monotonic() - began < 10
         (failed,) = bench.of("failed")
         assert (failed.data["code"], failed.data["stage"]) == ("timeout", "connect")
         assert bench.tunnel.state is State.RETRY
@@ -226,7 +226,7 @@ async def test_refusal_with_an_endless_body_does_not_hold_the_connection(proxy: 
     async with running(proxy, pki, deadlines=SHORT) as bench:
         began = time.monotonic()
         await fail_once(bench)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
         assert "first line" in bench.of("failed")[0].message
 
 

@@ -290,7 +290,7 @@ async def pools(proxy: ConnectProxy, pki: Pki) -> AsyncIterator[Pools]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while not condition():
             await anyio.sleep(0.005)
 

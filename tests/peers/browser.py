@@ -90,7 +90,7 @@ class Browser:
     def click(self, element: str) -> None:
         self._call("POST", f"/element/{element}/click", {})
 
-    def sign_in(self, url: str, *, name: str, password: str, known: Sequence[str], timeout: float = 40.0) -> list[str]:
+    def sign_in(self, url: str, *, name: str, password: str, known: Sequence[str], timeout: float = 60.0) -> list[str]:
         """Open *url* and do what its pages ask for; return the addresses that were seen, queries removed."""
         seen: list[str] = []
         deadline = time.monotonic() + timeout

@@ -37,7 +37,7 @@ def is_open(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-def eventually(probe: Callable[[], T], timeout: float = 10.0, what: str = "the awaited state") -> T:
+def eventually(probe: Callable[[], T], timeout: float = 60.0, what: str = "the awaited state") -> T:
     """Call *probe* until it returns something true, and return that; fail after *timeout* seconds."""
     deadline = time.monotonic() + timeout
     while True:
@@ -107,7 +107,7 @@ class Process:
     def output(self) -> str:
         return f"{self.stdout}{self.stderr}"
 
-    def wait_for(self, pattern: str, timeout: float = 15.0) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout: float = 60.0) -> re.Match[str]:
         """Return the first match of *pattern* in what was printed; fail when the process ends without it."""
         deadline = time.monotonic() + timeout
         while True:
@@ -120,7 +120,7 @@ class Process:
                 raise AssertionError(f"{self.name} {how} and never printed {pattern!r}:\n{self.output[-4000:]}")
             time.sleep(0.02)
 
-    def wait_port(self, port: int, timeout: float = 30.0) -> None:
+    def wait_port(self, port: int, timeout: float = 60.0) -> None:
         """Wait until the loopback *port* accepts connections."""
         deadline = time.monotonic() + timeout
         while not is_open(port):
@@ -128,7 +128,7 @@ class Process:
                 raise AssertionError(f"{self.name} does not listen on {port}:\n{self.output[-4000:]}")
             time.sleep(0.02)
 
-    def wait(self, timeout: float = 15.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """Wait for the process to end by itself and return its exit code."""
         try:
             return self.popen.wait(timeout)
@@ -139,7 +139,7 @@ class Process:
         """Send a signal to this process alone."""
         self.popen.send_signal(number)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 10.0) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 60.0) -> int:
         """End the process, by force when it does not listen, and return its exit code."""
         if self.popen.poll() is None:
             self.popen.send_signal(number)

@@ -154,7 +154,7 @@ def alive(sock: ssl.SSLSocket) -> bool:
     return sock.recv(10) == b"ping"
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -89,7 +89,7 @@ class TestRun:
         children = list(server.children().values())
         assert len(children) == 2
         server.process.kill()
-        psutil.wait_procs(children, timeout=8)
+        psutil.wait_procs(children, timeout=60)
         assert not any(child.is_running() for child in children)
         assert not list(server.runtime.iterdir())
 

@@ -208,7 +208,7 @@ def test_children_end_when_the_parent_is_killed(server: Server) -> None:
     children = psutil.Process(server.process.pid).children()
     assert len(children) == 3
     server.process.kill()
-    psutil.wait_procs(children, timeout=8)
+    psutil.wait_procs(children, timeout=60)
     assert not any(child.is_running() for child in children)
     assert not list(server.runtime.iterdir())
 

@@ -152,7 +152,7 @@ class Background(Generic[T]):
     def done(self) -> bool:
         return not self._thread.is_alive()
 
-    def result(self, timeout: float = 20.0) -> T:
+    def result(self, timeout: float = 60.0) -> T:
         """Wait (blocking; from a test that runs a loop use `anyio.to_thread.run_sync`)."""
         self._thread.join(timeout)
         if self._thread.is_alive():

@@ -97,7 +97,7 @@ class Tunnel:
     ended: anyio.Event
     scope: anyio.CancelScope
 
-    async def result(self, timeout: float = 10.0) -> RelayResult:
+    async def result(self, timeout: float = 60.0) -> RelayResult:
         with anyio.fail_after(timeout):
             await self.ended.wait()
         return self.results[0]

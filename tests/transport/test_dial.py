@@ -168,13 +168,14 @@ async def test_an_address_without_a_way_is_unreachable() -> None:
     assert caught.value.detail
 
 
-async def test_the_next_address_follows_a_failure_at_once() -> None:
+async def test_the_next_address_follows_a_failure_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race_module, "ATTEMPT_DELAY", 30.0)
     with listening() as good, no_leaked_descriptors():
         started = time.monotonic()
         dialed = await dial(NAME, resolve=answers(refusing(), good))
         dialed.sock.close()
         assert dialed.peer == target(good)
-        assert time.monotonic() - started < race_module.ATTEMPT_DELAY
+        assert time.monotonic() - started < 15
 
 
 @linux

@@ -173,7 +173,7 @@ async def test_closing_wakes_who_waits_and_frees_the_descriptors_number() -> Non
         reading = asyncio.create_task(second.receive())
         await anyio.sleep(0.02)
         peer.send(b"for the second")
-        with anyio.fail_after(2):
+        with anyio.fail_after(60):
             assert await reading == b"for the second"
     assert failed == ["closed"]
     second.close()
@@ -215,7 +215,7 @@ async def test_finish_waits_no_longer_than_it_was_told() -> None:
     ours, theirs = tcp_pair()
     started = time.monotonic()
     await PlainEndpoint(ours).finish(timeout=0.2)
-    assert 0.15 < time.monotonic() - started < 2
+    assert 0.15 < time.monotonic() - started < 8
     assert ours.fileno() == -1
     reset(theirs)
 
@@ -248,7 +248,7 @@ async def test_no_wait_is_longer_than_the_innermost_limit() -> None:
     with endpoint.within(30):
         with pytest.raises(TimeoutError), endpoint.within(0.1):
             await endpoint.receive()
-        assert 0.1 <= time.monotonic() - began < 5
+        assert 0.1 <= time.monotonic() - began < 20
         with pytest.raises(TimeoutError), endpoint.within(0.1), endpoint.within(30):
             await endpoint.receive()
         theirs.sendall(b"in time")
@@ -281,7 +281,7 @@ async def test_a_slow_drip_does_not_outlast_the_limit() -> None:
             while True:
                 await endpoint.receive(1)
         group.cancel_scope.cancel()
-    assert 0.3 <= time.monotonic() - began < 5
+    assert 0.3 <= time.monotonic() - began < 20
     endpoint.close()
     theirs.close()
 
@@ -308,10 +308,10 @@ async def test_a_watch_is_kept_from_one_wait_to_the_next_and_never_spins() -> No
     await anyio.sleep(0.05)
     assert looks == 1
     assert not loop.remove_reader(ours.fileno())
-    with anyio.fail_after(2):
+    with anyio.fail_after(60):
         assert await endpoint.receive() == b"3"
     theirs.shutdown(socket.SHUT_WR)
-    with anyio.fail_after(2):
+    with anyio.fail_after(60):
         assert await endpoint.receive() == b""
     endpoint.close()
     theirs.close()
@@ -327,7 +327,7 @@ async def test_what_came_in_the_moment_of_a_cancellation_is_read_by_the_next() -
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
-    with anyio.fail_after(2):
+    with anyio.fail_after(60):
         assert await endpoint.receive() == b"precious"
     endpoint.close()
     theirs.close()
@@ -387,7 +387,7 @@ async def test_an_inner_limit_that_was_left_does_not_end_the_outer_one() -> None
         began = loop.time()
         with pytest.raises(TimeoutError):  # the timer of the inner one comes on the way
             await endpoint.receive()
-        assert 0.2 < loop.time() - began < 5
+        assert 0.2 < loop.time() - began < 20
     assert endpoint._timer is None
     endpoint.close()
     theirs.close()

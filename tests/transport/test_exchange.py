@@ -26,7 +26,7 @@ OK = b"HTTP/1.1 200 OK\r\nHalf-Close: ?1\r\n\r\n"
 async def test_what_follows_a_request_head_is_left_for_the_relay(wiring: Wiring, kind: str) -> None:
     endpoint, peer = await wiring.connect(kind, server_side=True)
     await in_thread(peer.sendall, CONNECT + b"early data")
-    head = await read_request_head(endpoint, timeout=5)
+    head = await read_request_head(endpoint, timeout=60)
     assert head.is_connect
     assert head.target == "db.example.com:5432"
     await in_thread(peer.sendall, b", later data")
@@ -48,7 +48,7 @@ async def test_a_response_head_may_come_byte_by_byte(wiring: Wiring, kind: str) 
             peer.sendall(bytes([value]))
 
     dripping = Background(drip)
-    head = await read_response_head(endpoint, timeout=5)
+    head = await read_response_head(endpoint, timeout=60)
     assert (head.status, head.headers.get("half-close")) == (200, "?1")
     await in_thread(dripping.result)
     assert await endpoint.receive(1) == b"S"
@@ -73,7 +73,7 @@ async def test_the_time_is_for_the_whole_head_and_not_for_each_byte(wiring: Wiri
         with pytest.raises(UpstreamError) as caught:
             await read_request_head(endpoint, timeout=0.3)
         stop.set()
-    assert 0.25 < time.monotonic() - started < 2
+    assert 0.25 < time.monotonic() - started < 20
     assert caught.value.code == "timeout"
     assert "0.3 s" in caught.value.detail
     endpoint.close()
@@ -90,7 +90,7 @@ async def test_an_end_before_the_head_is_complete_is_told(wiring: Wiring, sent: 
     endpoint, peer = await wiring.connect("plain")
     await give(peer, sent)
     with pytest.raises(UpstreamError) as caught:
-        await read_request_head(endpoint, timeout=5)
+        await read_request_head(endpoint, timeout=60)
     assert (caught.value.code, caught.value.detail) == ("closed", detail)
     endpoint.close()
     peer.close()
@@ -100,7 +100,7 @@ async def test_a_head_cut_by_a_reset_is_a_reset(wiring: Wiring) -> None:
     endpoint, peer = await wiring.connect("tls1.3")
     peer.reset()
     with pytest.raises(UpstreamError) as caught:
-        await read_response_head(endpoint, timeout=5)
+        await read_response_head(endpoint, timeout=60)
     assert caught.value.code == "reset"
     endpoint.close()
 
@@ -109,7 +109,7 @@ async def test_bytes_that_are_no_head_are_an_error_of_the_grammar(wiring: Wiring
     endpoint, peer = await wiring.connect("plain")
     await give(peer, b"SSH-2.0-OpenSSH_9.9\r\n")
     with pytest.raises(HeadError):
-        await read_request_head(endpoint, timeout=5)
+        await read_request_head(endpoint, timeout=60)
     endpoint.close()
     peer.close()
 
@@ -118,6 +118,6 @@ async def test_an_endless_head_is_refused_at_its_limit(wiring: Wiring) -> None:
     endpoint, peer = await wiring.connect("plain")
     await give(peer, CONNECT[:-2] + b"X-Long: " + b"a" * (2 * MAX_HEAD))
     with pytest.raises(HeadError):
-        await read_request_head(endpoint, timeout=5)
+        await read_request_head(endpoint, timeout=60)
     endpoint.abort()
     peer.close()

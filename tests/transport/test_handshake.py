@@ -96,7 +96,7 @@ async def test_data_that_comes_with_the_last_flight_is_not_forgotten(pki: Pki) -
     talking = asyncio.ensure_future(client())
     endpoint = await start_tls(ours, pki.server_context(), server_side=True)
     assert endpoint.buffered
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         assert await endpoint.receive() == b"at once"
     endpoint.close()
     (await talking).close()

@@ -117,15 +117,15 @@ async def test_without_half_close_the_end_is_kept_back_until_the_answer_is_compl
 async def test_without_half_close_a_silent_far_side_is_given_up_after_the_linger_time(
     tunnels: Tunnels, far: str
 ) -> None:
-    async with tunnels("plain", far, half_close_far=False, linger=0.4) as tunnel:
+    async with tunnels("plain", far, half_close_far=False, linger=1.5) as tunnel:
         tunnel.app.half_close()
         started = time.monotonic()
         for _ in range(4):  # each byte begins the time anew
-            await anyio.sleep(0.2)
+            await anyio.sleep(0.4)
             await in_thread(tunnel.service.sendall, b"x")
         assert await in_thread(read_to_end, tunnel.app) == b"xxxx"
         result = await tunnel.result()
-        assert 1.1 <= time.monotonic() - started < 5
+        assert 3.0 <= time.monotonic() - started < 20
         assert await in_thread(ending, tunnel.service) == "end"
     assert result.cause is RelayCause.LINGER
 
@@ -167,13 +167,13 @@ async def test_where_ends_are_passed_on_silence_has_no_limit(tunnels: Tunnels) -
 
 @pytest.mark.parametrize(("near", "far"), [("plain", "tls1.3"), ("tls1.2", "plain")])
 async def test_a_silent_tunnel_is_cut_after_the_idle_time(tunnels: Tunnels, near: str, far: str) -> None:
-    async with tunnels(near, far, idle_timeout=0.4) as tunnel:
+    async with tunnels(near, far, idle_timeout=1.5) as tunnel:
         started = time.monotonic()
         for sender in (tunnel.app, tunnel.service, tunnel.app, tunnel.service):
-            await anyio.sleep(0.2)
+            await anyio.sleep(0.4)
             await in_thread(sender.sendall, b"x")
         result = await tunnel.result()
-        assert 1.1 <= time.monotonic() - started < 5
+        assert 3.0 <= time.monotonic() - started < 20
         assert await in_thread(ending, tunnel.app) == "reset"
         assert await in_thread(ending, tunnel.service) == "reset"
     assert result.cause is RelayCause.IDLE
@@ -183,11 +183,11 @@ async def test_a_reader_that_drains_slowly_is_not_idle(wiring: Wiring) -> None:
     near, app = await wiring.connect("plain", buffer=4096)
     far, service = await wiring.connect("plain")
     far.unread(bytes(CHUNK))  # one read; from then on only the reader's progress counts
-    relay = Relay(near, far, idle_timeout=0.6)
+    relay = Relay(near, far, idle_timeout=2.0)
     async with anyio.create_task_group() as group:
         group.start_soon(relay.run)
         for _ in range(32):
-            await anyio.sleep(0.05)
+            await anyio.sleep(0.1)
             assert await in_thread(app.recv, 1024)
         assert near.pending
         assert not relay.closed

@@ -57,7 +57,7 @@ def test_rates_are_no_order_to_come_back_to(tmp_path: Path) -> None:
 
 
 async def _until_saved(file: Path, favourite: str) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         while not file.exists() or json.loads(file.read_text())["favourites"] != [favourite]:
             await anyio.sleep(0.01)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 async def _until(app: TunnelApp, pilot: Pilot[None], condition: Callable[[str], object]) -> str:
     """Wait until the screen is as *condition* wants it; return its text."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while True:
             await pilot.pause()
             text = "\n".join(screen_lines(app.screen))
@@ -33,7 +33,7 @@ async def _until(app: TunnelApp, pilot: Pilot[None], condition: Callable[[str], 
             await anyio.sleep(0.05)
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(180)
 async def test_sign_in_discover_undo_and_diagnose() -> None:
     async with run_backend() as demo:
         engine = LocalEngine(

@@ -168,7 +168,7 @@ async def test_a_client_that_ends_within_the_head_or_body_is_let_go(control: Con
         reader, writer = await asyncio.open_unix_connection(str(control.socket))
         writer.write(data)
         writer.write_eof()
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             await reader.read(-1)
         writer.close()
 
@@ -187,14 +187,14 @@ async def test_a_slow_client_is_ended_in_total_time_not_per_byte(
             await asyncio.wait([ended], timeout=0.05)
             if ended.done():
                 break
-    assert statuses(await ended) == [408] and 0.4 < time.monotonic() - begin < 3
+    assert statuses(await ended) == [408] and 0.4 < time.monotonic() - begin < 8
     writer.close()
 
 
 async def test_a_slow_body_is_ended_too(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "REQUEST_SECONDS", 0.3)
     head = POST + b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 50\r\n\r\na=b"
-    with anyio.fail_after(5):
+    with anyio.fail_after(8):
         assert 200 not in statuses(await control.raw(head))
 
 
@@ -238,7 +238,7 @@ async def test_as_a_process_it_starts_serves_and_ends_at_sigterm(tmp_path: Path)
     file.chmod(0o600)
     command = [sys.executable, "-m", "tunnelui_server.child", "control", "--config", str(file), "--socket", str(path)]
     async with await anyio.open_process(command, stdin=subprocess.PIPE, stdout=None, stderr=subprocess.PIPE) as process:
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while not path.exists():
                 assert process.returncode is None
                 await anyio.sleep(0.05)

@@ -37,10 +37,10 @@ idp_provider: local
 local_users:
 - {email: alice@example.com, password_hash: "HASH"}
 groups: {staff: [alice@example.com]}
-head_timeout: 1s
-handshake_timeout: 1s
-upstream_connect_timeout: 1s
-shutdown_grace: 1s
+head_timeout: LIMIT
+handshake_timeout: LIMIT
+upstream_connect_timeout: LIMIT
+shutdown_grace: LIMIT
 """
 TLS = "certificate_file: 1.pem\ncertificate_key_file: 1-key.pem\n"
 PLAIN = "insecure_server: true\n"
@@ -128,8 +128,16 @@ class World:
     """Everything around one gateway."""
 
     def __init__(
-        self, folder: Path, routes: str, *, more: str = "", tls: bool = True, resolve: Resolver | None = None
+        self,
+        folder: Path,
+        routes: str,
+        *,
+        more: str = "",
+        tls: bool = True,
+        resolve: Resolver | None = None,
+        limit: int = 20,
     ) -> None:
+        """*limit*: seconds that a head, a handshake, an upstream and the end have; few where a test waits for it."""
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.pki = Pki(folder)
@@ -137,7 +145,7 @@ class World:
         os.chmod(files.key_file, 0o600)
         path = folder / "config.yaml"
         text = BASE + (TLS if tls else PLAIN) + more + "routes:\n" + routes
-        path.write_text(text.replace("HASH", PASSWORD_HASH))
+        path.write_text(text.replace("HASH", PASSWORD_HASH).replace("LIMIT", f"{limit}s"))
         path.chmod(0o600)
         self.tls = tls
         self.config: ServerConfig = load_config(path, {})
@@ -231,7 +239,7 @@ class World:
             if line["message"] == message and all(line.get(key) == value for key, value in match.items())
         ]
 
-    def event(self, message: str, *, within: float = 5.0, **match: Any) -> dict[str, Any]:
+    def event(self, message: str, *, within: float = 60.0, **match: Any) -> dict[str, Any]:
         """The one line with that message and those fields; waits for it."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:

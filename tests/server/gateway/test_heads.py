@@ -24,14 +24,19 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, upstream: Upstream) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream) -> Iterator[World]:
     to = f"to: 'tcp://127.0.0.1:{upstream.port}'"
     routes = (
         f"- {{from: 'tcp+https://{OPEN}', {to}, allow_public_unauthenticated_access: true}}\n"
         f"- {{from: 'tcp+https://{CLOSED}', {to}, allowed_users: [nobody@example.com]}}\n"
     )
-    with World(tmp_path / "w", routes).running() as made:
+    limit: int = getattr(request, "param", 20)
+    with World(tmp_path / "w", routes, limit=limit).running() as made:
         yield made
+
+
+soon = pytest.mark.parametrize("world", [1], indirect=True)
+"""For tests that wait for the limit of a head or a handshake: one second."""
 
 
 @pytest.fixture
@@ -108,6 +113,7 @@ def test_after_a_refusal_nothing_more_is_answered(world: World, upstream: Upstre
     assert upstream.connects == 0
 
 
+@soon
 def test_a_slow_head_ends_at_the_total_time_however_it_drips(world: World) -> None:
     began = time.monotonic()
     with world.dial() as sock:
@@ -123,26 +129,28 @@ def test_a_slow_head_ends_at_the_total_time_however_it_drips(world: World) -> No
         sock.settimeout(5)
         data += read_all(sock)
     assert status(data) == 408
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 8
 
 
+@soon
 def test_silence_after_the_handshake_ends_at_the_same_time(world: World) -> None:
     began = time.monotonic()
     with world.dial() as sock:
         assert status(read_all(sock)) == 408
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 8
 
 
+@soon
 def test_a_handshake_that_does_not_come_is_not_waited_for(world: World) -> None:
     began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", world.port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", world.port), timeout=30) as sock:
         sock.sendall(b"\x16\x03\x01")
         assert sock.recv(100) == b""
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 8
 
 
 def test_plain_text_to_the_tls_port_is_closed(world: World) -> None:
-    with socket.create_connection(("127.0.0.1", world.port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", world.port), timeout=30) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert b"HTTP/1.1" not in sock.recv(4096)
 
@@ -187,7 +195,7 @@ def test_the_second_listener_serves_pages_over_plain_http_and_no_tunnels(tmp_pat
         control = ControlStandIn(world.control_path)
         assert world.addresses.sign_in == f"http://127.0.0.1:{port}"
         for request, code in ((b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 204), (connect_head(OPEN), 403)):
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
                 sock.sendall(request)
                 assert status(read_all(sock)) == code
         location = f"\r\nLocation: http://127.0.0.1:{port}/.pomerium/sign_in\r\n".encode()

@@ -90,12 +90,12 @@ def test_half_open_connections_from_one_address_are_capped_and_tunnels_do_not_co
     with Upstream() as upstream:
         to = f"to: 'tcp://127.0.0.1:{upstream.port}', allow_any_authenticated_user: true"
         route = f"- {{from: 'tcp+https://a:1', {to}}}\n"
-        with World(tmp_path / "w", route, more="max_pending_per_address: 2\n").running() as world:
+        with World(tmp_path / "w", route, more="max_pending_per_address: 2\n", limit=4).running() as world:
             _, token = world.sign_in()
             tunnels = [world.connect("a:1", token) for _ in range(4)]
-            silent = [socket.create_connection(("127.0.0.1", world.port), timeout=5) for _ in range(2)]
+            silent = [socket.create_connection(("127.0.0.1", world.port), timeout=30) for _ in range(2)]
             time.sleep(0.2)
-            with socket.create_connection(("127.0.0.1", world.port), timeout=5) as sock:
+            with socket.create_connection(("127.0.0.1", world.port), timeout=30) as sock:
                 assert sock.recv(1) == b""
             for sock in silent:
                 assert sock.recv(1) == b""  # at their deadline
@@ -152,14 +152,14 @@ def test_one_address_can_not_take_the_control_plane_from_the_others(tmp_path: Pa
     with World(tmp_path / "w", ROUTE, tls=False).running() as world, contextlib.ExitStack() as stack:
         control = stack.enter_context(contextlib.closing(SilentControl(world.control_path)))
         for _ in range(130):
-            sock = stack.enter_context(socket.create_connection(("127.0.0.1", world.port), timeout=5))
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", world.port), timeout=30))
             sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1")
         answer = world.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert status(answer) == 503
         assert b"\r\nRetry-After: " in answer
         assert 100 <= control.connections <= 130
         elsewhere = ("127.0.0.2", 0)
-        with socket.create_connection(("127.0.0.1", world.port), timeout=5, source_address=elsewhere) as sock:
+        with socket.create_connection(("127.0.0.1", world.port), timeout=30, source_address=elsewhere) as sock:
             before = control.connections
             sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             control.wait_for(before + 1)
