@@ -167,7 +167,7 @@ def test_a_whole_stdio_tunnel_loads_nothing_heavy_where_no_token_is_needed(tmp_p
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files.cert_file, files.key_file)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
+        listener.settimeout(30)
         destination = f"tcp+https://localhost:{listener.getsockname()[1]}/echo.example.com:7"
         arguments = ["tcp", "--listen", "-", "--token-store", "memory", "--alternate-ca-path", pki.ca_file, destination]
         with subprocess.Popen(
@@ -178,7 +178,7 @@ def test_a_whole_stdio_tunnel_loads_nothing_heavy_where_no_token_is_needed(tmp_p
             env={**os.environ, "TUNNELUI_TOKEN_STORE": ""},
         ) as process:
             accepted, _ = listener.accept()
-            accepted.settimeout(20)
+            accepted.settimeout(30)
             with context.wrap_socket(accepted, server_side=True) as proxy:
                 head = b""
                 while b"\r\n\r\n" not in head:
@@ -189,7 +189,7 @@ def test_a_whole_stdio_tunnel_loads_nothing_heavy_where_no_token_is_needed(tmp_p
                 process.stdin = None
                 proxy.sendall(b"HTTP/1.1 200 OK\r\n\r\nhello")
                 proxy.unwrap()
-                output, errors = process.communicate(timeout=20)
+                output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (0, b"hello"), errors
     modules, compiled = json.loads(report.read_text())
     added = set(modules) - modules_after("import asyncio, ssl")
@@ -213,7 +213,7 @@ def test_a_listener_loads_nothing_heavy_before_a_token_is_needed(tmp_path: Path)
             assert any(b'"listening"' in line for line in process.stdout)
         finally:
             process.terminate()
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
     modules, _ = json.loads(report.read_text())
     assert not set(modules) & set(HEAVY)

@@ -35,7 +35,7 @@ def dial() -> socket.socket:
     folder = open_folder(create=False)
     assert folder is not None
     sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(5)
+    sock.settimeout(30)
     sock.connect(str(socket_path(folder)))
     return sock
 

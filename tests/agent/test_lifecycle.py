@@ -73,7 +73,7 @@ async def test_a_yes_ends_it_and_a_new_one_begins(stubborn: subprocess.Popen[byt
     with channel:
         assert hello.is_ours
         assert hello.pid != stubborn.pid
-        assert stubborn.wait(5) != 0
+        assert stubborn.wait(60) != 0
         assert "cut its open connections?" in asked[0]
         await request(channel, "end")
     until = time.monotonic() + 5

@@ -158,7 +158,7 @@ async def test_a_hostile_head_is_turned_away_and_disturbs_nothing(head: bytes) -
 
 async def test_scanners_and_idle_connections_leave_room_for_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callback_module, "_DEADLINE", 0.3)
-    async with running() as run, httpx.AsyncClient(timeout=5) as client:
+    async with running() as run, httpx.AsyncClient(timeout=60) as client:
         idle = [socket.create_connection(("127.0.0.1", run.port)) for _ in range(60)]
         try:
             for sock in idle[::2]:

@@ -44,7 +44,7 @@ def socks_to(port: int) -> Iterator[tuple[int, list[bytes]]]:
                 near.sendall(data)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(10)
+        listener.settimeout(30)
         thread = threading.Thread(target=serve)
         thread.start()
         yield listener.getsockname()[1], asked
@@ -134,7 +134,7 @@ def alerting(context: ssl.SSLContext, connections: int) -> Iterator[int]:
                     sock.sendall(outgoing.read())
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(10)
+        listener.settimeout(30)
         thread = threading.Thread(target=serve)
         thread.start()
         yield listener.getsockname()[1]

@@ -122,5 +122,5 @@ def test_the_scripts_are_scripts(program: Program, shell: str) -> None:
     script = program.run("completion", shell).stdout
     assert b"completion words" in script
     (interpreter,) = require(shell)
-    done = subprocess.run([interpreter, "-n"], input=script, capture_output=True, timeout=20, check=False)
+    done = subprocess.run([interpreter, "-n"], input=script, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

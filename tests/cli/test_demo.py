@@ -83,7 +83,7 @@ def test_a_server_that_is_killed_meanwhile_is_a_failure_in_words(demo: Program, 
         time.sleep(delay)
         began = time.monotonic()
         os.kill(running.pid, signal.SIGKILL)
-        assert process.wait(50) == 1
+        assert process.wait(60) == 1
         assert time.monotonic() - began < 45
         assert "Traceback" not in process.output
         assert "did not start" in process.stderr or "Something does not work" in process.stdout, process.output
@@ -95,7 +95,7 @@ def test_killed_it_leaves_no_folder(demo: Program) -> None:
         running = [server(process)]
         running += running[0].children()
         os.kill(process.pid, signal.SIGKILL)
-        process.popen.wait(10)
+        process.popen.wait(60)
         eventually(lambda: not any(one.is_running() for one in running), 20, "the end of the server")
         eventually(lambda: left_over(demo) == [])
 
@@ -105,7 +105,7 @@ def test_a_terminal_that_hangs_up_leaves_nothing(demo: Program) -> None:
         running = server(terminal.process.pid)
         terminal.wait_for("\x1b[?1049h", 30)
         terminal.process.send_signal(signal.SIGHUP)
-        assert terminal.wait(30) == 0
+        assert terminal.wait(60) == 0
         assert not running.is_running()
     assert left_over(demo) == []
     assert "Traceback" not in terminal.shown

@@ -35,7 +35,7 @@ def test_login_shows_the_address_and_keeps_the_token(program: Program, proxy: Co
     with program.spawn("login", "--no-browser", proxy.origin) as process:
         eventually(lambda: login_url_in(process.stderr))
         assert proxy.sign_in(ALICE) == 200
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert process.stdout.startswith(f"Signed in at {proxy.origin} as alice@example.com, until ")
     assert program.tokens() == [ALICE]
     assert ALICE not in process.output
@@ -45,13 +45,13 @@ def test_a_browser_that_does_not_start_is_told(program: Program, proxy: ConnectP
     with program.spawn("login", "--browser-cmd", "/nowhere/browser", proxy.origin) as process:
         eventually(lambda: "/nowhere/browser" in process.output)
         process.popen.send_signal(signal.SIGINT)
-        process.popen.wait(10)
+        process.popen.wait(60)
     told = [line for line in process.output.splitlines() if "/nowhere/browser" in line]
     assert len(told) == 1, process.output
     with program.spawn("login", "--json", "--browser-cmd", "/nowhere/browser", proxy.origin) as process:
         eventually(lambda: "/nowhere/browser" in process.output)
         process.popen.send_signal(signal.SIGINT)
-        process.popen.wait(10)
+        process.popen.wait(60)
     kinds = [json.loads(line)["kind"] for line in process.output.splitlines() if line.startswith("{")]
     assert kinds == ["sign_in", "note"]
 

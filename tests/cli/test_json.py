@@ -92,7 +92,7 @@ def test_commands_that_go_on(program: Program, proxy: ConnectProxy) -> None:
         assert eventually(lambda: '"ready"' in watching.stdout and '"listening"' in following.stdout)
         for process in (watching, following, serving, tunnels.process):
             process.popen.send_signal(signal.SIGINT)
-            assert process.wait(10) == 0, process.output
+            assert process.wait(60) == 0, process.output
             objects(process.stdout)
 
 
@@ -127,7 +127,7 @@ def test_a_sign_in(program: Program, proxy: ConnectProxy, way: str) -> None:
             assert asked["message"] == f"sign in at {asked['data']['url'].partition('?')[0]}?…"
             assert asked["data"]["deadline_at"] > asked["at"]
             assert proxy.sign_in(ALICE) == 200
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
             text = process.stdout
     assert ALICE not in text
     last = objects(text)[-1]

@@ -50,12 +50,12 @@ def test_exec_proxy_and_tcp_are_listed_while_they_run(program: Program, proxy: C
         assert f"exec sleep  {running.popen.pid}" in shown
         assert b"sleep" not in program.run("status", "db").stdout, "only the route that was asked for"
         tunnels.process.popen.send_signal(signal.SIGTERM)
-        assert tunnels.process.wait(10) == 0
+        assert tunnels.process.wait(60) == 0
         serving.popen.kill()
         serving.popen.wait()
         assert [one["program"] for one in listed(program)] == ["exec"]
         running.popen.send_signal(signal.SIGTERM)
-        running.wait(10)
+        running.wait(60)
     assert listed(program) == []
     assert list((program.runtime / "programs").iterdir()) == []
 

@@ -39,7 +39,7 @@ def serving(program: Program, proxy: ConnectProxy, *arguments: str) -> Iterator[
 
 
 def ask(port: int, data: bytes) -> socket.socket:
-    sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+    sock = socket.create_connection(("127.0.0.1", port), timeout=30)
     sock.sendall(data)
     return sock
 

@@ -64,7 +64,7 @@ def test_of_commands_that_run_at_once_none_is_lost(program: Program) -> None:
     adding = [program.spawn("routes", "add", name, DB) for name in names]
     for process in adding:
         with process:
-            assert process.popen.wait(30) == 0, process.output
+            assert process.popen.wait(60) == 0, process.output
     file = RouteFile(program.config / "routes.toml")
     assert {route.name for route in file.load()} == set(names)
     # The last one is what is taken back, whichever it was.

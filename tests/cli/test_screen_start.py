@@ -109,7 +109,7 @@ def test_it_ends_with_its_terminal(program: Program, and_continued: bool) -> Non
         if and_continued:  # as the system does to a session that has lost its terminal
             terminal.process.send_signal(signal.SIGHUP)
             terminal.process.send_signal(signal.SIGCONT)
-        assert terminal.process.wait(10) in (0, 1)
+        assert terminal.process.wait(60) in (0, 1)
 
 
 def test_a_proxy_of_the_command_line_is_that_of_the_profile(

@@ -106,7 +106,7 @@ def test_a_sign_in_serves_the_tunnel_that_wanted_it(program: Program, proxy: Con
     with program.spawn("tcp", "--listen", "-", "--no-browser", proxy.destination(DB), stdin=subprocess.PIPE) as process:
         eventually(lambda: login_url_in(process.stderr))
         assert proxy.sign_in(jwt(email="alice@example.com")) == 200
-        process.popen.communicate(b"hello", timeout=10)
+        process.popen.communicate(b"hello", timeout=60)
         assert (process.popen.returncode, process.stdout) == (0, "hello")
     assert len(program.tokens()) == 1
 

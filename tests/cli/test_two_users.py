@@ -125,7 +125,7 @@ def assert_unreachable(alice: User, bob: User, transport: str) -> None:
     """Straight at the socket, with no program of ours between that would be polite."""
     if transport == "tcp":
         port = json.loads((alice.runtime / "agent.json").read_text())["port"]
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
             sock.sendall(b'{"hello":{}}\n')
             assert sock.recv(100) == b"", "without a proof there is no answer"
         return

@@ -94,7 +94,7 @@ class Server:
         self.process.wait_port(self.port)
         # The gateway listens before the control plane behind it has come up.
         probe = ["curl", "-sS", "--noproxy", "*", "--cacert", self.ca_file, f"{self.url}/ping"]
-        eventually(lambda: subprocess.run(probe, capture_output=True, timeout=10, check=False).stdout == b"OK\n")
+        eventually(lambda: subprocess.run(probe, capture_output=True, timeout=60, check=False).stdout == b"OK\n")
 
     def stop(self) -> int:
         return self.process.stop() if self.process else 0

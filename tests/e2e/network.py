@@ -49,7 +49,7 @@ while True:
 
 
 def run(*words: str) -> None:
-    subprocess.run(words, check=True, timeout=20)
+    subprocess.run(words, check=True, timeout=60)
 
 
 def say(text: str) -> None:
@@ -279,7 +279,7 @@ def short_hole(network: Network) -> None:
         live.sendall(b"in the tunnel")
         time.sleep(8)
         run(*network.there, "ip", "route", "del", "blackhole", f"{OURS}/32")
-        live.settimeout(20)
+        live.settimeout(30)
         assert live.recv(100) == b"in the tunnel"
 
 
@@ -300,7 +300,7 @@ def lid_closed(network: Network) -> None:
     with network.open() as live:
         network.stop_everything(60)
         live.sendall(b"good morning")
-        live.settimeout(20)
+        live.settimeout(30)
         assert live.recv(100) == b"good morning"
         network.works_again(5)
         eventually(lambda: "everything stood still for" in network.ask("logs"))
@@ -321,7 +321,7 @@ def run_scenes(folder: Path) -> Iterator[Running]:
     try:
         # A first look, so that a machine without namespaces is told from a scene that fails.
         look = [*_APART, "sh", "-c", "ip link add a0 type veth peer name b0 && mount --bind /etc/hosts /etc/hosts"]
-        done = subprocess.run(look, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(look, capture_output=True, text=True, timeout=60, check=False)
         running.reason = done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
     except OSError as error:
         running.reason = str(error)

@@ -30,7 +30,7 @@ class Terminal:
         self.height = height
 
     def command(self, *arguments: str) -> str:
-        done = subprocess.run([*self._tmux, *arguments], capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run([*self._tmux, *arguments], capture_output=True, text=True, timeout=60, check=False)
         return done.stdout
 
     def keys(self, *names: str) -> None:
@@ -107,7 +107,7 @@ def run_terminal(
     status = folder / "exit-status"
     status.unlink(missing_ok=True)
     start += ["sh", "-c", '"$@"; echo $? >"$0"', str(status), *argv]
-    subprocess.run(start, env=clean, cwd=folder, check=True, timeout=10)
+    subprocess.run(start, env=clean, cwd=folder, check=True, timeout=60)
     terminal = Terminal(base, width, height, status)
     try:
         yield terminal

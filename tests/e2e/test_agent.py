@@ -52,7 +52,7 @@ def state(client: Client, name: str) -> dict[str, Any]:
 
 
 def echo(address: tuple[str, str]) -> socket.socket:
-    sock = socket.create_connection((address[0], int(address[1])), timeout=10)
+    sock = socket.create_connection((address[0], int(address[1])), timeout=30)
     sock.sendall(b"x")
     assert sock.recv(1) == b"x"
     return sock

@@ -94,7 +94,7 @@ def test_what_follows_a_refused_head_is_never_answered(server: Server, token: st
 
 def test_early_data_arrives_once_the_tunnel_is_open(server: Server, token: str) -> None:
     head = f"CONNECT {ECHO} HTTP/1.1\r\n{HOST}Authorization: Pomerium {token}\r\n\r\n"
-    raw = socket.create_connection(("127.0.0.1", server.port), timeout=15)
+    raw = socket.create_connection(("127.0.0.1", server.port), timeout=30)
     with server.pki.client_context().wrap_socket(raw, server_hostname="127.0.0.1") as sock:
         sock.sendall(f"{head}early".encode())
         answer = b""

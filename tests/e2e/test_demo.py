@@ -79,7 +79,7 @@ def test_a_signal_leaves_no_process_and_no_file(demo: Client, number: signal.Sig
         eventually(lambda: len(family(process)) >= 4, 30, "the processes of the demo")
         everybody = family(process)
         process.send(number)
-        process.wait(25)
+        process.wait(60)
         assert "Traceback" not in process.output
         eventually(lambda: all(is_gone(one) for one in everybody), 10, "the end of all processes")
         assert left_over(demo) == []
@@ -98,7 +98,7 @@ def test_killed_it_leaves_no_process(demo: Client) -> None:
         eventually(lambda: len(family(process)) >= 4, 30, "the processes of the demo")
         everybody = family(process)
         os.kill(process.pid, signal.SIGKILL)
-        process.popen.wait(10)
+        process.popen.wait(60)
         eventually(lambda: all(is_gone(one) for one in everybody), 20, "the end of all processes")
 
 

@@ -45,7 +45,7 @@ def log_in(client: Client, server: Server, tmp_path: Path, choice: str) -> tuple
         match = re.search(r"^  ([B-Z]{4}-[B-Z]{4})$", told.read_text(), re.M)
         assert match is not None and f"{server.url}/.pomerium/device" in told.read_text()
         answer(server, match[1], choice)
-        return process.wait(30), told.read_text()
+        return process.wait(60), told.read_text()
     finally:
         process.kill()
         process.wait()
@@ -65,7 +65,7 @@ def test_a_program_reads_code_and_end(client: Client, server: Server) -> None:
         assert asked["data"]["url"] == f"{server.url}/.pomerium/device"
         assert asked["data"]["deadline_at"] > asked["at"] + 60
         answer(server, asked["data"]["user_code"], "yes")
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     ended = json.loads(process.stdout.splitlines()[-1])
     assert (ended["kind"], ended["data"]["name"]) == ("signed_in", ALICE)
     assert "eyJ" not in process.output

@@ -29,7 +29,7 @@ ECHO = f"echo.{DOMAIN}:7"
 
 @contextmanager
 def tls(server: Server) -> Iterator[ssl.SSLSocket]:
-    raw = socket.create_connection(("127.0.0.1", server.port), timeout=15)
+    raw = socket.create_connection(("127.0.0.1", server.port), timeout=30)
     context = server.pki.client_context()
     context.set_alpn_protocols(["http/1.1"])
     with context.wrap_socket(raw, server_hostname="127.0.0.1") as sock:

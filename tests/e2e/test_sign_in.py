@@ -169,7 +169,7 @@ def test_the_pasted_address_finishes_the_sign_in(client: Client, server: Server)
         token = parse_qs(urlsplit(end).query)["pomerium_jwt"][0]
         process.stdin.write(f"https://example.com/nothing-here\n{end}\n")
         process.stdin.flush()
-        assert process.wait(20) == 0, process.stderr.read()
+        assert process.wait(60) == 0, process.stderr.read()
         assert token not in process.stdout.read() + process.stderr.read()
     assert client.stored_tokens() == [token]
 

@@ -175,7 +175,7 @@ def test_a_full_standard_output_does_not_lose_data_and_a_closed_one_ends_the_com
             process.stdin.close()
         except BrokenPipeError:
             pass
-        process.wait(20)
+        process.wait(60)
         assert process.stderr is not None
         assert b"Traceback" not in process.stderr.read()
 

@@ -45,7 +45,7 @@ def test_a_proxy_that_is_killed_and_started_again_is_found_again(
         token = sign_in(server)
         client.paste(token)
         with client.tcp(ECHO) as tunnel:
-            live = socket.create_connection(("127.0.0.1", tunnel.port), timeout=20)
+            live = socket.create_connection(("127.0.0.1", tunnel.port), timeout=30)
             with live:
                 live.sendall(b"ping")
                 assert live.recv(4) == b"ping"
@@ -146,7 +146,7 @@ def test_a_slow_upstream_that_is_cut_short_is_a_reset(tmp_path: Path, pki: Pki) 
         client.paste(sign_in(server))
         with (
             client.tcp(f"db.{DOMAIN}:5432") as tunnel,
-            socket.create_connection(("127.0.0.1", tunnel.port), timeout=20) as sock,
+            socket.create_connection(("127.0.0.1", tunnel.port), timeout=30) as sock,
         ):
             sock.sendall(b"?")
             received = b""

@@ -171,7 +171,7 @@ async def test_unix_socket(proxy: ConnectProxy, pki: Pki, tmp_path: Path) -> Non
         await bench.engine.start("db")
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
+            sock.settimeout(30)
             await anyio.to_thread.run_sync(sock.connect, str(path))
             await anyio.to_thread.run_sync(sock.sendall, b"x")
             assert await anyio.to_thread.run_sync(sock.recv, 10) == b"x"

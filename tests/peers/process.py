@@ -155,7 +155,7 @@ class Process:
             os.killpg(self.popen.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
-        self.popen.wait(10)
+        self.popen.wait(60)
 
 
 def _group(user: str) -> int:

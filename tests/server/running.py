@@ -100,7 +100,7 @@ class Server:
         return found
 
     def dial(self) -> ssl.SSLSocket:
-        sock = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         return self.context.wrap_socket(sock, server_hostname="127.0.0.1")
 
     def ask(self, data: bytes) -> bytes:
@@ -115,10 +115,10 @@ class Server:
         if self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(10)
+                self.process.wait(60)
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(5)
+        self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
         shutil.rmtree(self.runtime)

@@ -152,7 +152,7 @@ async def test_all_of_them_stop_and_nothing_is_left(config: Path, server: Server
         for socks in spread.by_worker.values():
             for sock in socks:
                 read_to_cut(sock)
-    assert server.process.wait(10) == 0
+    assert server.process.wait(60) == 0
     assert not any(process.is_running() for process in everyone)
     assert not list(server.runtime.iterdir())
 
@@ -181,7 +181,7 @@ async def test_a_worker_that_waits_to_be_started_again_stays_away_when_the_serve
             assert set(made.gateways()) == {0}
             for sock in spread.by_worker[0]:
                 sock.close()
-        assert made.process.wait(10) == 0
+        assert made.process.wait(60) == 0
     finally:
         made.stop()
 

@@ -63,7 +63,7 @@ class Bench:
         return self.tunnel.local
 
     async def until(self, condition: Callable[[], Any], what: str = "") -> None:
-        with anyio.move_on_after(10) as scope:
+        with anyio.move_on_after(60) as scope:
             while not condition():
                 await anyio.sleep(0.01)
             await anyio.sleep(0.01)  # the snapshot is ahead of the events by a turn of the loop
@@ -113,7 +113,7 @@ class Local:
 
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
-        self.sock = socket.create_connection((host, int(port)), timeout=15)
+        self.sock = socket.create_connection((host, int(port)), timeout=30)
 
     async def send(self, data: bytes) -> None:
         await anyio.to_thread.run_sync(self.sock.sendall, data)

@@ -104,7 +104,7 @@ async def test_without_half_close_the_end_is_kept_back_until_the_answer_is_compl
         with pytest.raises(TimeoutError):
             await in_thread(tunnel.service.recv)
         assert tunnel.relay.near_eof
-        tunnel.service.sock.settimeout(10)
+        tunnel.service.sock.settimeout(30)
         await in_thread(tunnel.service.sendall, b"answer")
         tunnel.service.half_close()
         assert await in_thread(read_to_end, tunnel.app) == b"answer"

@@ -52,7 +52,7 @@ async def test_the_standard_descriptors_of_a_process(shell: str) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        listener.settimeout(20)
+        listener.settimeout(30)
         served, _ = await in_thread(listener.accept)
     assert process.stdin is not None
     process.stdin.close()
@@ -74,7 +74,7 @@ async def test_a_process_without_standard_output_resets_the_service() -> None:
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        listener.settimeout(20)
+        listener.settimeout(30)
         served, _ = await in_thread(listener.accept)
     peer = PlainPeer(served)
     peer.sendall(b"x")

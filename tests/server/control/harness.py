@@ -85,7 +85,7 @@ class Control:
 
     def client(self, **headers: str) -> httpx.AsyncClient:
         """A browser, or a program, with cookies of its own."""
-        return httpx.AsyncClient(base_url=self.origin, headers=headers, verify=self.context or False, timeout=10)
+        return httpx.AsyncClient(base_url=self.origin, headers=headers, verify=self.context or False, timeout=60)
 
     def browser(self) -> httpx.AsyncClient:
         return self.client(Accept="text/html,application/xhtml+xml", **{"User-Agent": "Browser"})

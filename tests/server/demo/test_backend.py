@@ -66,7 +66,7 @@ def test_it_says_how_to_reach_it_and_keeps_its_secrets(folder: Path) -> None:
         assert said["password"] not in (folder / "config.yaml").read_text()
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert process.stdout is not None
         assert process.stdout.read() == b"", "one line and nothing else"
     assert (folder / "server.log").stat().st_size > 0
@@ -83,7 +83,7 @@ def test_it_ends_in_order_and_leaves_nothing(folder: Path, way: str) -> None:
             process.stdin.close()
         else:
             process.send_signal(signal.Signals[way])
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert not any(child.is_running() for child in children)
     assert not folder.exists()
 
@@ -101,7 +101,7 @@ def test_a_signal_while_it_starts_leaves_nothing(folder: Path, number: signal.Si
     with backend(folder, "--remove-folder") as process:
         eventually(lambda: (folder / "server.log").exists())
         process.send_signal(number)
-        process.wait(20)
+        process.wait(60)
         assert process.stderr is not None
         assert b"Traceback" not in process.stderr.read()
     assert not folder.exists()
@@ -109,7 +109,7 @@ def test_a_signal_while_it_starts_leaves_nothing(folder: Path, number: signal.Si
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with backend(tmp_path / "nowhere") as process:
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
         assert process.stderr is not None
         assert b"nowhere" in process.stderr.read()
 
@@ -117,7 +117,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_folder_that_was_used_before_is_told(folder: Path) -> None:
     (folder / "key.pem").write_text("an old one")
     with backend(folder) as process:
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.read() == b""
@@ -129,7 +129,7 @@ def test_a_folder_that_was_used_before_is_told(folder: Path) -> None:
 
 
 def ask(port: int, data: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
         sock.sendall(data)
         sock.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: sock.recv(65536), b""))
@@ -153,7 +153,7 @@ async def test_every_service_is_really_there() -> None:
             await run_sync(ask, upstreams.down, b"")
 
         def two_lines() -> bytes:
-            with socket.create_connection(("127.0.0.1", upstreams.slow), timeout=10) as sock:
+            with socket.create_connection(("127.0.0.1", upstreams.slow), timeout=30) as sock:
                 data = b""
                 while data.count(b"\n") < 2:
                     data += sock.recv(100)

@@ -71,7 +71,7 @@ class Upstream:
             except OSError:
                 return
             self.connects += 1
-            sock.settimeout(20)
+            sock.settimeout(30)
             self._open.add(sock)
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
@@ -111,7 +111,7 @@ class ControlStandIn:
             except OSError:
                 return
             with sock, contextlib.suppress(OSError):
-                sock.settimeout(10)
+                sock.settimeout(30)
                 data = sock.recv(65536)
                 while data.count(b"\r\n\r\n") < 1:
                     data += sock.recv(65536)
@@ -177,7 +177,7 @@ class World:
                 finally:
                     portal.call(self.gateway.stop)
                     portal.call(self.gateway.stop)
-                    self.finished.result(10)
+                    self.finished.result(60)
                     portal.call(self.store.aclose)
         finally:
             root.removeHandler(handler)
@@ -202,7 +202,7 @@ class World:
         return session.id, signer.issue(session)
 
     def dial(self) -> socket.socket:
-        sock: socket.socket = socket.create_connection(("127.0.0.1", self.port), timeout=15)
+        sock: socket.socket = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         if self.tls:
             sock = self.context.wrap_socket(sock, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
         return sock

@@ -55,7 +55,7 @@ def test_workers_see_each_other(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from tunnelui_server.gateway.tally import SharedTally;"
         "t = SharedTally(Path(sys.argv[1]), 2, 3); print(t.count('user', 'alice')); t.add(4, 'user', 'alice')"
     )
-    said = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, check=True, timeout=20)
+    said = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, check=True, timeout=60)
     assert said.stdout == b"3\n"
     assert first.count("user", "alice") == 7
 
