@@ -6,12 +6,12 @@ import asyncio
 import hashlib
 import os
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
+from tests.support.hand_clock import HandClock
 from tests.support.sockets import (
     Background,
     digest_to_end,
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 SMALL = 32 * 1024  # kernel buffers
 
 
-@pytest.mark.parametrize(("near", "far", "seconds"), [*((*kinds, 0.4) for kinds in KINDS), ("plain", "tls1.3", 2.0)])
+@pytest.mark.parametrize(("near", "far"), KINDS)
 @pytest.mark.parametrize("stalled", ["app", "service"])
 async def test_a_stalled_reader_stops_the_sender_and_loses_nothing(
-    tunnels: Tunnels, near: str, far: str, stalled: str, seconds: float
+    tunnels: Tunnels, near: str, far: str, stalled: str
 ) -> None:
     data = os.urandom(4_000_000)
     sent = 0
@@ -55,16 +55,14 @@ async def test_a_stalled_reader_stops_the_sender_and_loses_nothing(
     async with tunnels(near, far, buffer=SMALL) as tunnel:
         reader, sender = (tunnel.app, tunnel.service) if stalled == "app" else (tunnel.service, tunnel.app)
         sending = Background(send, sender)
-        kept = 0
-        for _ in range(int(seconds / 0.02)):
-            await anyio.sleep(0.02)
+        stood, kept = -1, 0
+        while sent > stood or not kept:
+            stood = sent
+            await anyio.sleep(0.1)
             kept = max(kept, tunnel.near.pending + tunnel.far.pending)
         # The sender stands still, held by small kernel buffers and by no more than a chunk (and its records) of ours.
-        assert 0 < kept <= CHUNK + 8 * 64
+        assert kept <= CHUNK + 8 * 64
         assert sent < len(data) // 2
-        stood = sent
-        await anyio.sleep(0.1)
-        assert sent == stood
         assert await in_thread(digest_to_end, reader) == hashlib.sha256(data).hexdigest()
         await in_thread(sending.result)
         moved = tunnel.relay.bytes_in if stalled == "app" else tunnel.relay.bytes_out
@@ -115,17 +113,20 @@ async def test_without_half_close_the_end_is_kept_back_until_the_answer_is_compl
 
 @pytest.mark.parametrize("far", ["plain", "tls1.3"])
 async def test_without_half_close_a_silent_far_side_is_given_up_after_the_linger_time(
-    tunnels: Tunnels, far: str
+    tunnels: Tunnels, far: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with tunnels("plain", far, half_close_far=False, linger=1.5) as tunnel:
+    async with tunnels("plain", far, half_close_far=False, linger=10.0) as tunnel:
+        clock = HandClock(monkeypatch)
         tunnel.app.half_close()
-        started = time.monotonic()
         for _ in range(4):  # each byte begins the time anew
-            await anyio.sleep(0.4)
+            await clock.forward(9.0)
             await in_thread(tunnel.service.sendall, b"x")
-        assert await in_thread(read_to_end, tunnel.app) == b"xxxx"
+            assert await in_thread(read_exactly, tunnel.app, 1) == b"x"
+        await clock.forward(9.9)
+        assert not tunnel.relay.closed
+        await clock.forward(0.2)
         result = await tunnel.result()
-        assert 3.0 <= time.monotonic() - started < 20
+        assert await in_thread(read_to_end, tunnel.app) == b""
         assert await in_thread(ending, tunnel.service) == "end"
     assert result.cause is RelayCause.LINGER
 
@@ -166,31 +167,43 @@ async def test_where_ends_are_passed_on_silence_has_no_limit(tunnels: Tunnels) -
 
 
 @pytest.mark.parametrize(("near", "far"), [("plain", "tls1.3"), ("tls1.2", "plain")])
-async def test_a_silent_tunnel_is_cut_after_the_idle_time(tunnels: Tunnels, near: str, far: str) -> None:
-    async with tunnels(near, far, idle_timeout=1.5) as tunnel:
-        started = time.monotonic()
-        for sender in (tunnel.app, tunnel.service, tunnel.app, tunnel.service):
-            await anyio.sleep(0.4)
+async def test_a_silent_tunnel_is_cut_after_the_idle_time(
+    tunnels: Tunnels, near: str, far: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tunnels(near, far, idle_timeout=10.0) as tunnel:
+        clock = HandClock(monkeypatch)
+        for sender, reader in 2 * ((tunnel.app, tunnel.service), (tunnel.service, tunnel.app)):
+            await clock.forward(9.0)
             await in_thread(sender.sendall, b"x")
+            assert await in_thread(read_exactly, reader, 1) == b"x"
+        await clock.forward(9.9)
+        assert not tunnel.relay.closed
+        await clock.forward(0.2)
         result = await tunnel.result()
-        assert 3.0 <= time.monotonic() - started < 20
         assert await in_thread(ending, tunnel.app) == "reset"
         assert await in_thread(ending, tunnel.service) == "reset"
     assert result.cause is RelayCause.IDLE
 
 
-async def test_a_reader_that_drains_slowly_is_not_idle(wiring: Wiring) -> None:
+async def test_a_reader_that_drains_slowly_is_not_idle(wiring: Wiring, monkeypatch: pytest.MonkeyPatch) -> None:
     near, app = await wiring.connect("plain", buffer=4096)
     far, service = await wiring.connect("plain")
     far.unread(bytes(CHUNK))  # one read; from then on only the reader's progress counts
-    relay = Relay(near, far, idle_timeout=2.0)
+    relay = Relay(near, far, idle_timeout=10.0)
+    clock = HandClock(monkeypatch)
     async with anyio.create_task_group() as group:
         group.start_soon(relay.run)
-        for _ in range(32):
-            await anyio.sleep(0.1)
-            assert await in_thread(app.recv, 1024)
-        assert near.pending
-        assert not relay.closed
+        await anyio.wait_all_tasks_blocked()
+        for _ in range(4):
+            kept = near.pending
+            while near.pending == kept:
+                assert await in_thread(app.recv, 1024)
+            await clock.forward(9.0)
+            assert near.pending
+            assert not relay.closed
+        for _ in range(4):  # what the system took meanwhile was progress, too
+            await clock.forward(10.1)
+        assert relay.closed
         group.cancel_scope.cancel()
     app.close()
     service.close()
