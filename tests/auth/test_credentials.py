@@ -74,6 +74,21 @@ class SlowStore(MemoryStore):
         self.saves += 1
 
 
+class HeldStore(MemoryStore):
+    """A store that saves when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saves = 0
+        self.saving, self.may_save = anyio.Event(), anyio.Event()
+
+    async def save(self, key: TokenKey, token: Token) -> None:
+        self.saving.set()
+        await self.may_save.wait()
+        await super().save(key, token)
+        self.saves += 1
+
+
 class Setting:
     """Credentials for the login server, with everything that a test wants to look at."""
 
@@ -491,15 +506,17 @@ async def test_signing_out_before_anything_was_read_deletes_as_well(setting: Set
 
 
 async def test_a_save_on_its_way_does_not_undo_a_sign_out(setting: Setting) -> None:
-    store = setting.store = SlowStore()
+    store = setting.store = HeldStore()
     credentials = setting.make()
     setting.nobody_answers()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(credentials.paste, OLD.value)
-        await anyio.sleep(0.05)
+        await store.saving.wait()
         tasks.start_soon(credentials.paste, FRESH.value)  # waits for its turn
-        await anyio.sleep(0.05)
-        await credentials.sign_out()
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(credentials.sign_out)
+        await anyio.wait_all_tasks_blocked()
+        store.may_save.set()
     assert await store.load(setting.key) is None
     assert store.saves == 1
 
@@ -542,10 +559,11 @@ async def test_a_file_that_others_can_read_is_noted_and_the_sign_in_replaces_it(
 
 
 async def test_who_waits_goes_on_before_a_slow_store_has_saved(setting: Setting) -> None:
-    store = setting.store = SlowStore()
+    store = setting.store = HeldStore()
     credentials = setting.make()
     await credentials.renew(None)
     assert store.saves == 0
+    store.may_save.set()
     await until(lambda: store.saves)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from anyio import to_thread
 
 from tunnelui.auth import service_account as module
 from tunnelui.auth.service_account import ServiceAccount
@@ -91,4 +92,4 @@ async def test_a_file_that_never_answers_is_given_up(tmp_path: Path, monkeypatch
         with pytest.raises(ConfigError, match=r"within 0\.2 s"):
             await ServiceAccount(file=path).token()
     finally:
-        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))  # lets the reader go
+        os.close(await to_thread.run_sync(os.open, path, os.O_WRONLY))  # lets the reader go, once it is there
