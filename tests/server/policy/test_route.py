@@ -26,13 +26,22 @@ def test_the_id_depends_on_from_alone() -> None:
     assert Route("x", (A,), TO).id != Route("y", (A,), TO).id
 
 
-@pytest.mark.parametrize("text", ["127.0.0.1", "10.0.0.1", "192.168.1.1", "8.8.8.8", "::1", "fd00::1", "2001:db8::1"])
+@pytest.mark.parametrize(
+    "text", ["127.0.0.1", "10.0.0.1", "192.168.1.1", "8.8.8.8", "::1", "fd00::1", "64:ff9b::808:808"]
+)
 def test_ordinary_addresses(text: str) -> None:
     assert not is_special_address(ipaddress.ip_address(text))
 
 
 @pytest.mark.parametrize(
-    "text", ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254", "2002:a9fe:a9fe::1", "ff02::1"]
+    "text",
+    [
+        "169.254.169.254",
+        "fe80::1",
+        *("0.0.0.0", "::", "255.255.255.255", "224.0.0.1", "ff02::1"),  # nobody's, everybody's
+        *("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"),  # clouds
+        *("::ffff:169.254.169.254", "2002:a9fe:a9fe::1", "64:ff9b::a9fe:a9fe", "64:ff9b::6464:64c8"),  # in disguise
+    ],
 )
 def test_special_addresses(text: str) -> None:
     address = ipaddress.ip_address(text)
