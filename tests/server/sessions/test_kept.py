@@ -6,12 +6,13 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-import time
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from anyio import to_thread
 
 from tests.server.sessions.test_store import SECRET, another, make_session
 from tunnelui_server.sessions import StoreError, open_store
@@ -205,18 +206,25 @@ async def test_a_forged_row_does_not_replace_a_kept_one(store: SQLiteStore, path
 
 async def test_a_connection_is_used_by_one_thread_also_when_who_waits_is_cancelled(store: SQLiteStore) -> None:
     at_once, most = 0, 0
+    begun, may_end = threading.Event(), threading.Event()
 
     def work() -> None:
         nonlocal at_once, most
         at_once += 1
         most = max(most, at_once)
-        time.sleep(0.1)
+        begun.set()
+        may_end.wait(10)
         at_once -= 1
 
     for run in (store._read, store._write):
+        begun.clear()
+        may_end.clear()
         first = asyncio.ensure_future(run(work))
-        await anyio.sleep(0.05)
+        await to_thread.run_sync(begun.wait, 10)
         first.cancel()
-        await run(work)
+        second = asyncio.ensure_future(run(work))
+        await anyio.sleep(0.1)  # enough to begin, if it could
+        may_end.set()
+        await second
         assert first.cancelled()
     assert most == 1
