@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from functools import partial
 from typing import IO, TYPE_CHECKING
@@ -33,9 +32,9 @@ def announce(url: str, browser: bool) -> None:
 
 def tell_other_ways(first: str = "Stop this and run") -> None:
     """Say how to sign in where no browser can open, if that is here: the address leads back to this machine."""
-    if not os.environ.get("SSH_CONNECTION"):
-        return
-    if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")):
+    from tunnelui.auth.browser import browser_command  # here: few commands need a sign-in
+
+    if not browser_command(""):
         print_note(f"No browser on this machine? {first}: tunnelui login --device (or --paste)")
 
 
