@@ -40,7 +40,6 @@ __all__ = ["Warm", "WarmPool"]
 
 logger = logging.getLogger(__name__)
 
-MOST_WARM: Final = 4
 _LATELY: Final = 60.0
 _PAUSE: Final = 0.05
 _YOUNG: Final = 5.0

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tunnelui.errors import ProtocolError
 from tunnelui_server.control.cookies import Cookies
 from tunnelui_server.control.login_request import LoginRequests
 from tunnelui_server.control.seal import Sealer
-from tunnelui_server.sessions import InvalidToken, TokenSigner, token_issuer
+from tunnelui_server.sessions import InvalidToken, TokenSigner, find_token, token_issuer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,13 +84,11 @@ class Services:
 
 
 def bearer_token(request: Request) -> str | None:
-    """The token in a request's fields, in the three forms that Pomerium takes.
+    """The token in a request's fields; None when there is none.
 
-    None when there is none. Two that differ give an empty one, which names no session: the gateway takes neither too.
+    Two that differ give an empty one, which names no session: the gateway takes neither too.
     """
-    found = set(request.headers.getlist("x-pomerium-authorization"))
-    for value in request.headers.getlist("authorization"):
-        found |= {value.removeprefix(start) for start in ("Pomerium ", "Bearer Pomerium-") if value.startswith(start)}
-    if len(found) > 1:
+    try:
+        return find_token(request.headers.getlist)
+    except ProtocolError:
         return ""
-    return next(iter(found), None)

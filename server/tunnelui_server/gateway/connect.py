@@ -15,12 +15,11 @@ from tunnelui.transport.dial import DialTimeouts, dial, system_resolver
 from tunnelui.transport.endpoint import PlainEndpoint
 from tunnelui.transport.scope import Scope
 from tunnelui_server.gateway.answers import Refusal, opened
-from tunnelui_server.gateway.credentials import find_token
 from tunnelui_server.gateway.open_tunnel import OpenTunnel
 from tunnelui_server.gateway.quota import Exceeded, Quota, address_key
 from tunnelui_server.observe import TunnelAudit
 from tunnelui_server.policy import Decision, Route, RouteTable, decide
-from tunnelui_server.sessions import InvalidToken, SessionStore, StoreError, TokenSigner
+from tunnelui_server.sessions import InvalidToken, SessionStore, StoreError, TokenSigner, find_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +106,7 @@ class Tunneller:
         reason = ""
         if route is None or not route.is_public:
             try:
-                token = find_token(request.head.headers)
+                token = find_token(request.head.headers.get_all)
                 session_id = self.signer.verify(token) if token else None
             except ProtocolError as error:
                 audit.decided(_UNDECIDED, 400, cause="bad_request", detail=error.message)

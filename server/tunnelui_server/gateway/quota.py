@@ -9,13 +9,12 @@ system grants: two for each connection.
 from __future__ import annotations
 
 import contextlib
-import functools
-import ipaddress
 import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from tunnelui.transport.descriptors import allow_descriptors
+from tunnelui_server.customer import customer_of
 from tunnelui_server.gateway.tally import LocalTally
 
 if TYPE_CHECKING:
@@ -144,21 +143,8 @@ class Lease:
 
 
 def address_key(peer: str) -> str:
-    """Whom a connection counts for: an IPv4 address, or the /64 that one IPv6 customer has."""
-    return _customer(peer.rpartition(":")[0].strip("[]"))
-
-
-@functools.lru_cache(maxsize=4096)
-def _customer(host: str) -> str:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return host
+    """Whom a connection from ``HOST:PORT`` counts for."""
+    return customer_of(peer.rpartition(":")[0].strip("[]"))
 
 
 def fit_to_descriptors(limits: Limits) -> Limits:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from tunnelui_server.customer import customer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +49,7 @@ class AttemptThrottle:
 
     def take(self, user: str, address: str) -> float:
         """Count one attempt. Returns 0 when it may go on, else how many seconds to wait; then nothing was counted."""
-        place = _place(address)
+        place = customer_of(address)
         keys = (((place,), self._address), ((place, user), self._pair))
         # The address first: who is told to wait leaves no entry, so that nobody pushes out the others' by haste.
         for key, limit in keys:
@@ -60,7 +61,7 @@ class AttemptThrottle:
 
     def forgive(self, user: str, address: str) -> None:
         """The attempt was right: forget the pair's earlier ones."""
-        self._buckets.pop((_place(address), user), None)
+        self._buckets.pop((customer_of(address), user), None)
 
     @property
     def size(self) -> int:
@@ -78,15 +79,3 @@ class AttemptThrottle:
         bucket.updated = now
         self._buckets.move_to_end(key)
         return max(0.0, (1.0 - bucket.tokens) * interval)
-
-
-def _place(address: str) -> str:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:64]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
-    return str(parsed)

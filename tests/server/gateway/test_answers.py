@@ -1,4 +1,4 @@
-"""Refusals as bytes, the choice of their form, and the token of a request."""
+"""Refusals as bytes, and the choice of their form."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import json
 
 import pytest
 
-from tunnelui.errors import ProtocolError
 from tunnelui.wire.head import Headers
 from tunnelui_server.gateway.answers import Refusal, opened, prefers_json
-from tunnelui_server.gateway.credentials import find_token
 
 
 @pytest.mark.parametrize(
@@ -49,34 +47,3 @@ def test_a_refusal_in_full() -> None:
 
 def test_the_answer_that_opens_has_no_length() -> None:
     assert opened("id-1") == b"HTTP/1.1 200 OK\r\nHalf-Close: ?1\r\nX-Request-Id: id-1\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    ("fields", "token"),
-    [
-        ([], None),
-        ([("authorization", "Pomerium abc")], "abc"),
-        ([("authorization", "Bearer Pomerium-abc")], "abc"),
-        ([("x-pomerium-authorization", "abc")], "abc"),
-        ([("x-pomerium-authorization", "abc"), ("authorization", "Pomerium abc")], "abc"),
-        ([("x-pomerium-authorization", "abc"), ("authorization", "Basic eDp5")], "abc"),
-        ([("x-pomerium-authorization", ""), ("authorization", "Pomerium abc")], "abc"),
-        ([("authorization", "pomerium abc")], None),
-        ([("authorization", "Bearer abc")], None),
-        ([("authorization", "Pomerium ")], None),
-    ],
-)
-def test_the_token_is_found(fields: list[tuple[str, str]], token: str | None) -> None:
-    assert find_token(Headers(tuple(fields))) == token
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        [("x-pomerium-authorization", "a"), ("authorization", "Pomerium b")],
-        [("x-pomerium-authorization", "a"), ("x-pomerium-authorization", "b")],
-    ],
-)
-def test_two_different_tokens_are_an_error(fields: list[tuple[str, str]]) -> None:
-    with pytest.raises(ProtocolError):
-        find_token(Headers(tuple(fields)))

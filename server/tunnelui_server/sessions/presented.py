@@ -1,4 +1,4 @@
-"""The token of a request, in the three spellings that Pomerium takes."""
+"""The token of a request, in the three spellings that Pomerium takes; read by both planes, and so read alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tunnelui.errors import ProtocolError
 
 if TYPE_CHECKING:
-    from tunnelui.wire.head import Headers
+    from collections.abc import Callable, Iterable
 
 __all__ = ["find_token"]
 
@@ -16,13 +16,14 @@ _FIELD: Final = "x-pomerium-authorization"
 _PREFIXES: Final = ("Pomerium ", "Bearer Pomerium-")
 
 
-def find_token(headers: Headers) -> str | None:
+def find_token(values_of: Callable[[str], Iterable[str]]) -> str | None:
     """Return the token; None when there is none.
 
+    :param values_of: the values of a field of the request, by its name.
     :raises ProtocolError: two different ones: which of them decides must not depend on who reads.
     """
-    found = {value.strip() for value in headers.get_all(_FIELD)}
-    for value in headers.get_all("authorization"):
+    found = {value.strip() for value in values_of(_FIELD)}
+    for value in values_of("authorization"):
         found |= {value.removeprefix(prefix).strip() for prefix in _PREFIXES if value.startswith(prefix)}
     found.discard("")
     if len(found) > 1:
