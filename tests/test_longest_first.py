@@ -23,7 +23,7 @@ def test_a_file_is_as_long_as_its_tests() -> None:
     )
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_workers_take_the_longest_first(tmp_path: Path) -> None:
     """A run of its own, with this order and files of one to three tests."""
     (tmp_path / "conftest.py").write_text((ROOT / "tests/conftest.py").read_text())

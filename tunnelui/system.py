@@ -57,6 +57,7 @@ STOP_SIGNALS: Final = tuple(
 _LOCKED_BYTE: Final = 0x7FFF_0000  # where locks forbid reading, far behind what is in the file
 _WINSOCK: Final = 10000  # errors of sockets, which the C library has no words for
 _MOST_SELECTED: Final = 510
+_HIGHEST_SELECTED: Final = sys.maxsize if sys.platform == "win32" else 1023
 _REPLACE_TRIES: Final = 20
 _REPLACE_PAUSE: Final = 0.025
 
@@ -228,8 +229,8 @@ def _drain(sock: socket.socket) -> None:
 def choose_event_loop() -> None:
     """Have the loops that are made from now on watch sockets by select(2), where there is nothing better.
 
-    The usual loop of Windows watches no sockets that it has not made itself. select(2) takes 512 there, and would end
-    the loop with one more: that one is refused instead.
+    The usual loop of Windows watches no sockets that it has not made itself. select(2) takes 512 there, and elsewhere
+    descriptors below 1,024; with one more it would end the loop: that one is refused instead.
     """
     if hasattr(select, "poll"):
         return
@@ -238,7 +239,8 @@ def choose_event_loop() -> None:
 
     class Selector(selectors.SelectSelector):
         def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-            if len(self.get_map()) >= _MOST_SELECTED:
+            number = fileobj if isinstance(fileobj, int) else fileobj.fileno()
+            if len(self.get_map()) >= _MOST_SELECTED or number > _HIGHEST_SELECTED:
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             return super().register(fileobj, events, data)
 

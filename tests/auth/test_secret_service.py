@@ -46,7 +46,7 @@ PEERS_REQUIRED = os.environ.get("TUNNELUI_REQUIRE_PEERS") == "1"
 NEEDED = ("gnome-keyring-daemon", "dbus-run-session")
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(
         not PEERS_REQUIRED and not all(map(shutil.which, NEEDED)), reason="no gnome-keyring or D-Bus here"
     ),

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,9 +38,11 @@ def up(program: Program, proxy: ConnectProxy) -> Iterator[Program]:
 
 def use(local: str) -> socket.socket:
     host, _, port = local.rpartition(":")
-    sock = socket.create_connection((host, int(port)), timeout=30)
-    sock.sendall(b"x")
-    assert sock.recv(1) == b"x"
+    with ExitStack() as stack:
+        sock = stack.enter_context(socket.create_connection((host, int(port)), timeout=30))
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+        stack.pop_all()
     return sock
 
 

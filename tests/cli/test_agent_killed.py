@@ -97,7 +97,7 @@ def started(program: Program, proxy: ConnectProxy, tmp_path: Path) -> tuple[Prog
     return program, local
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("point", POINTS)
 def test_killed(started: tuple[Program, str], point: str, tmp_path: Path) -> None:
     program, local = started

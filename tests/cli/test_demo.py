@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.cli.program import Program
     from tests.peers.process import Process
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture

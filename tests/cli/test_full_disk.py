@@ -89,7 +89,7 @@ def inside(folder: Path, destination: str) -> None:
         assert json.loads(program.run("up", "db", "--json").stdout)["local"] == local
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         [*mounting(), sys.executable, "-c", INSIDE, str(tmp_path / "home"), "db.example.com:5432", str(REPOSITORY)],

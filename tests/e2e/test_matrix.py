@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.peers.shell import SSHServer
     from tests.support.pki import Pki
 
-pytestmark = pytest.mark.timeout(120)  # the first test waits for all the servers
+pytestmark = pytest.mark.timeout(400)  # the first test waits for all the servers
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from tests.e2e.network import SCENES, Running
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", SCENES)
 def test_scene(network_scenes: Running, name: str) -> None:
     """All are under way at once, and perhaps have been for a while: see tests/e2e/conftest.py."""

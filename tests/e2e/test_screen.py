@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIZES = [(80, 24), (120, 36)]
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.peers.shell import SSHServer
 
 COMMAND = """sh -c 'echo "at {host}:{port} on $(tty) of $SSH_TTY"; read line; echo "got $line"; exit 3'"""
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 class FarMachine:

@@ -23,7 +23,7 @@ ROUTES = 2000
 PROCESSES = 3
 VISITS = 300
 """By each process, within a second where the machine is that fast."""
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture

@@ -249,7 +249,7 @@ async def test_version_grows_with_bytes_alone(bench: Bench) -> None:
         assert bench.engine.snapshot().version > before
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 async def test_50_connections_at_once(bench: Bench) -> None:
     local = await bench.start()
     programs = [Local(local) for _ in range(50)]

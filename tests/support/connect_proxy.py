@@ -279,7 +279,7 @@ class ConnectProxy:
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(25)
+            sock.settimeout(100)
             thread = threading.Thread(target=self._serve, args=(Peer(sock, self.context),), daemon=True)
             with self._lock:
                 self.accepted += 1

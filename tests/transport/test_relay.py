@@ -76,7 +76,7 @@ async def test_bytes_given_back_to_an_endpoint_go_first(wiring: Wiring) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(("near", "far"), [("plain", "tls1.3"), ("tls1.2", "plain")])
 async def test_100_mb_both_ways_at_once_arrive_unchanged(tunnels: Tunnels, near: str, far: str) -> None:
     size = 100_000_000

@@ -230,7 +230,7 @@ async def test_an_idle_tunnel_sets_no_timer_and_wakes_nobody(tunnels: Tunnels, m
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("far", ["plain", "tls1.3"])
 async def test_1000_tunnels_on_one_loop(wiring: Wiring, far: str) -> None:
     count = 1000

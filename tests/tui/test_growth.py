@@ -36,7 +36,7 @@ def test_there_is_a_way_to_every_screen() -> None:
     assert kinds - WAYS.keys() == set()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 async def test_screens_dialogs_and_bars_that_were_left_leave_nothing_behind() -> None:
     """Each is opened and closed a few times: an object more each time would show as so many."""
     async with drive(engine_for_all(), size=LARGE) as driven:
@@ -58,7 +58,7 @@ async def test_screens_dialogs_and_bars_that_were_left_leave_nothing_behind() ->
         driven.expected_faults = driven.app.faults
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 async def test_connections_log_lines_sign_ins_and_looks_leave_nothing_behind() -> None:
     async with drive(engine_for_all()) as driven:
 

@@ -69,14 +69,14 @@ def _check(driven: Driven, size: tuple[int, int], where: str) -> None:
     assert driven.app._exception is None, where
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_keys_lead_to_every_screen() -> None:
     """One that needs more than keys has to be walked by a test of its own: add it here with its name."""
     missing = {kind.__name__ for kind in screen_kinds()} - {kind.__name__ for kind in await _ways()}
     assert missing == set()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("index", range(len(TEXTS)))
 async def test_every_screen_draws_it_literally(index: int) -> None:
     text, size = TEXTS[index], (SMALL, LARGE)[index % 2]
@@ -98,7 +98,7 @@ async def test_every_screen_draws_it_literally(index: int) -> None:
                 _check(driven, size, f"{where}, {key}")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_every_screen_survives_every_size() -> None:
     ways = await _ways()
     async with drive(_engine("[/foo] x")) as driven:

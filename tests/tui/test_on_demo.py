@@ -33,7 +33,7 @@ async def _until(app: TunnelApp, pilot: Pilot[None], condition: Callable[[str], 
             await anyio.sleep(0.05)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 async def test_sign_in_discover_undo_and_diagnose() -> None:
     async with run_backend() as demo:
         engine = LocalEngine(

@@ -71,7 +71,7 @@ class Upstream:
             except OSError:
                 return
             self.connects += 1
-            sock.settimeout(30)
+            sock.settimeout(100)
             self._open.add(sock)
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 

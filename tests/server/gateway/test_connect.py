@@ -175,7 +175,7 @@ def test_a_public_route_needs_nobody(world: World) -> None:
     world.connect(OPEN, "not-a-token").close()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_no_authority_is_ever_dialled_as_such(tmp_path: Path, upstream: Upstream) -> None:
     draw = random.Random(7)
     port = upstream.port
