@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from tests.peers.process import eventually
 from tunnelui.cli.log_file import LogFile
 from tunnelui.cli.main import main
 
@@ -78,11 +79,15 @@ def test_a_signal_gives_the_terminal_back(program: Program, number: signal.Signa
 def test_a_terminal_without_a_size_does_not_keep_it_busy(program: Program) -> None:
     with program.terminal(size=None) as terminal:
         terminal.wait_for(ALTERNATE_ON)
-        terminal.read(1.5)
-        before = psutil.Process(terminal.process.pid).cpu_times().user
-        time.sleep(1.5)
-        terminal.read()
-        assert psutil.Process(terminal.process.pid).cpu_times().user - before < 0.7
+        process = psutil.Process(terminal.process.pid)
+
+        def rests() -> bool:
+            before = process.cpu_times().user
+            time.sleep(1.0)
+            terminal.read()
+            return bool(process.cpu_times().user - before < 0.3)
+
+        assert eventually(rests), "once it has started"
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.wait() == 0
 
