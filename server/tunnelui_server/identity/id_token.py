@@ -78,15 +78,21 @@ def _load(data: object) -> tuple[Key, dict[str, Any]] | None:
         return None
     # Only these members are read: no x5u is fetched, no private part is kept.
     public: dict[str, str | list[str]] = {name: str(data[name]) for name in _PUBLIC_PARTS if name in data}
-    if data["kty"] == "RSA" and len(str(data.get("n"))) * 6 < _MIN_RSA_BITS:
+    if data["kty"] == "RSA" and _bits(data.get("n")) < _MIN_RSA_BITS:
         return None
     try:
-        key = _KEY_TYPES[str(data["kty"])].import_key(public)
-        if isinstance(key, RSAKey) and key.public_key.key_size < _MIN_RSA_BITS:
-            return None
+        return _KEY_TYPES[str(data["kty"])].import_key(public), data
     except (JoseError, ValueError, TypeError, KeyError):
         return None
-    return key, data
+
+
+def _bits(number: object) -> int:
+    """How long a number of a key is; 0 where it is none."""
+    try:
+        raw = base64.b64decode(_padded(str(number)), altchars=b"-_", validate=True)
+    except ValueError:
+        return 0
+    return int.from_bytes(raw).bit_length()
 
 
 def token_key_id(token: str) -> tuple[str | None, str]:

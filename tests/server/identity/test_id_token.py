@@ -9,7 +9,8 @@ import json
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,8 +146,21 @@ def by_hand(header: object, key: bytes | None = None) -> str:
 
 RSA_KEY = KEYS["RS256"]
 assert isinstance(RSA_KEY, RSAKey)
+RSA_PRIVATE = RSA_KEY.private_key
 RSA_PEM = RSA_KEY.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 OWN_JWK = OTHER.as_dict(private=False)
+
+
+def rightly_signed(**header: object) -> str:
+    """A token that is good but for what *header* adds; no library would make it."""
+    assert RSA_PRIVATE is not None
+    signed = f"{b64({'alg': 'RS256', 'kid': 'r', **header})}.{b64(claims())}"
+    return f"{signed}.{b64(RSA_PRIVATE.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
+def test_the_hand_made_token_of_this_test_is_a_good_one() -> None:
+    assert check(rightly_signed()) == check(rightly_signed(more=1)) == claims()
+
 
 FORGED = {
     "none": by_hand({"alg": "none"}),
@@ -168,11 +182,13 @@ FORGED = {
     "kid path": sign(claims(), RSA_KEY, "RS256", kid="../../../dev/null"),
     "kid of the EC key": sign(claims(), RSA_KEY, "RS256", kid="e"),
     "RSA token, alg says ES256": by_hand({"alg": "ES256", "kid": "e"}, RSA_PEM),
-    "kid number": by_hand({"alg": "RS256", "kid": 7}, b"x"),
-    "kid list": by_hand({"alg": "RS256", "kid": ["r"]}, b"x"),
-    "crit unknown": by_hand({"alg": "RS256", "kid": "r", "crit": ["x"], "x": 1}, b"x"),
-    "crit b64": by_hand({"alg": "RS256", "kid": "r", "crit": ["b64"], "b64": False}, b"x"),
-    "crit empty": by_hand({"alg": "RS256", "kid": "r", "crit": []}, b"x"),
+    "kid number": rightly_signed(kid=7),
+    "kid list": rightly_signed(kid=["r"]),
+    "crit unknown": rightly_signed(crit=["x"], x=1),
+    "crit b64": rightly_signed(crit=["b64"], b64=True),
+    "crit known": rightly_signed(crit=["kid"]),
+    "crit empty": rightly_signed(crit=[]),
+    "crit null": rightly_signed(crit=None),
     "typ at+jwt": sign(claims(), RSA_KEY, "RS256", typ="at+jwt"),
     "typ logout+jwt": sign(claims(), RSA_KEY, "RS256", typ="logout+jwt"),
     "typ of our session tokens": sign(claims(), RSA_KEY, "RS256", typ="tunnelui-session+jwt"),
@@ -202,11 +218,12 @@ def test_the_shared_kind_of_key_does_not_cross_algorithms() -> None:
 
 
 def test_only_public_signature_keys_of_fit_kinds_are_kept() -> None:
-    modulus = rsa.generate_private_key(public_exponent=65537, key_size=1024).public_key().public_numbers().n
+    weak = [rsa.generate_private_key(public_exponent=65537, key_size=size) for size in (1024, 2044)]
+    moduli = [key.public_key().public_numbers().n for key in weak]
     bad: list[Any] = [
         OctKey.generate_key(256, {"kid": "oct"}).as_dict(private=True),
         RSA_KEY.as_dict(private=False) | {"use": "enc"},
-        {"kty": "RSA", "kid": "weak", "n": b64(modulus.to_bytes(128, "big")), "e": "AQAB"},
+        *({"kty": "RSA", "kid": "weak", "n": b64(n.to_bytes((n.bit_length() + 7) // 8)), "e": "AQAB"} for n in moduli),
         {"kty": "RSA"},
         {"kty": "RSA", "n": 7, "e": None},
         {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"},
@@ -224,6 +241,12 @@ def test_only_public_signature_keys_of_fit_kinds_are_kept() -> None:
 def test_another_curve_is_not_taken_for_es256() -> None:
     other = ECKey.generate_key("secp256k1", {"kid": "e"}, private=True).as_dict(private=False)
     assert KeySet({"keys": [other]}).find("e", "ES256") == []
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_an_algorithm_finds_keys_of_its_own_kind_alone(algorithm: str) -> None:
+    kind = KEYS[algorithm].key_type
+    assert {key.key_type for key in key_set().find(None, algorithm)} == {kind}
 
 
 @given(st.text(max_size=200) | st.builds(".".join, st.lists(st.text(max_size=40), min_size=3, max_size=3)))
