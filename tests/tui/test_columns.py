@@ -9,8 +9,9 @@ import pytest
 from tests.support.tunnel_scenes import NOW, every_state, many
 from tunnelui.config.route import Route
 from tunnelui.engine.model import State, TunnelSnapshot
-from tunnelui.tui.lines.rows import Column, RouteRow, SortOrder, ordered, route_row, state_words
+from tunnelui.tui.lines.rows import Column, RouteRow, route_row, state_words
 from tunnelui.tui.listing.columns import LEAD, choose_layout, port_only, widest_rows
+from tunnelui.tui.listing.order import SortOrder, ordered
 
 _TOTALS = {Column.IN, Column.OUT}
 _RATES = {Column.RATE_IN, Column.RATE_OUT, Column.GRAPH}

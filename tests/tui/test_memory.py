@@ -11,8 +11,9 @@ import pytest
 
 from tests.support.screens import drive
 from tunnelui.config.state_file import StateFile
-from tunnelui.tui.lines.rows import Column, SortOrder
+from tunnelui.tui.lines.rows import Column
 from tunnelui.tui.listing.arrange import Arrangement, Grouping
+from tunnelui.tui.listing.order import SortOrder
 from tunnelui.tui.memory import Memory, Remembered
 from tunnelui.tui.widgets.route_list import RouteList
 

@@ -8,9 +8,10 @@ import pytest
 
 from tests.support.tunnel_scenes import every_state, many
 from tunnelui.engine.model import State, TunnelSnapshot
-from tunnelui.tui.lines.rows import Column, SortOrder
+from tunnelui.tui.lines.rows import Column
 from tunnelui.tui.listing.arrange import Arrangement, Group, Grouping
 from tunnelui.tui.listing.filtering import RouteFilter
+from tunnelui.tui.listing.order import SortOrder
 from tunnelui.tui.listing.row_model import Change, RowModel
 
 ALL = RouteFilter()

@@ -11,8 +11,9 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.frozen import frozen
-from tunnelui.tui.lines.rows import Column, SortOrder
+from tunnelui.tui.lines.rows import Column
 from tunnelui.tui.listing.arrange import Arrangement, Grouping
+from tunnelui.tui.listing.order import SortOrder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Slowing down who guesses passwords, in bounded memory."""
+"""Slowing down who guesses passwords or codes, or asks for many of them, in bounded memory."""
 
 from __future__ import annotations
 

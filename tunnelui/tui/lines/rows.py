@@ -1,4 +1,4 @@
-"""One tunnel as the words of one row, and the orders that rows can have."""
+"""One tunnel as the words of one row."""
 
 from __future__ import annotations
 
@@ -12,21 +12,9 @@ from tunnelui.tui.lines.format import bytes_short, duration
 from tunnelui.tui.lines.words import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tunnelui.engine.model import TunnelSnapshot
 
-__all__ = [
-    "Column",
-    "RouteRow",
-    "SortOrder",
-    "local_of",
-    "ordered",
-    "route_row",
-    "sort_key",
-    "state_words",
-    "target_of",
-]
+__all__ = ["Column", "RouteRow", "local_of", "route_row", "state_words", "target_of"]
 
 
 class Column(StrEnum):
@@ -90,14 +78,6 @@ class RouteRow:
                 return self.graph
 
 
-@frozen
-class SortOrder:
-    """By which column, and which way round."""
-
-    column: Column = Column.NAME
-    reverse: bool = False
-
-
 def route_row(tunnel: TunnelSnapshot, now: float, star: str = "") -> RouteRow:
     """Return the row of a tunnel at the Unix time *now*, without rates and graph."""
     counted = tunnel.state is not State.OFF or tunnel.bytes_in or tunnel.bytes_out
@@ -133,43 +113,3 @@ def state_words(tunnel: TunnelSnapshot, now: float) -> str:
         # Rounded up: the last second reads 1s and not 0s.
         return f"retry {duration(math.ceil(tunnel.retry_at - now)):.3}" if tunnel.retry_at - now < 100 else "retry"
     return tunnel.state.value
-
-
-def ordered(tunnels: Iterable[TunnelSnapshot], order: SortOrder) -> list[TunnelSnapshot]:
-    """Return the tunnels in the wanted order; the name decides between equals."""
-    return sorted(
-        sorted(tunnels, key=lambda tunnel: tunnel.route.name.casefold()),
-        key=lambda tunnel: sort_key(tunnel, order.column),
-        reverse=order.reverse,
-    )
-
-
-# Trouble first: what needs a person stands at the top.
-_STATE_RANKS = {
-    state: rank
-    for rank, state in enumerate(
-        (State.AUTH, State.PORT_BUSY, State.DENIED, State.ERROR, State.RETRY, State.LIVE, State.READY, State.OFF)
-    )
-}
-
-
-def sort_key(tunnel: TunnelSnapshot, column: Column) -> tuple[float, str]:
-    """Return what *column* orders a tunnel by."""
-    match column:
-        case Column.NAME:
-            return 0, tunnel.route.name.casefold()
-        case Column.STATE:
-            return _STATE_RANKS[tunnel.state], ""
-        case Column.DESTINATION:
-            return 0, target_of(tunnel).casefold()
-        case Column.LOCAL:
-            host, _, port = local_of(tunnel).rpartition(":")
-            return (int(port) if port.isascii() and port.isdigit() else math.inf), host
-        case Column.PROFILE:
-            return 0, tunnel.route.profile.casefold()
-        case Column.IN:
-            return -tunnel.bytes_in, ""
-        case Column.OUT:
-            return -tunnel.bytes_out, ""
-        case _:
-            return 0, ""

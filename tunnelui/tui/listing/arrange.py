@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tunnelui.engine.model import State, TunnelSnapshot
 from tunnelui.frozen import frozen
-from tunnelui.tui.lines.rows import SortOrder, ordered
+from tunnelui.tui.listing.order import SortOrder, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,9 +6,9 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from tunnelui.tui.lines.rows import sort_key
 from tunnelui.tui.listing.arrange import Arrangement, Group, Grouping, group_of, in_groups, sorted_for
 from tunnelui.tui.listing.filtering import RouteFilter
+from tunnelui.tui.listing.order import sort_key
 
 if TYPE_CHECKING:
     from tunnelui.engine.model import TunnelSnapshot

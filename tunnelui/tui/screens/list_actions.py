@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tunnelui.errors import ConfigError
-from tunnelui.tui.lines.rows import Column, SortOrder
+from tunnelui.tui.lines.rows import Column
 from tunnelui.tui.lines.words import safe
 from tunnelui.tui.listing.arrange import Grouping
 from tunnelui.tui.listing.filtering import RouteFilter
+from tunnelui.tui.listing.order import SortOrder
 from tunnelui.tui.screens.route_actions import RouteActions
 
 if TYPE_CHECKING:
