@@ -39,7 +39,7 @@ LIBRARY = frozenset(
         "urllib",
     ]
 )
-OWN_MODULES = 69
+OWN_MODULES = 70
 REPORT = """
 import atexit, sys
 
