@@ -59,7 +59,8 @@ class Upstream:
         self._behave = behave
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port: int = self._listener.getsockname()[1]
-        self.connects = 0
+        self._accepted = 0
+        self._knocks: dict[int, threading.Event] = {}  # by the port of who knocks
         self._open: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -67,13 +68,29 @@ class Upstream:
     def _accept(self) -> None:
         while True:
             try:
-                sock, _ = self._listener.accept()
+                sock, (_, port) = self._listener.accept()
             except OSError:
                 return
-            self.connects += 1
+            if (knock := self._knocks.get(port)) is not None:
+                sock.close()
+                knock.set()
+                continue
+            self._accepted += 1
             sock.settimeout(100)
             self._open.add(sock)
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    @property
+    def connects(self) -> int:
+        """How many have come. A system takes connections for its programs and hands them over in their order: we knock
+        once ourselves, and then nobody is on the way any more."""
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            knock = self._knocks.setdefault(sock.getsockname()[1], threading.Event())
+            sock.connect(("127.0.0.1", self.port))
+            assert knock.wait(60)
+            del self._knocks[sock.getsockname()[1]]
+        return self._accepted
 
     def _serve(self, sock: socket.socket) -> None:
         with contextlib.suppress(OSError), sock:

@@ -385,19 +385,18 @@ class TestSessionsEnd:
                 assert sock.recv(100) == b"still here"
 
     def test_an_expired_session_cuts_its_tunnels(self, world: World) -> None:
-        _, token = world.sign_in(life=1.0)
+        began = time.time()
+        _, token = world.sign_in(life=3.0)  # a busy machine needs some of it to open the tunnel
         with world.connect(STAFF, token) as sock:
-            began = time.monotonic()
             read_all_or_reset(sock)
-            assert 0.5 < time.monotonic() - began < 15
+            assert 2.9 < time.time() - began < 20
         assert world.event("tunnel ended")["cause"] == "session_expired"
 
     def test_a_session_that_ends_while_the_upstream_is_dialled_opens_nothing(self, tmp_path: Path) -> None:
-        gate = threading.Event()
+        asked, gate = threading.Event(), threading.Event()
 
         async def slow(host: str, port: int) -> Sequence[AddrInfo]:
-            import anyio
-
+            asked.set()
             while not gate.is_set():
                 await anyio.sleep(0.01)
             return [AddrInfo(socket.AF_INET, ("127.0.0.1", port))]
@@ -410,7 +409,7 @@ class TestSessionsEnd:
                 session_id, token = world.sign_in()
                 with world.dial() as sock:
                     sock.sendall(connect_head("a:1", token))
-                    time.sleep(0.3)
+                    assert asked.wait(60)
                     world.portal.call(world.store.revoke, session_id)
                     assert status(read_all(sock)) == 302
                 gate.set()
@@ -489,9 +488,10 @@ def test_nothing_stays_in_the_counts_of_what_was_refused(tmp_path: Path, upstrea
 
 
 def test_client_that_leaves_while_the_upstream_is_dialled_is_told_apart_and_uncounted(tmp_path: Path) -> None:
-    gate = threading.Event()
+    asked, gate = threading.Event(), threading.Event()
 
     async def resolve(host: str, port: int) -> list[AddrInfo]:
+        asked.set()
         while not gate.is_set():
             await anyio.sleep(0.01)
         return [AddrInfo(socket.AF_INET, ("127.0.0.1", port))]
@@ -503,10 +503,9 @@ def test_client_that_leaves_while_the_upstream_is_dialled_is_told_apart_and_unco
         with World(tmp_path / "w", route + "\n", tls=False, resolve=resolve).running() as world:
             sock = world.dial()
             sock.sendall(connect_head("a:1"))
-            time.sleep(0.2)
+            assert asked.wait(60)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             sock.close()
-            time.sleep(0.1)
             gate.set()
             assert world.event("tunnel ended")["cause"] in ("client_lost", "client_reset")
             assert_nothing_is_counted(world)
