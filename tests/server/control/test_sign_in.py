@@ -297,6 +297,17 @@ async def test_every_sign_in_gets_a_new_session_whatever_the_browser_brought(con
         assert second.id != first.id
 
 
+async def test_the_id_of_a_session_that_somebody_else_had_is_not_used_again(control: Control) -> None:
+    async with control.browser() as attacker, control.browser() as browser:
+        await enter_password(attacker, user="bob", password="builder")
+        (planted,) = await control.store.list()
+        await control.store.revoke(planted.id)
+        browser.cookies.set("tunnelui", attacker.cookies["tunnelui"], domain="127.0.0.1")
+        await enter_password(browser)
+        (own,) = await control.store.list()
+        assert own.id != planted.id
+
+
 async def test_a_cookie_of_one_kind_is_no_good_as_another(control: Control) -> None:
     async with control.browser() as browser:
         url = await login_url(browser)

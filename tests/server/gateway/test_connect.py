@@ -416,6 +416,21 @@ class TestSessionsEnd:
                 assert upstream.connects == 0
                 assert world.event("tunnel decided")["cause"] == "session_revoked"
 
+    def test_one_that_ends_as_the_upstream_answers_opens_nothing_either(
+        self, world: World, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def dial_at_last(*args: Any, **options: Any) -> Any:
+            dialed = await dial(*args, **options)
+            ((tunnel,),) = world.gateway.live._by_session.values()
+            tunnel.cause = "session_revoked"  # too late for its scope
+            return dialed
+
+        monkeypatch.setattr("tunnelui_server.gateway.connect.dial", dial_at_last)
+        _, token = world.sign_in()
+        assert status(world.ask(connect_head(STAFF, token))) == 302
+        assert upstream.connects == 1
+        assert_nothing_is_counted(world)
+
 
 def test_time_limits_of_a_route(tmp_path: Path, upstream: Upstream) -> None:
     routes = "".join(
