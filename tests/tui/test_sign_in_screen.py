@@ -16,6 +16,7 @@ from tunnelui.config.profile import Profile
 from tunnelui.config.settings import Settings
 from tunnelui.engine.model import IdentityStatus, Problem, ProfileSnapshot
 from tunnelui.errors import ConfigError
+from tunnelui.tui.screens.profiles import ProfilesScreen
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.screens.sign_in import SignInScreen
@@ -184,6 +185,30 @@ async def test_escape_asks_when_routes_wait_and_cancels() -> None:
         await driven.press("escape", "y")
         assert driven.engine.requests[-1] == ("cancel_sign_in", "corp", PROXY)
         assert driven.shows(RoutesScreen)
+
+
+@pytest.mark.parametrize("keys", [("i", "escape"), ("P", "x")], ids=["sign-in", "profiles"])
+async def test_a_sign_in_that_ends_under_the_question_takes_it_along(keys: tuple[str, ...]) -> None:
+    async with drive(_engine()) as driven:
+        await driven.press(*keys)
+        assert driven.shows(Question)
+        driven.engine.set(*every_state(), identities=[identity()])
+        await driven.settle()
+        assert driven.shows(RoutesScreen if "i" in keys else ProfilesScreen)
+        assert "cancel_sign_in" not in {request[0] for request in driven.engine.requests}
+
+
+async def test_a_sign_in_that_ends_under_the_help_closes_after_it() -> None:
+    async with drive(_engine()) as driven:
+        for key in ("question_mark", "ctrl+p"):
+            await driven.press("i", key)
+            over = driven.app.screen
+            driven.engine.set(*every_state(), identities=[identity()])
+            await driven.settle()
+            assert driven.app.screen is over
+            await driven.press("escape")
+            assert driven.shows(RoutesScreen)
+            driven.engine.set(*every_state(), identities=[identity(sign_in=True)])
 
 
 async def test_escape_cancels_at_once_when_nothing_waits() -> None:

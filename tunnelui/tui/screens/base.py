@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeVar, cast
 
 from textual import events, on
+from textual.await_complete import AwaitComplete
 from textual.message_pump import MessagePump
 from textual.screen import ModalScreen, Screen
 
@@ -50,7 +51,21 @@ class _Quick(MessagePump):
             cast("Screen[object]", super())._screen_resized(size)
 
 
-class TunnelScreen(Guarded, _Quick, Screen[Result], Generic[Result]):
+class _Ending(MessagePump):
+    """Mixed into screens: what lies above one goes when it goes, and of two ends of one only the first counts. The
+    saving of a form may be over while its own question is open."""
+
+    def dismiss(self, result: object = None) -> AwaitComplete:
+        screen = cast("Screen[object]", self)
+        stack = self.app.screen_stack
+        if screen not in stack:
+            return AwaitComplete()
+        for above in reversed(stack[stack.index(screen) + 1 :]):
+            above.dismiss()
+        return cast("Screen[object]", super()).dismiss(result)
+
+
+class TunnelScreen(Guarded, _Quick, _Ending, Screen[Result], Generic[Result]):
     """A screen that shows the engine's state. `show_view` is called when there is something new, and on arrival."""
 
     CSS_PATH: ClassVar[Path | None] = LAYOUT
@@ -78,7 +93,7 @@ class TunnelScreen(Guarded, _Quick, Screen[Result], Generic[Result]):
         """Show what happened since the last call, oldest first: a few times a second, however much it is."""
 
 
-class Dialog(Guarded, _Quick, ModalScreen[Result], Generic[Result]):
+class Dialog(Guarded, _Quick, _Ending, ModalScreen[Result], Generic[Result]):
     """A screen on top of another one, which stays in sight."""
 
     CSS_PATH: ClassVar[Path | None] = LAYOUT

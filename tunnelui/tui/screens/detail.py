@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tunnelui.tui.keys.bindings import BACK, DETAIL
+from tunnelui.tui.lines.words import safe
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.widgets.detail_pages import CONNECT_AS, LOG, DetailPages
 from tunnelui.tui.widgets.key_footer import KeyFooter
@@ -55,7 +56,8 @@ class DetailScreen(TunnelScreen[None]):
             pages = self.query_one(DetailPages)
             pages.show(view, tunnel)
             self.query_one("#foot-rule", Rule).show(pages.enter_words(self.tunnels.key_name("move.take")))
-        elif self.is_current:
+        elif self.is_active:
+            self.tunnels.say(f"The route {safe(self._route, 64)} is gone: removed or renamed elsewhere.", "warning")
             self.dismiss()
 
     def follow(self, old: str, new: str) -> None:

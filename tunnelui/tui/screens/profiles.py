@@ -119,8 +119,10 @@ class ProfilesScreen(SignInActions[str]):
         rows = [line(""), *pending[:1], *(line("  ", (each, "$ink")) for each in notes), *pending[1:]]
         self.query_one("#pending", LineView).show(*(rows if pending else ()))
         self.show_answer(2)
-        if self.sign_in is None and self.answer.has_focus:
-            self.rows.focus()
+        if self.sign_in is None:
+            self.withdraw_question()
+            if self.answer.has_focus:
+                self.rows.focus()
         self.refresh_bindings()
 
     # Actions.

@@ -78,7 +78,8 @@ class SignInScreen(SignInActions[None]):
             self._begun = True
         identity = self.identity
         if self._begun and sign_in is None and identity is not None and identity.problem is None:
-            if self.is_current:
+            self.withdraw_question()
+            if self.is_active:
                 self.dismiss()
             return
         width = self.size.width

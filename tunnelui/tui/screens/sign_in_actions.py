@@ -36,6 +36,7 @@ class SignInActions(TunnelScreen[Result], Generic[Result]):
         super().__init__()
         self.problem = ""
         """Why the last answer was not taken."""
+        self._question: Question | None = None
 
     def on_mount(self) -> None:
         self.tunnels.take_back("sign-in ")  # the screen itself says as much, where the message would cover it
@@ -130,4 +131,11 @@ class SignInActions(TunnelScreen[Result], Generic[Result]):
             return
         count = "1 route" if len(sign_in.waiting) == 1 else f"{len(sign_in.waiting)} routes"
         text = f"The connections of {count} that wait for it are closed."
-        self.app.push_screen(Question("Cancel the sign-in?", text, yes="Cancel it", no="Wait"), answered)
+        self._question = Question("Cancel the sign-in?", text, yes="Cancel it", no="Wait")
+        self.app.push_screen(self._question, answered)
+
+    def withdraw_question(self) -> None:
+        """The sign-in is over: whether to cancel it needs no answer any more."""
+        if self._question is not None and self._question.is_active:
+            self._question.dismiss(False)
+        self._question = None
