@@ -10,6 +10,7 @@ from tests.support.screens import LARGE, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, NOW, events, every_state
 from tunnelui.engine.model import ConnectionSnapshot, ConnectionState, State
+from tunnelui.tui.screens.detail import DetailScreen
 from tunnelui.tui.screens.log import LogScreen
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.route_form import RouteForm
@@ -85,7 +86,7 @@ async def test_it_follows_a_rename() -> None:
         await driven.press(*ORDERS, "e", "tab")
         await driven.enter_text("new-orders")
         await driven.press("ctrl+s")
-        assert driven.engine.requests == [("update_route", "orders-db", "new-orders")]
+        assert driven.engine.requests == [("change_routes", "orders-db>new-orders")]
         assert driven.lines[0].startswith(" ‹ new-orders")
 
 
@@ -95,6 +96,20 @@ async def test_it_closes_when_the_route_is_gone() -> None:
         driven.engine.set(*every_state()[1:])
         await driven.settle()
         assert driven.shows(RoutesScreen)
+
+
+@pytest.mark.parametrize("key", ["Y", "x", "e"])
+async def test_it_closes_after_the_dialog_above_it_when_the_route_is_gone(key: str) -> None:
+    async with drive() as driven:
+        await driven.press(*ORDERS, key)
+        over = driven.app.screen
+        assert not driven.shows(DetailScreen)
+        driven.engine.set(*every_state()[1:])
+        await driven.settle()
+        assert driven.app.screen is over
+        await driven.press("escape")
+        assert driven.shows(RoutesScreen)
+        assert driven.toasts[-1] == "The route orders-db is gone: removed or renamed elsewhere."
 
 
 async def test_connections_come_and_go_under_the_cursor() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 from textual.widgets import Input
 
-from tests.support.screens import LARGE, SMALL, drive
+from tests.support.screens import LARGE, SMALL, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
+from tests.support.tunnel_scenes import every_state
 from tunnelui.errors import ConfigError
 from tunnelui.tui.screens.diagnose import DiagnoseScreen
 from tunnelui.tui.screens.question import Question
@@ -14,6 +19,12 @@ from tunnelui.tui.screens.route_form import RouteForm
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.widgets.route_list import RouteList
 from tunnelui.tui.widgets.tick import Tick
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tunnelui.config.route import Route
+    from tunnelui.config.route_changes import RouteChange
 
 
 async def test_a_destination_is_all_that_a_route_needs() -> None:
@@ -71,7 +82,7 @@ async def test_a_limit_that_is_none_is_told_and_not_saved(field: str, text: str)
         await driven.press("ctrl+s")
         assert driven.shows(RouteForm)
         assert driven.app.focused is driven.app.screen.query_one(f"#{field}")
-        assert "is not from 0" in driven.text
+        assert f"“{text}” is not from 0" in driven.text
         assert driven.engine.requests == []
 
 
@@ -153,7 +164,7 @@ async def test_editing_starts_with_what_is_there_and_shows_that_it_changed() -> 
         await driven.enter_text("0")
         assert driven.lines[0].rstrip().endswith("changed")
         await driven.press("ctrl+s")
-        assert driven.engine.requests == [("update_route", "grafana", "grafana")]
+        assert driven.engine.requests == [("change_routes", "grafana>grafana")]
         tunnel = driven.engine.state.tunnel("grafana")
         assert tunnel is not None
         assert tunnel.route.destination == "grafana.corp:30000"
@@ -191,6 +202,117 @@ async def test_a_route_that_can_not_be_saved_stays_in_the_form(error: Exception,
         assert driven.shows(RouteForm)
         await driven.press("ctrl+s")
         assert driven.shows(RoutesScreen)
+
+
+async def _edit(driven: Driven, **values: str) -> None:
+    """Open the form of the route grafana and type *values* into its fields."""
+    await driven.press("j", "e")
+    for field, value in values.items():
+        driven.app.screen.query_one(f"#{field}", Input).value = value
+    await driven.settle()
+
+
+def _elsewhere(driven: Driven, **fields: object) -> None:
+    """Change the route grafana as somebody else does."""
+    tunnel = driven.engine.state.tunnel("grafana")
+    assert tunnel is not None
+    driven.engine.change("grafana", route=replace(tunnel.route, **fields))  # type: ignore[arg-type]  # the test's
+
+
+def _grafana(driven: Driven) -> Route:
+    tunnel = driven.engine.state.tunnel("grafana")
+    assert tunnel is not None
+    return tunnel.route
+
+
+async def test_what_others_change_meanwhile_is_kept() -> None:
+    async with drive() as driven:
+        await _edit(driven, note="mine")
+        before = _grafana(driven)
+        _elsewhere(driven, tags=("theirs",), autostart=True)
+        await driven.press("ctrl+s")
+        assert driven.shows(RoutesScreen)
+        assert _grafana(driven) == replace(before, note="mine", tags=("theirs",), autostart=True)
+        assert driven.toasts[-1] == "Changed elsewhere meanwhile, and kept: Tags, autostart."
+        await driven.press("u")
+        assert _grafana(driven) == replace(before, tags=("theirs",), autostart=True)
+
+
+async def test_a_field_that_both_have_changed_is_told_before_it_is_saved() -> None:
+    async with drive() as driven:
+        await _edit(driven, note="mine", command="nc {host} {port}")
+        before = _grafana(driven)
+        _elsewhere(driven, note="theirs", tags=("theirs",))
+        await driven.press("ctrl+s")
+        assert driven.shows(RouteForm)
+        assert "Changed elsewhere meanwhile: Note is “theirs” there. ^s saves what stands" in driven.text
+        assert _grafana(driven).note == "theirs"
+        assert driven.app.screen.query_one("#tags", Input).value == "theirs"
+        await driven.press("ctrl+s")
+        assert driven.shows(RoutesScreen)
+        assert _grafana(driven) == replace(before, note="mine", command="nc {host} {port}", tags=("theirs",))
+
+
+async def test_a_route_that_was_removed_meanwhile_can_be_saved_as_a_new_one() -> None:
+    async with drive() as driven:
+        await _edit(driven, note="mine")
+        driven.engine.set(*(one for one in every_state() if one.route.name != "grafana"))
+        await driven.press("ctrl+s")
+        assert "The route was removed or renamed elsewhere. ^s saves this as a new one." in driven.text
+        await driven.press("ctrl+s")
+        assert driven.shows(RoutesScreen)
+        assert _grafana(driven).note == "mine"
+
+
+async def test_saving_what_is_as_before_changes_nothing_and_leaves_undo_alone() -> None:
+    async with drive() as driven:
+        await _edit(driven, note="mine")
+        await driven.press("ctrl+s", "e", "ctrl+s")
+        assert driven.shows(RoutesScreen)
+        assert len(driven.engine.requests) == 1
+        await driven.press("u")
+        assert _grafana(driven).note == ""
+
+
+async def test_saving_that_ends_under_a_question_closes_both() -> None:
+    async with drive() as driven:
+        await _edit(driven, note="mine")
+        go_on = asyncio.Event()
+        change_routes = driven.engine.change_routes
+
+        async def slow(changes: Sequence[RouteChange]) -> None:
+            await go_on.wait()
+            await change_routes(changes)
+
+        driven.engine.change_routes = slow  # type: ignore[method-assign]
+        form = driven.app.screen
+        await driven.press("ctrl+s", "escape")
+        assert driven.shows(Question)
+        saving = [each for each in driven.app.workers if each.node is form]
+        assert saving
+        go_on.set()
+        await driven.app.workers.wait_for_complete(saving)
+        await driven.settle()
+        assert driven.shows(RoutesScreen)
+        assert _grafana(driven).note == "mine"
+
+
+async def test_the_first_field_that_is_wrong_is_in_sight_with_what_is_said_of_it() -> None:
+    async with drive() as driven:
+        await driven.press("a", *["tab"] * 10, "ctrl+s")
+        assert "Destination" in driven.text
+        assert "A route needs a destination." in driven.text
+
+
+async def test_a_long_problem_is_told_to_its_end() -> None:
+    async with drive() as driven:
+        await driven.press("a")
+        await driven.enter_text("db:1")
+        driven.engine.fail_with = ConfigError(
+            "routes.toml can't be written here", hint=f"{'Free some space. ' * 5}End."
+        )
+        await driven.press("ctrl+s")
+        assert "End." in driven.text
 
 
 async def test_the_command_is_copied_on_one_line() -> None:

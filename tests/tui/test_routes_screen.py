@@ -223,7 +223,7 @@ async def test_an_edit_is_taken_back_with_its_name() -> None:
         await driven.press("f", "e", "tab", "end")
         await driven.enter_text("-x")
         await driven.press("ctrl+s")
-        assert driven.engine.requests == [("update_route", "billing-db", "billing-db-x")]
+        assert driven.engine.requests == [("change_routes", "billing-db>billing-db-x")]
         assert driven.lines[3].startswith("▌✕ billing-db-x ★")
         await driven.press("j", "u")
         assert driven.engine.requests[-1] == ("change_routes", "billing-db-x>billing-db")

@@ -123,7 +123,10 @@ def check_draft(
         try:
             check_route(replace(_VALID, **{field: getattr(route, field)}), profiles=profiles, taken=taken)
         except ConfigError as error:
-            verdicts[field] = Verdict("bad", _wrong(error))
+            words = _wrong(error)
+            if field in LIMITS:  # what stands in for a word says nothing to whoever typed it
+                words = f"“{clean(getattr(draft, field).strip(), 24)}” is{words.partition(' is')[2]}"
+            verdicts[field] = Verdict("bad", words)
         else:
             verdicts[field] = Verdict("", "")
     for field in ("destination", "name"):

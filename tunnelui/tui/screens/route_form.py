@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -9,9 +10,11 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input
 
 from tunnelui.config.route import DEFAULT_PROFILE, Route
+from tunnelui.config.route_changes import RouteChange
 from tunnelui.engine.model import State
-from tunnelui.errors import TunnelError
+from tunnelui.errors import ConfigError, TunnelError
 from tunnelui.tui.edits.draft import Draft, Verdict, check_draft, suggested_name
+from tunnelui.tui.edits.meanwhile import combined
 from tunnelui.tui.keys.bindings import FORM
 from tunnelui.tui.lines.command_line import equivalent_command
 from tunnelui.tui.lines.rows import local_of
@@ -49,6 +52,7 @@ _AFTER_TICK = "note"
 """What fewer routes need stands below the tick, from here on."""
 _LONGEST_VERDICT = 3
 """Lines under a field that is wrong."""
+_LONGEST_PROBLEM = 3
 _COLOURS = {"good": "$live", "bad": "$denied", "warn": "$auth", "": "$muted"}
 
 
@@ -167,7 +171,8 @@ class RouteForm(TunnelScreen[str]):
         self.query_one("#top", LineView).show(left + line(space, (right, "$auth")))
         problem = self.query_one("#problem", LineView)
         problem.display = bool(self._problem)
-        problem.show(line("  ", (cut(safe(self._problem, 600), width - 4, glyphs.ellipsis), "$denied")))
+        rows = wrap(safe(self._problem, 600), width - 4, _LONGEST_PROBLEM)
+        problem.show(*(line("  ", (row, "$denied")) for row in rows))
         self.query_one("#equivalent", LineView).show(*self._command_lines(draft, width))
 
     def _command_lines(self, draft: Draft, width: int) -> list[Content]:
@@ -192,7 +197,7 @@ class RouteForm(TunnelScreen[str]):
             missing = field in ("destination", "name") and not getattr(draft, field).strip()
             if verdicts[field].mark == "bad" or missing:
                 self.query_one(f"#{field}", Input).focus()
-                self.call_after_refresh(self.query_one(f"#{field}-verdict").scroll_visible, animate=False)
+                self.call_after_refresh(self._bring_into_sight, field)
                 if missing:
                     self._problem = f"A route needs a {field}."
                 self._testing = False
@@ -201,6 +206,11 @@ class RouteForm(TunnelScreen[str]):
         if not self._saving:
             self._saving = True
             self.run_worker(self._save(draft.route(self._base)), exit_on_error=False)
+
+    def _bring_into_sight(self, field: str) -> None:
+        """Bring a field into sight, and what is said of it below."""
+        for id in (f"#{field}-verdict", f"#{field}"):
+            self.query_one(id).scroll_visible(animate=False, immediate=True)
 
     def action_save_and_test(self) -> None:
         self._testing = True
@@ -211,8 +221,10 @@ class RouteForm(TunnelScreen[str]):
             if self._route is None:
                 await self.tunnels.engine.add_route(route)
             else:
-                await self.tunnels.engine.update_route(self._route.name, route)
-                self.tunnels.verbs.edited(self._route, route)
+                saved = await self._replace(self._route, route)
+                if saved is None:
+                    return
+                route = saved
         except TunnelError as error:
             self._problem = told(error)
         except Exception as error:  # a fault of ours must not take what was typed
@@ -227,7 +239,59 @@ class RouteForm(TunnelScreen[str]):
             return
         finally:
             self._saving = self._testing = False
-        self._judge()
+            if self.is_attached:
+                self._judge()
+
+    async def _replace(self, before: Route, mine: Route) -> Route | None:
+        """Save *mine* in the place of *before*, and return what is saved: with what others changed since in fields that
+        were left alone here. Nothing is saved where a person should look first; the form says why.
+        """
+        while mine != before:
+            try:
+                await self.tunnels.engine.change_routes([RouteChange(before, mine)])
+            except ConfigError as error:
+                if error.code == "no_such_route":
+                    self._route = None
+                    again = self.tunnels.key_name("form.save")
+                    self._problem = f"The route was removed or renamed elsewhere. {again} saves this as a new one."
+                    return None
+                now = await self._changed_since(before) if error.code == "route_changed" else None
+                if now is None:
+                    raise
+                mine, other, both = combined(before, mine, now)
+                before = now
+                self._begin_again(now, mine)
+                if both:
+                    there = ", ".join(f"{_label(field)} is {_quoted(getattr(self._start, field))}" for field in both)
+                    again = self.tunnels.key_name("form.save")
+                    self._problem = f"Changed elsewhere meanwhile: {there} there. {again} saves what stands here."
+                    return None
+                names = ", ".join(_label(field) for field in other)
+                self.tunnels.say(f"Changed elsewhere meanwhile, and kept: {names}.")
+            else:
+                self.tunnels.verbs.edited(before, mine)
+                break
+        return mine
+
+    async def _changed_since(self, before: Route) -> Route | None:
+        """Return the route as it is now, once that is known here."""
+        for _ in range(20):
+            self.tunnels.poll()
+            tunnel = self.tunnels.view.snapshot.tunnel(before.name)
+            if tunnel is not None and tunnel.route != before:
+                return tunnel.route
+            await asyncio.sleep(0.1)
+        return None
+
+    def _begin_again(self, theirs: Route, mine: Route) -> None:
+        """Go on from the route as others have made it, with *mine* in the fields."""
+        self._route = self._base = theirs
+        self._start = Draft.of(theirs)
+        draft = Draft.of(mine)
+        with self.prevent(Input.Changed):
+            for field in _LABELS:
+                self.query_one(f"#{field}", Input).value = getattr(draft, field)
+        self.query_one("#autostart", Tick).value = draft.autostart
 
     async def action_copy_command(self) -> None:
         await self.tunnels.copy(" ".join(equivalent_command(self.draft.route())), "the command")
@@ -243,3 +307,11 @@ class RouteForm(TunnelScreen[str]):
 
         question = Question("Discard what you typed?", "Nothing has been saved.", yes="Discard", no="Go on editing")
         self.app.push_screen(question, answered)
+
+
+def _label(field: str) -> str:
+    return _LABELS.get(field, (field,))[0]
+
+
+def _quoted(value: object) -> str:
+    return f"“{cut(safe(str(value), 64), 30)}”" if value != "" else "empty"
