@@ -86,6 +86,31 @@ async def test_stop_all_asks_while_connections_are_live() -> None:
         assert {name for verb, name in driven.engine.requests if verb == "stop"} >= UP
 
 
+async def test_stop_all_means_those_that_are_still_to_be_started() -> None:
+    tunnels = [replace(one, state=State.OFF, problem=None, live=0, connections=()) for one in every_state()[:3]]
+    first, second, third = sorted(one.route.name for one in tunnels)
+    engine = ScriptedEngine(tunnels, [IDENTITY])
+    async with drive(engine) as driven:
+        start, under_way, go_on = engine.start, anyio.Event(), anyio.Event()
+
+        async def slow(name: str, *, any_port: bool = False) -> None:
+            await start(name, any_port=any_port)
+            if name == second:
+                under_way.set()
+                await go_on.wait()
+
+        engine.start = slow  # type: ignore[method-assign]
+        await driven.press("asterisk", "space")
+        await under_way.wait()
+        await driven.press("X")
+        go_on.set()
+        await driven.app.workers.wait_for_complete([each for each in driven.app.workers if each.group == "requests"])
+        await driven.settle()
+        assert {one.state for one in engine.state.tunnels} == {State.OFF}
+        assert ("start", first) in engine.requests
+        assert ("start", third) not in engine.requests
+
+
 async def test_stop_all_without_live_connections_asks_nothing() -> None:
     tunnels = [one for one in every_state() if not one.live]
     async with drive(ScriptedEngine(tunnels, [IDENTITY])) as driven:

@@ -13,8 +13,8 @@ from textual.app import SuspendNotSupported
 from tunnelui.config.route import DEFAULT_PROFILE
 from tunnelui.config.route_changes import RouteChange
 from tunnelui.engine.model import ConnectionState, IdentityStatus, State
-from tunnelui.errors import TunnelError
 from tunnelui.tui.actions.changing import RouteChanger
+from tunnelui.tui.actions.many import ManyTunnels
 from tunnelui.tui.lines.connect_as import client_command, has_client, ways_to_connect
 from tunnelui.tui.lines.format import bytes_long
 from tunnelui.tui.lines.rows import local_of
@@ -23,7 +23,7 @@ from tunnelui.tui.outside.foreground import run_in_foreground
 from tunnelui.tui.outside.new_terminal import new_terminal, open_new_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from tunnelui.config.route import Route
     from tunnelui.engine.model import ConnectionSnapshot, TunnelSnapshot
@@ -41,6 +41,7 @@ class Verbs:
     def __init__(self, app: Host) -> None:
         self._app = app
         self._changer = RouteChanger(app)
+        self._many = ManyTunnels(app)
 
     async def copy_local(self, tunnel: TunnelSnapshot | None) -> None:
         if tunnel is None:
@@ -69,31 +70,36 @@ class Verbs:
 
     def toggle_all(self, tunnels: Sequence[TunnelSnapshot]) -> None:
         """Start those that are off; where all are on, stop them."""
-        engine = self._app.engine
         off = [tunnel.route.name for tunnel in tunnels if tunnel.state is State.OFF]
         if off:
-            self._for_each(off, engine.start, "Started")
+            self._many.start(off)
         else:
-            self._for_each([tunnel.route.name for tunnel in tunnels], engine.stop, "Stopped")
+            self._many.stop([tunnel.route.name for tunnel in tunnels])
 
     def restart_all(self, tunnels: Sequence[TunnelSnapshot]) -> None:
-        self._for_each([tunnel.route.name for tunnel in tunnels], self._app.engine.restart, "Restarted")
+        self._many.restart([tunnel.route.name for tunnel in tunnels])
 
     def stop_all(self) -> None:
         """Stop every tunnel; asks when connections are live."""
         from tunnelui.tui.screens.question import Question
 
-        up = [tunnel for tunnel in self._app.view.snapshot.tunnels if tunnel.state is not State.OFF]
-        names, live = [tunnel.route.name for tunnel in up], sum(tunnel.live for tunnel in up)
-        if not up:
+        def up_now() -> list[TunnelSnapshot]:
+            return [tunnel for tunnel in self._app.view.snapshot.tunnels if tunnel.state is not State.OFF]
+
+        def stop() -> None:
+            self._many.stop([tunnel.route.name for tunnel in up_now()], all_others=True)
+
+        up = up_now()
+        live = sum(tunnel.live for tunnel in up)
+        if not up and not self._many.to_start:
             self._app.say("Nothing is up.", "warning")
         elif not live:
-            self._for_each(names, self._app.engine.stop, "Stopped")
+            stop()
         else:
 
             def answered(yes: bool | None) -> None:
                 if yes:
-                    self._for_each(names, self._app.engine.stop, "Stopped")
+                    stop()
 
             title = "Stop the tunnel?" if len(up) == 1 else f"Stop all {len(up)} tunnels?"
             text = "1 open connection is cut." if live == 1 else f"{live} open connections are cut."
@@ -112,24 +118,6 @@ class Verbs:
         """Remember that *old* has become *new*, for `undo`, and tell the screens if it is called otherwise."""
         self._changer.note([RouteChange(old, new)], f"{safe(old.name, 64)} is as before.")
         self.renamed(old.name, new.name)
-
-    def _for_each(self, names: Sequence[str], act: Callable[[str], Awaitable[None]], done: str) -> None:
-        """Do it to every one, whatever becomes of the others; say how many it was, and what went wrong first."""
-
-        async def all_of_them() -> None:
-            failed: list[TunnelError] = []
-            for name in names:
-                try:
-                    await act(name)
-                except TunnelError as error:
-                    failed.append(error)
-            count = len(names) - len(failed)
-            if failed:
-                self._app.say(f"{done} {count} of {len(names)}. First trouble: {safe(str(failed[0]), 200)}", "error")
-            else:
-                self._app.say(f"{done} 1 tunnel." if count == 1 else f"{done} {count} tunnels.", about="many tunnels")
-
-        self._app.carry_out(all_of_them())
 
     def test(self, tunnel: TunnelSnapshot | None) -> None:
         """Open one tunnel of the route and close it, and show how that went."""
