@@ -268,3 +268,15 @@ async def test_a_click_on_the_count_of_troubles_shows_those_alone_and_another_on
         await driven.press("j")
         await _click_on(driven, "5 ▲")
         assert "redis-stage" in driven.text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 10), (40, 12), (33, 9), (20, 5)])
+async def test_both_answers_of_a_question_are_in_sight_in_any_terminal(size: tuple[int, int]) -> None:
+    async with drive(size=size) as driven:
+        await driven.press("d")
+        assert "Delete the route" in driven.text
+        answers = next(line for line in driven.lines if "y Delete" in line)
+        assert "n Keep" in answers
+        await driven.pilot.resize_terminal(80, 24)
+        await driven.settle()
+        assert "u brings it back until you quit." in driven.text

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Question"]
 
 _WIDTH = 56
+_NARROW, _LOW = 40, 11
 
 
 class Question(Dialog[bool]):
@@ -33,18 +34,29 @@ class Question(Dialog[bool]):
         self._answers = (yes, no)
 
     def compose(self) -> ComposeResult:
-        words = LineView()
         with Vertical(id="box"):
-            yield words
+            yield LineView(id="words")
             with Horizontal(id="answers"):
                 yield Button(line(("y ", "bold"), self._answers[0]), id="yes", compact=True)
                 yield Button(line(("n ", "bold"), self._answers[1]), id="no", compact=True)
-        rows = [literal(row, "$muted") for row in wrap(safe(self._text, 1000), _WIDTH - 6, 8)]
-        titles = [literal(row, "bold $ink") for row in wrap(safe(self._title, 300), _WIDTH - 6, 3)]
-        words.show(*titles, line(""), *rows)
 
     def on_mount(self) -> None:
+        self._fit()
         self.query_one("#no").focus()
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        """Say as much as there is room for; the answers are always in sight."""
+        width, height = self.app.size
+        is_small = width < _NARROW or height < _LOW
+        self.set_class(is_small, "-small")
+        width = min(_WIDTH, width) - (2 if is_small else 6)
+        rows = [literal(row, "$muted") for row in wrap(safe(self._text, 1000), width, 8)]
+        titles = [literal(row, "bold $ink") for row in wrap(safe(self._title, 300), width, 3)]
+        most = max(1, height - (1 if is_small else 4))
+        self.query_one("#words", LineView).show(*[*titles, line(""), *rows][:most])
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")
