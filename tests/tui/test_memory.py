@@ -75,3 +75,20 @@ async def test_a_favourite_is_there_the_next_time_and_under_its_new_name(tmp_pat
         assert driven.app.screen.query_one(RouteList).names[0] == "vnc-lab"
         assert "▸ db  2 routes   1 up   1 ▲" in driven.text
         assert "vnc-lab ★" in driven.text
+
+
+async def test_what_can_not_be_written_is_told_and_written_later(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.write_text("in the way")
+    file = folder / "screen.json"
+    async with drive(memory=Memory(StateFile(file))) as driven:
+        await driven.press("f")
+        with anyio.fail_after(60):
+            while not driven.toasts:
+                await driven.settle()
+        assert [toast.partition(": ")[0] for toast in driven.toasts] == [f"{file} can't be written"]
+        assert driven.toasts[0].endswith(". What you chose lasts until you quit.")
+        folder.unlink()
+        await driven.press("s")
+        await _until_saved(file, "billing-db")
+        assert json.loads(file.read_text())["sort"] != Column.NAME.value

@@ -249,7 +249,12 @@ class TunnelApp(Host):
     def remember(self, new: Remembered) -> None:
         """Keep *new* for the next run as well."""
         if self.memory.change(new):
-            self.run_worker(self.memory.save, thread=True, exit_on_error=False, group="memory")
+            self.run_worker(self._save_memory, thread=True, exit_on_error=False, group="memory")
+
+    def _save_memory(self) -> None:
+        if trouble := self.memory.save():
+            words = f"{trouble}. What you chose lasts until you quit."
+            self.call_from_thread(self.say, words, "warning", about="memory")
 
     def say(self, words: str, severity: Severity = "information", *, about: str = "") -> None:
         """Show a toast, in the place of one that says the same, or that was *about* the same matter."""

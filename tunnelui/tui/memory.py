@@ -48,16 +48,22 @@ class Memory:
         old, self.now = self.now, new
         return self._file is not None and old != new
 
-    def save(self) -> None:
-        """Write what differs from what was read; blocks. What another screen has written beside it stays."""
+    def save(self) -> str:
+        """Write what differs from what was read; blocks. What another screen has written beside it stays.
+
+        :return: why it could not be written, or nothing. The next call tries it again.
+        """
         if self._file is None:
-            return
+            return ""
         with self._lock:
             wanted = _to_json(self.now)
             changed = {key: value for key, value in wanted.items() if value != self._saved.get(key)}
             if changed:
                 self._file.save({**self._file.load(), **changed})
+                if self._file.trouble:
+                    return self._file.trouble
                 self._saved = {**self._saved, **changed}
+        return ""
 
     def renamed(self, old: str, new: str) -> Remembered:
         """Return what is to be remembered once the route *old* is called *new*."""
