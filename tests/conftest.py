@@ -34,7 +34,7 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test away from the folders and variables of the person who runs it."""
-    for name in ("CONFIG", "STATE", "CACHE", "RUNTIME"):
+    for name in ("CONFIG", "STATE", "RUNTIME"):
         monkeypatch.setenv(f"TUNNELUI_{name}_DIR", str(tmp_path / name.lower()))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)

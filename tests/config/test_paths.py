@@ -12,7 +12,6 @@ from tunnelui.config import paths
 FOLDERS = {
     "CONFIG": paths.config_dir,
     "STATE": paths.state_dir,
-    "CACHE": paths.cache_dir,
     "RUNTIME": paths.runtime_dir,
 }
 
@@ -30,7 +29,7 @@ def test_without_it_the_system_decides(name: str, tmp_path: Path, monkeypatch: p
     assert FOLDERS[name]() == getattr(platformdirs, f"user_{name.lower()}_path")("tunnelui", appauthor=False)
 
 
-@pytest.mark.parametrize("name", ["CONFIG", "STATE", "CACHE"])
+@pytest.mark.parametrize("name", ["CONFIG", "STATE"])
 @pytest.mark.parametrize("home", ["/homes/alice", "/homes/alice/", "alice", "", None])
 @pytest.mark.parametrize("given", ["/elsewhere", "/elsewhere/", "elsewhere", "", None])
 def test_it_is_what_platformdirs_says(

@@ -245,7 +245,6 @@ class Client:
             **{key: value for key, value in os.environ.items() if not key.startswith("TUNNELUI_")},
             "TUNNELUI_CONFIG_DIR": str(self.config),
             "TUNNELUI_STATE_DIR": str(self.state),
-            "TUNNELUI_CACHE_DIR": str(folder / "cache"),
             "TUNNELUI_RUNTIME_DIR": str(folder / "run"),
             "TUNNELUI_TOKEN_STORE": store,
             "HOME": str(folder),

@@ -1,8 +1,8 @@
 """Where things are on disk.
 
 `platformdirs` decides (what it says on Linux is said here, too: loading it takes as long as twenty modules of ours, and
-ssh waits); ``TUNNELUI_CONFIG_DIR``, ``TUNNELUI_STATE_DIR``, ``TUNNELUI_CACHE_DIR`` and
-``TUNNELUI_RUNTIME_DIR`` override. Nothing is created here.
+ssh waits); ``TUNNELUI_CONFIG_DIR``, ``TUNNELUI_STATE_DIR`` and ``TUNNELUI_RUNTIME_DIR`` override. Nothing is created
+here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from tunnelui.system import is_ours
 
 __all__ = [
-    "cache_dir",
     "config_dir",
     "config_file",
     "log_file",
@@ -59,11 +58,6 @@ def log_file() -> Path:
 def tokens_dir() -> Path:
     """The folder of the ``file`` token store."""
     return state_dir() / "tokens"
-
-
-def cache_dir() -> Path:
-    """What may be thrown away."""
-    return _override("CACHE") or _of_the_system("CACHE", ".cache")
 
 
 def runtime_dir() -> Path:

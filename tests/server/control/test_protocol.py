@@ -130,11 +130,14 @@ async def test_other_proxy_lines(control: Control, line: bytes) -> None:
 async def test_the_client_can_not_say_who_it_is(control: Control, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="tunnelui_server.audit")
     spoof = b"X-Forwarded-For: 9.9.9.9\r\nForwarded: for=9.9.9.9\r\nX-Real-IP: 9.9.9.9\r\nX-Forwarded-Proto: https\r\n"
-    head = b"GET /oauth2/callback HTTP/1.1\r\nHost: a\r\n" + spoof + b"\r\n"
+    head = b"POST /.pomerium/api/v1/device HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n" + spoof + b"\r\n"
     second_line = b"PROXY TCP4 9.9.9.9 192.0.2.1 5000 443\r\n"
     assert statuses(await control.raw(second_line + GET)) == [400]
-    await control.raw(head)
-    assert "9.9.9.9" not in caplog.text
+    answer = await control.raw(head)
+    assert statuses(answer) == [200]
+    assert b'"http://a/.pomerium/device"' in answer
+    (line,) = [record.__dict__["audit"] for record in caplog.records if "audit" in record.__dict__]
+    assert line["client"] == "203.0.113.7"
 
 
 async def test_a_body_in_pieces_arrives_whole(control: Control) -> None:
