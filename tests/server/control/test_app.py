@@ -409,7 +409,11 @@ async def test_no_secret_in_any_log_or_page(
         await browser.post("/.pomerium/sign_out", data={"csrf": hidden(page.text, "csrf")})
     # The provider's and the HTTP client's own loggers stand for nothing that the server writes at its levels.
     ours = [record for record in caplog.records if not record.name.startswith(("httpcore", "httpx", "asyncio"))]
-    logged = "\n".join(f"{record.getMessage()} {record.__dict__.get('audit')}" for record in ours)
+    logged = "\n".join(
+        f"{record.getMessage()} {record.__dict__.get('audit')} {record.__dict__.get('fields')} {record.exc_text}"
+        for record in ours
+    )
+    assert "token handed over" in logged
     for secret in secrets:
         assert secret not in logged, secret
         assert secret not in "\n".join(seen), secret
