@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import importlib
 import re
+import textwrap
 import tomllib
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.pki import Pki
 from tunnelui.cli.main import ACTIONS, COMMANDS
 from tunnelui.cli.options import Parser
 from tunnelui.config.profile import Profile
+from tunnelui_server.config import Limits, load_config
 from tunnelui_server.config.keys import GLOBAL_KEYS, ROUTE_KEYS
 
 if TYPE_CHECKING:
@@ -87,6 +90,36 @@ def test_every_key_of_the_server_is_documented_and_every_documented_one_is_known
     documented = {name.partition("[")[0] for name in names} | {re.sub(r"[\[\]]", "", name) for name in names}
     assert (GLOBAL_KEYS | ROUTE_KEYS) - documented == {"routes", "policy"}  # a chapter of their own
     assert documented - (GLOBAL_KEYS | ROUTE_KEYS) == set()
+
+
+def test_the_limits_in_the_documents_are_those_of_the_server() -> None:
+    section = SERVER_TEXT.partition("### Limits")[2].partition("###")[0]
+    told = dict(re.findall(r"^\| `([a-z_]+)` \| `?([0-9]+)s?`? \|", section, re.MULTILINE))
+    assert {name: float(value) for name, value in told.items()} == asdict(Limits())
+
+
+def test_the_servers_of_the_documents_could_run(tmp_path: Path) -> None:
+    files = Pki(tmp_path).issue("proxy.corp.example.com")
+    (tmp_path / "client-secret").write_text("secret")
+    for name in (files.key_file, tmp_path / "client-secret"):
+        Path(name).chmod(0o600)
+    places = {
+        "/etc/tunnelui/fullchain.pem": files.cert_file,
+        "/etc/tunnelui/privkey.pem": files.key_file,
+        "/etc/tunnelui/client-secret": str(tmp_path / "client-secret"),
+        "/var/lib/tunnelui-server": str(tmp_path / "state"),
+    }
+    blocks = [textwrap.dedent(block) for block in re.findall(r"^ *```yaml\n(.*?)```", TEXT, re.MULTILINE | re.DOTALL)]
+    assert len(blocks) >= 3
+    for block in blocks:
+        for there, here in places.items():
+            block = block.replace(there, here)
+        file = tmp_path / "server.yaml"
+        file.write_text(block, encoding="utf-8")
+        file.chmod(0o600)
+        config = load_config(file, {}, make_secret=False)
+        assert config.routes
+        assert not config.warnings
 
 
 def test_places_that_links_lead_to_exist() -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tunnelui_server.observe import JSONFormatter, configure_logging, logs, redact
@@ -106,6 +106,7 @@ def test_fields_and_audit_facts_stand_beside_the_message_and_replace_nothing() -
 
 
 @given(st.text(), st.dictionaries(st.text(), st.one_of(st.text(), st.binary(), st.floats(), st.integers())))
+@example("\x7f\x1b]0;x\x07\r\n{\u2028\x9b", {"\x7f": "\x7f"})
 def test_whatever_is_logged_is_one_printable_ascii_line_of_json(message: str, fields: dict[str, Any]) -> None:
     shown = text(message.replace("%", "%%"), fields=fields)
     assert shown.isascii()
