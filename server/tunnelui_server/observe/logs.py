@@ -62,8 +62,7 @@ class JSONFormatter(logging.Formatter):
                 line |= {name: value for name, value in _fields(fields).items() if name not in line}
         if record.exc_info:
             line["traceback"] = _text(self.formatException(record.exc_info), _MAX_TRACEBACK)
-        # json leaves DEL as it is.
-        return _ENCODER.encode(line).replace("\x7f", "\\u007f")
+        return _ENCODER.encode(line)
 
 
 def configure_logging(level: str, stream: TextIO | None = None, *, worker: int | None = None) -> None:
