@@ -54,16 +54,16 @@ async def test_one_changed_row_among_many_is_one_line(monkeypatch: pytest.Monkey
     async with drive(ScriptedEngine(many(2000), [IDENTITY])) as driven:
         await driven.pilot.pause(0.2)
         drawn: list[int] = []
-        render_line = RouteList.render_line
+        row_line = RouteList.row_line
 
-        def counting(self: RouteList, y: int) -> Any:
-            drawn.append(y)
-            return render_line(self, y)
+        def counting(self: RouteList, index: int, width: int, *, selected: bool) -> Any:
+            drawn.append(index)
+            return row_line(self, index, width, selected=selected)
 
-        monkeypatch.setattr(RouteList, "render_line", counting)
+        monkeypatch.setattr(RouteList, "row_line", counting)
         driven.engine.change("route-0003", bytes_in=77)
         await driven.settle()
-        assert set(drawn) == {4}
+        assert drawn == [3]
         drawn.clear()
         driven.engine.change("route-1500", bytes_in=77)
         await driven.settle()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Final
 from tunnelui.text import without_query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from typing import TypeAlias
 
     from tunnelui.engine.model import Event
+
+    _Numbered: TypeAlias = tuple[int, Event]
+    """An event and how many there were before it."""
 
 __all__ = ["History", "as_logged"]
 
@@ -42,21 +46,51 @@ class History:
 
     def __init__(self, kept: int = _KEPT, kept_trouble: int = _KEPT_TROUBLE) -> None:
         self._numbers = itertools.count()
-        self._harmless: deque[tuple[int, Event]] = deque(maxlen=kept)
-        self._trouble: deque[tuple[int, Event]] = deque(maxlen=kept_trouble)
+        self._harmless = _Shelf(kept)
+        self._trouble = _Shelf(kept_trouble)
 
     def add(self, event: Event) -> None:
         """Remember *event* `as_logged`; one of its kind is forgotten where there are too many."""
-        kept = self._trouble if event.level in _TROUBLE else self._harmless
-        kept.append((next(self._numbers), as_logged(event)))
+        shelf = self._trouble if event.level in _TROUBLE else self._harmless
+        shelf.put(next(self._numbers), as_logged(event))
 
     def __len__(self) -> int:
-        return len(self._harmless) + len(self._trouble)
+        return len(self._harmless.all) + len(self._trouble.all)
 
     def __iter__(self) -> Iterator[Event]:
-        for _, event in heapq.merge(self._harmless, self._trouble, key=itemgetter(0)):
-            yield event
+        return _in_order(self._harmless.all, self._trouble.all)
 
     def of(self, route: str) -> tuple[Event, ...]:
         """Return the events of *route*, or all of them when it is empty."""
-        return tuple(event for event in self if not route or event.route == route)
+        return tuple(_in_order(*self._of(route))) if route else tuple(self)
+
+    def around(self, route: str) -> tuple[Event, ...]:
+        """Return the events of *route*, and those of no route, which may be the reason for them."""
+        return tuple(_in_order(*self._of(route), *self._of(""))) if route else tuple(self)
+
+    def _of(self, route: str) -> tuple[Iterable[_Numbered], ...]:
+        return self._harmless.by_route.get(route, ()), self._trouble.by_route.get(route, ())
+
+
+class _Shelf:
+    """The newest *most* events, all of them and those of each route, oldest first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.all: deque[_Numbered] = deque()
+        self.by_route: defaultdict[str, deque[_Numbered]] = defaultdict(deque)
+
+    def put(self, number: int, event: Event) -> None:
+        if len(self.all) >= self._most:
+            _, oldest = self.all.popleft()
+            rest = self.by_route[oldest.route]
+            rest.popleft()
+            if not rest:
+                del self.by_route[oldest.route]
+        numbered = number, event
+        self.all.append(numbered)
+        self.by_route[event.route].append(numbered)
+
+
+def _in_order(*parts: Iterable[_Numbered]) -> Iterator[Event]:
+    return (event for _, event in heapq.merge(*parts, key=itemgetter(0)))

@@ -63,7 +63,10 @@ class Feed:
             states = before.states
             if snapshot.tunnels is not before.snapshot.tunnels:
                 states = Counter(tunnel.state for tunnel in snapshot.tunnels)
-            self.view = View(snapshot, now, self._rates, trouble, states)
+            people = before.people
+            if snapshot.identities is not before.snapshot.identities:
+                people = {(one.profile, one.proxy): one for one in snapshot.identities}
+            self.view = View(snapshot, now, self._rates, trouble, states, people)
         return changed
 
 

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, get_character_cell_size
 from textual.content import Content
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["capital", "cut", "cut_middle", "fit", "line", "literal", "pad", "reason", "safe", "wrap", "wrap_hard"]
 
 _MAX_MARKS = 2
+_SHORT: Final = 256
+"""Up to so many characters, what became of a text is remembered: the same lines are made again and again."""
 
 
 def safe(text: str, limit: int = 200) -> str:
@@ -29,6 +32,10 @@ def safe(text: str, limit: int = 200) -> str:
     """
     if len(text) <= limit and text.isascii() and text.isprintable():
         return text
+    return _made_safe_once(text, limit) if len(text) <= _SHORT else _made_safe(text, limit)
+
+
+def _made_safe(text: str, limit: int) -> str:
     text = clean(text, limit)
     if text.isascii():
         return text
@@ -45,6 +52,9 @@ def safe(text: str, limit: int = 200) -> str:
             marks = 0
         out.append(character)
     return "".join(out)
+
+
+_made_safe_once = lru_cache(maxsize=2048)(_made_safe)
 
 
 def capital(text: str) -> str:

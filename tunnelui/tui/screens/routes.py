@@ -85,6 +85,7 @@ class RoutesScreen(ListActions):
         yield from self._parts.compose(size, self.tunnels.view)
 
     def on_mount(self) -> None:
+        self.routes.follower = self.show_selected
         self.routes.put_in_order(self.tunnels.memory.now.how)
         self.routes.focus()
         self._show_totals()
@@ -147,7 +148,7 @@ class RoutesScreen(ListActions):
                 detail.show(view, tunnel)
         if log is not None and (name != log.route or not self._log_begun):
             self._log_begun = log.follow = True
-            log.show(self.tunnels.events, name)
+            log.show(self.tunnels.events.around(name), name)
 
     def _show_rules(self) -> None:
         """The lines above and below the panes, each with a mark where the line between list and detail meets it."""
@@ -210,10 +211,6 @@ class RoutesScreen(ListActions):
             self.routes.focus()
 
     # Messages of the parts.
-
-    def on_row_list_moved(self, event: RowList.Moved) -> None:
-        if event.control is self.routes:
-            self.show_selected()
 
     async def on_row_list_opened(self, event: RowList.Opened) -> None:
         if event.control is self.routes:

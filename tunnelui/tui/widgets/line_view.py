@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rich.segment import Segment
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
+
+from tunnelui.tui.widgets.plain_lines import PlainLines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,8 +24,23 @@ _NOWHERE: Final = Size(0, 0)
 
 def to_strip(content: Content, width: int, base: Style, widget: Widget) -> Strip:
     """Return *content* as exactly *width* cells on the style *base*; the theme of *widget*'s app gives the colours."""
-    pieces = content.render(base, end="", parse_style=widget.app.stylesheet.parse_style)
-    segments = [Segment(text, style.rich_style) for text, style in pieces]
+    parse = widget.app.stylesheet.parse_style
+    text, at = content.plain, 0
+    segments: list[Segment] = []
+    # What `line` makes has one style after the other. `Content.render` would look for any that lie over each other.
+    for start, end, style in content.spans:
+        if start < at or end > len(text):
+            pieces = content.render(base, end="", parse_style=parse)
+            segments = [Segment(piece, its.rich_style) for piece, its in pieces]
+            break
+        if start > at:
+            segments.append(Segment(text[at:start], base.rich_style))
+        if end > start:
+            segments.append(Segment(text[start:end], (base + parse(style)).rich_style))
+        at = end
+    else:
+        if at < len(text) or not text:
+            segments.append(Segment(text[at:], base.rich_style))
     return Strip(segments).adjust_cell_length(width, base.rich_style)
 
 
@@ -32,7 +49,7 @@ def same_lines(old: Sequence[Content], new: Sequence[Content]) -> bool:
     return len(old) == len(new) and all(one.is_same(other) for one, other in zip(old, new, strict=True))
 
 
-class LineView(Widget):
+class LineView(PlainLines):
     """Lines of content, one row each, cut at the right edge. The height follows the number of lines if it is auto."""
 
     ALLOW_SELECT = False
@@ -65,11 +82,15 @@ class LineView(Widget):
             self.refresh(layout=True)
 
     def _put(self, lines: tuple[Content, ...]) -> None:
-        if same_lines(self._lines, lines):
+        before, self._lines = self._lines, lines
+        if len(before) != len(lines):
+            self.refresh(layout=True)
             return
-        grown = len(lines) != len(self._lines)
-        self._lines = lines
-        self.refresh(layout=grown)
+        changed = [y for y, (old, new) in enumerate(zip(before, lines, strict=True)) if not old.is_same(new)]
+        for y in changed:
+            self.forget(y)
+        if changed:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
     @property
     def _place(self) -> Size:
@@ -78,14 +99,17 @@ class LineView(Widget):
     def _make_for(self, place: Size) -> None:
         if self._make is not None and place != self._made_for:
             self._lines, self._made_for = tuple(self._make(place)), place
+            self.forget_all()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         self._make_for(Size(width, container.height))
         return len(self._lines)
 
-    def render_line(self, y: int) -> Strip:
-        width = self.size.width
+    def render_lines(self, crop: Region) -> list[Strip]:
         self._make_for(self._place)
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
         if y >= len(self._lines):
-            return Strip.blank(width, self.rich_style)
-        return to_strip(self._lines[y], width, self.visual_style, self)
+            return self.blank()
+        return self.kept(y, lambda: to_strip(self._lines[y], self.size.width, self.visual_style, self))

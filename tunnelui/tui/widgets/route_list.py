@@ -180,6 +180,7 @@ class RouteList(RowList):
 
     def _show_changed(self) -> None:
         """Repaint the rows in sight that look different now."""
+        self.forget_hidden()
         layout = self._layout[1]
         head = False
         if layout.width_of(Column.GRAPH):

@@ -1,7 +1,8 @@
 """A list of one-line rows on the line API: a cursor, keys, the mouse, and a head line that stays put.
 
 Its cost does not depend on the number of rows: only lines on the screen are made, and of these only the ones that
-changed. (A table of widgets or a `DataTable` costs ten times as much at two refreshes a second.)
+changed. (A table of widgets or a `DataTable` costs ten times as much at two refreshes a second.) Rows that scroll are
+made once, when they come into sight.
 """
 
 from __future__ import annotations
@@ -12,23 +13,29 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
-from textual.strip import Strip
+from textual.scrollbar import ScrollBar
 
+from tunnelui.tui.guard import Guarded
 from tunnelui.tui.keys.bindings import MOVE
 from tunnelui.tui.lines.words import line
 from tunnelui.tui.widgets.line_view import to_strip
+from tunnelui.tui.widgets.plain_lines import PlainLines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual import events
     from textual.binding import BindingType
     from textual.content import Content
+    from textual.strip import Strip
+    from textual.style import Style
 
     from tunnelui.tui.style.glyphs import Glyphs
 
 __all__ = ["RowList"]
 
 
-class RowList(ScrollView, can_focus=True):
+class RowList(Guarded, ScrollView, PlainLines, can_focus=True):
     """The base; a subclass says what stands in a row and calls `rows_changed` when that is different."""
 
     ALLOW_SELECT = False
@@ -51,6 +58,10 @@ class RowList(ScrollView, can_focus=True):
         def control(self) -> RowList:
             return self.rows
 
+        def can_replace(self, message: Message) -> bool:
+            """Of several in a row the last one counts: a key is held down."""
+            return type(message) is type(self) is RowList.Moved
+
     class Opened(Moved):
         """The row under the cursor was chosen by a double click."""
 
@@ -69,6 +80,8 @@ class RowList(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.cursor = 0
+        self.follower: Callable[[], None] | None = None
+        """Shows elsewhere what the cursor stands on; called at once, so that it gets into the same picture."""
 
     # What a subclass gives.
 
@@ -92,20 +105,41 @@ class RowList(ScrollView, can_focus=True):
     # Drawing.
 
     def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
         if y < self.HEAD:
-            return to_strip(self.head_line(width), width, self.visual_style, self)
+            return self.kept(f"head {y}", lambda: self._strip(self.head_line(self._row_width)))
         index = y - self.HEAD + self.scroll_offset.y
         if not self.row_count and not index:
             mark = self.cursor_mark(self.glyphs, selected=self.has_focus)
-            return to_strip(line(mark, "  ", (self.empty_words, "$muted")), width, self.visual_style, self)
+            return self._strip(line(mark, "  ", (self.empty_words, "$muted")))
         if index >= self.row_count:
-            return Strip.blank(width, self.rich_style)
-        selected = index == self.cursor and self.shows_cursor
-        style = self.visual_style
-        if selected:
-            style = self.get_visual_style("row-list--cursor")
-        return to_strip(self.row_line(index, width, selected=selected), width, style, self)
+            return self.blank()
+        if index == self.cursor and self.shows_cursor:
+            return self.kept(f"cursor {index} {self.has_focus}", lambda: self._cursor_strip(index))
+        return self.kept(index, lambda: self._strip(self.row_line(index, self._row_width, selected=False)))
+
+    def _cursor_strip(self, index: int) -> Strip:
+        words = self.row_line(index, self._row_width, selected=True)
+        return self._strip(words, self.get_visual_style("row-list--cursor"))
+
+    @property
+    def _row_width(self) -> int:
+        """Cells of a row: those that the scroll bar leaves."""
+        return self.scrollable_content_region.width
+
+    def _strip(self, content: Content, style: Style | None = None) -> Strip:
+        return to_strip(content, self.size.width, style or self.visual_style, self)
+
+    def forget_hidden(self) -> None:
+        """Make rows anew that come into sight: what stands in those out of sight may be different now."""
+        top = self.scroll_offset.y
+        sight = range(top, top + self.page)
+
+        def is_seen(key: int | str) -> bool:
+            if isinstance(key, int):
+                return key in sight
+            return self.cursor in sight or not key.startswith("cursor")
+
+        self.forget_unless(is_seen)
 
     def cursor_mark(self, glyphs: Glyphs, *, selected: bool) -> tuple[str, str]:
         """Return the first cell of a row and its style: it tells the row under the cursor, and where the focus is."""
@@ -127,12 +161,16 @@ class RowList(ScrollView, can_focus=True):
         if changed is None:
             self.refresh()
             return
+        self.forget_hidden()
         for index in changed:
             self._refresh_row(index)
         if head:
+            self.forget_unless(lambda key: isinstance(key, int))
             self.refresh(Region(0, 0, self.size.width, self.HEAD))
 
     def _refresh_row(self, index: int) -> None:
+        for key in (index, f"cursor {index} True", f"cursor {index} False"):
+            self.forget(key)
         y = index - self.scroll_offset.y + self.HEAD
         if self.HEAD <= y < self.size.height:
             self.refresh(Region(0, y, self.size.width, 1))
@@ -153,6 +191,26 @@ class RowList(ScrollView, can_focus=True):
             self._refresh_row(index)
             self.post_message(self.Moved(self))
         self.show_cursor_row()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """As in a `ScrollView`, but the scroll bar is drawn again only where it looks different."""
+        if self.show_vertical_scrollbar and self._thumb(old_value) == self._thumb(new_value):
+            self.vertical_scrollbar.set_reactive(ScrollBar.position, new_value)
+            self.refresh(self.size.region)
+        else:
+            super().watch_scroll_y(old_value, new_value)
+
+    def _thumb(self, scrolled: float) -> int:
+        """Where the scroll bar shows *scrolled* rows, in eighths of a cell: what Textual can draw of it."""
+        bar = self.vertical_scrollbar
+        room, rows, seen = bar.size.height, bar.window_virtual_size, bar.window_size
+        if rows <= seen:
+            return 0
+        return int(scrolled / (rows - seen) * (room - max(1, seen * room / rows)) * 8)
+
+    def _on_row_list_moved(self) -> None:
+        if self.follower is not None:
+            self.follower()
 
     def show_cursor_row(self) -> None:
         """Scroll as little as is needed to have the cursor in sight."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.widget import Widget
-
 from tunnelui.tui.lines.words import cut, line
 from tunnelui.tui.widgets.line_view import to_strip
+from tunnelui.tui.widgets.plain_lines import PlainLines
 
 if TYPE_CHECKING:
     from textual.content import Content
@@ -30,7 +29,7 @@ def rule_line(width: int, glyphs: Glyphs, title: str = "", mark: tuple[int, str]
     return head + line(("".join(rule[head.cell_length :]), "$rule"), limit=10_000)
 
 
-class Rule(Widget):
+class Rule(PlainLines):
     """A line across, one row high, with a mark where it meets a `ColumnRule` that is in sight."""
 
     ALLOW_SELECT = False
@@ -59,11 +58,14 @@ class Rule(Widget):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        self._drawn = self._mark()
-        return to_strip(rule_line(width, self.glyphs, self._title, self._drawn), width, self.visual_style, self)
+        mark = self._drawn = self._mark()
+        return self.kept(
+            f"{mark}",
+            lambda: to_strip(rule_line(width, self.glyphs, self._title, mark), width, self.visual_style, self),
+        )
 
 
-class ColumnRule(Widget):
+class ColumnRule(PlainLines):
     """A line down, one cell wide."""
 
     ALLOW_SELECT = False
@@ -73,4 +75,5 @@ class ColumnRule(Widget):
         self.glyphs = glyphs
 
     def render_line(self, y: int) -> Strip:
-        return to_strip(line((self.glyphs.column, "$rule")), self.size.width, self.visual_style, self)
+        width = self.size.width
+        return self.kept(0, lambda: to_strip(line((self.glyphs.column, "$rule")), width, self.visual_style, self))

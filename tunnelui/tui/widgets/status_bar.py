@@ -42,9 +42,16 @@ class StatusBar(LineView):
         super().__init__(id=id)
         self.glyphs = glyphs
         self._key_name = key_name
+        self._shown: tuple[object, ...] = ()
 
     def show_view(self, view: View, tunnel: TunnelSnapshot | None) -> None:
         """Show *view*; the identity is the one of *tunnel*, the selected row, where there is one."""
+        # Most rows have the same one, and a key that is held down goes over dozens of them in a second.
+        who, profile = _identity(view, tunnel), tunnel.route.profile if tunnel else ""
+        words = profile, self._key_name("access.sign_in"), self.glyphs
+        if self._shown[:1] == (words,) and self._shown[1] is view and self._shown[2] is who:
+            return
+        self._shown = words, view, who
         self.show_for(lambda place: [self._line(view, tunnel, place.width)])
 
     def _line(self, view: View, tunnel: TunnelSnapshot | None, width: int) -> Content:
