@@ -55,6 +55,16 @@ def test_columns_never_overlap_nor_leave_the_line(width: int) -> None:
     assert [slot.column for slot in layout.slots][:2] == [Column.NAME, Column.STATE]
 
 
+def test_one_very_long_name_leaves_the_destinations_whole() -> None:
+    """Where there is room: the name takes what the others have left over."""
+    long = replace(every_state()[0], target="orders.production.corp.example.com:5432")
+    rows = [route_row(replace(long, route=Route("n" * 64, "db:5432")), NOW)]
+    layout = choose_layout(115, rows, profiles=False)
+    assert layout.width_of(Column.DESTINATION) == len(rows[0].cell(Column.DESTINATION)) == 39
+    assert layout.width_of(Column.NAME) >= 32
+    assert choose_layout(160, rows, profiles=False).width_of(Column.NAME) == 64
+
+
 def test_a_single_profile_is_no_column() -> None:
     assert Column.PROFILE not in _columns(200)
 

@@ -30,6 +30,8 @@ _NUMBER_WIDTH: Final = 5
 _LEAST: Final = {Column.NAME: 6, Column.DESTINATION: 11, Column.LOCAL: 6, Column.PROFILE: 7}
 # What a column may ask for before others give way; what is left over afterwards is shared out.
 _COMFORT: Final = {Column.NAME: 20, Column.DESTINATION: 22, Column.LOCAL: 16, Column.PROFILE: 10}
+# How far a column is widened before the others are: one very long name leaves the destinations readable.
+_FAIR: Final = {Column.NAME: 32, Column.DESTINATION: 48}
 _NAME_KEEPS: Final = 12
 """A name is not cut below this while LOCAL or DESTINATION stand beside it."""
 _ROOM_FOR_RATES: Final = 100
@@ -103,9 +105,11 @@ def choose_layout(width: int, rows: Sequence[RouteRow], *, profiles: bool, total
             del widths[column]
     if spare() < 0:
         widths[Column.NAME] = max(_LEAST[Column.NAME], widths[Column.NAME] + spare())
-    for column in (Column.NAME, Column.DESTINATION, Column.LOCAL, Column.PROFILE):
-        if column in widths and spare() > 0 and not (short_local and column is Column.LOCAL):
-            widths[column] += min(spare(), max(0, wanted[column] - widths[column]))
+    for limits in (_FAIR, wanted):
+        for column in (Column.NAME, Column.DESTINATION, Column.LOCAL, Column.PROFILE):
+            if column in widths and spare() > 0 and not (short_local and column is Column.LOCAL):
+                goal = min(wanted[column], limits.get(column, wanted[column]))
+                widths[column] += min(spare(), max(0, goal - widths[column]))
     if width >= _ROOM_FOR_RATES and Column.OUT in widths:
         if spare() >= 2 * (_RATE_WIDTH + 1):
             widths[Column.RATE_IN] = widths[Column.RATE_OUT] = _RATE_WIDTH
