@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from textual.drivers.headless_driver import HeadlessDriver
 from textual.widgets import Input
 
 from tests.support.screens import LARGE, SMALL, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, every_state, identity
+from tunnelui.config.settings import Settings
 from tunnelui.engine.model import IdentityStatus, State
 from tunnelui.errors import LocalError
 from tunnelui.tui.actions import verbs
@@ -21,7 +24,11 @@ from tunnelui.tui.screens.question import Question
 from tunnelui.tui.screens.route_form import RouteForm
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.screens.sign_in import SignInScreen
+from tunnelui.tui.surroundings import Surroundings
 from tunnelui.tui.widgets.route_list import RouteList
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 UP = {"orders-db", "redis-stage", "jump-ssh", "grafana", "win-rdp", "billing-db"}
 
@@ -172,6 +179,27 @@ async def test_who_has_to_sign_in_reads_so_before_the_terminal_is_lent(
         ((program, note),) = lent
         assert program == "psql"
         assert ("i shows the address" in note) != signed_in
+
+
+@pytest.mark.parametrize("keys", [("j", "j", "j", "j", "o"), ("ctrl+e",)], ids=["program", "editor"])
+async def test_a_program_that_is_missing_gives_the_terminal_back(
+    keys: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[str] = []
+    monkeypatch.setattr(HeadlessDriver, "can_suspend", True)
+    monkeypatch.setattr(HeadlessDriver, "suspend_application_mode", lambda _: turns.append("lent"))
+    monkeypatch.setattr(HeadlessDriver, "resume_application_mode", lambda _: turns.append("back"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("VISUAL", "no-such-editor")
+    settings = Surroundings(Settings(), tmp_path / "config.toml")
+    async with drive(surroundings=lambda: settings) as driven:
+        await driven.press(*keys)
+        with anyio.fail_after(60):
+            while not any("can't be run: No such file or directory." in toast for toast in driven.toasts):
+                await driven.settle()
+        assert turns == ["lent", "back"]
+        await driven.press("a")
+        assert driven.shows(RouteForm)
 
 
 async def test_open_without_a_program_says_where_to_name_one() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -39,7 +40,7 @@ from tunnelui.tui.style.glyphs import UNICODE, choose_glyphs
 from tunnelui.tui.style.theme import DARK, THEMES, choose_theme, is_linux_console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
     from typing import Any
 
     from textual.app import SystemCommand
@@ -260,6 +261,18 @@ class TunnelApp(Host):
         """Show a toast, in the place of one that says the same, or that was *about* the same matter."""
         self.read_layout()
         self.show_toast(safe(words, 500), severity, about)
+
+    @contextmanager
+    def suspend(self) -> Iterator[None]:
+        """Lend the terminal, and take it back whatever happens meanwhile: Textual leaves it as it is after an error."""
+        failed: BaseException | None = None
+        with super().suspend():
+            try:
+                yield
+            except BaseException as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     def _refresh_notifications(self) -> None:
         if self.screen_stack:
