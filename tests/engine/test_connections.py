@@ -264,12 +264,12 @@ async def test_50_connections_at_once(bench: Bench) -> None:
 
 
 async def test_a_silent_connection_ends_after_the_idle_time_of_its_route(proxy: ConnectProxy, pki: Pki) -> None:
-    async with running(proxy, pki, Route("db", proxy.destination(), idle_timeout=0.3)) as bench:
+    async with running(proxy, pki, Route("db", proxy.destination(), idle_timeout=1.5)) as bench:
         with Local(await bench.start()) as program:
             await program.send(b"x")
             assert await program.read() == b"x"
             await bench.until_closed(1)
-        assert bench.of("closed")[0].data["cause"] == "no byte for 0.3 s"
+        assert bench.of("closed")[0].data["cause"] == "no byte for 1.5 s"
 
 
 async def test_a_route_takes_no_more_connections_than_it_says(proxy: ConnectProxy, pki: Pki) -> None:
