@@ -23,6 +23,7 @@ from tunnelui.config.settings import Settings
 from tunnelui.engine.connection import Connection
 from tunnelui.engine.local import LocalEngine
 from tunnelui.engine.model import State, to_json
+from tunnelui.engine.succession import renamed
 from tunnelui.errors import ConfigError, LocalError
 from tunnelui.transport.relay import Relay
 
@@ -106,6 +107,33 @@ async def test_routes_are_read_from_the_file_and_saved_there(proxy: ConnectProxy
         await bench.engine.remove_route("base")
         assert [route.name for route in RouteFile(path).load()] == ["web"]
         await bench.engine.add_route(Route("db", proxy.destination()))
+
+
+async def test_a_route_that_was_only_renamed_in_the_file_goes_on(proxy: ConnectProxy, pki: Pki, tmp_path: Path) -> None:
+    """As `tunnelui routes edit db --name base` does it, or an editor."""
+    path = tmp_path / "routes.toml"
+    route, other = Route("db", proxy.destination()), Route("web", "web.example.com:80")
+    RouteFile(path).save([route, other])
+    async with running(proxy, pki, routes=RouteFile(path)) as bench:
+        with Local(await bench.start()) as program:
+            await program.send(b"x")
+            assert await program.read() == b"x"
+            RouteFile(path).save([replace(route, name="base"), replace(other, name="site", note="other as well")])
+            await bench.engine.add_route(Route("last", "last.example.com:80"))
+            assert names(bench) == ["base", "site", "last"]
+            await program.send(b"y")
+            assert await program.read() == b"y"
+            base = bench.engine.snapshot().tunnel("base")
+            assert base is not None and base.state is State.LIVE
+
+
+def test_only_a_name_that_is_surely_another_one_counts_as_new() -> None:
+    one, same, other = Route("a", "x:1"), Route("b", "x:1"), Route("c", "y:1")
+    assert renamed([one, other], [replace(one, name="z"), other]) == {"a": "z"}
+    assert renamed([one, same, other], [replace(one, name="z"), other]) == {}
+    assert renamed([one], [replace(one, name="z"), replace(one, name="y")]) == {}
+    assert renamed([one], [replace(one, name="z", note="n")]) == {}
+    assert renamed([one, other], [other]) == {}
 
 
 async def test_route_that_can_not_be_saved_is_not_taken(proxy: ConnectProxy, pki: Pki, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.screens import LARGE, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
-from tests.support.tunnel_scenes import IDENTITY, many
+from tests.support.tunnel_scenes import IDENTITY, every_state, many
 from tunnelui.tui.widgets.route_list import RouteList
 
 
@@ -193,3 +193,13 @@ async def test_folding_among_thousands_keeps_the_cursor_in_sight() -> None:
         assert driven.lines[3].startswith("▌▸ lab  2000 routes")
         await driven.press("right", "G")
         assert any(line.startswith("▌◉ route-1999") for line in driven.lines)
+
+
+async def test_a_route_that_goes_while_its_tags_are_typed_is_told() -> None:
+    async with drive() as driven:
+        await driven.press("t")
+        driven.engine.set(*(one for one in every_state() if one.route.name != "billing-db"))
+        await driven.settle()
+        await driven.press("x", "enter")
+        assert driven.toasts[-1] == "Not tagged, since it was removed or renamed elsewhere: billing-db."
+        assert driven.engine.requests == []

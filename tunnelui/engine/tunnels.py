@@ -12,7 +12,7 @@ from tunnelui.config.route_changes import RouteChange, changed_routes
 from tunnelui.config.route_rules import check_route
 from tunnelui.config.routes import render_route
 from tunnelui.engine.pieces import in_pieces
-from tunnelui.engine.succession import new_names, succeed
+from tunnelui.engine.succession import new_names, renamed, succeed
 from tunnelui.errors import ConfigError
 from tunnelui.text import clean
 
@@ -113,7 +113,8 @@ class Tunnels:
         """Make the tunnels those of the file, if somebody else changed it."""
         file = self._file
         if file is not None and await anyio.to_thread.run_sync(lambda: file.is_changed(at_rest=at_rest)):
-            await self._become(await anyio.to_thread.run_sync(file.load))
+            routes = await anyio.to_thread.run_sync(file.load)
+            await self._become(routes, renamed(self.routes, routes))
 
     async def _become(self, routes: Sequence[Route], names: Mapping[str, str | None] | None = None) -> None:
         """Make the tunnels those of *routes*; *names* says which were renamed or removed."""

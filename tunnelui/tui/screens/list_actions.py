@@ -162,4 +162,9 @@ class ListActions(RouteActions):
             self.tunnels.say(f"{error.message}. {error.hint}".strip(), "error")  # and what was typed stays
             return
         self.on_tag_bar_left()
+        lost = [safe(name, 64) for name in names if self.tunnels.view.snapshot.tunnel(name) is None]
+        if lost:
+            self.tunnels.say(
+                f"Not tagged, since it was removed or renamed elsewhere: {', '.join(lost[:5])}.", "warning"
+            )
         self.tunnels.verbs.retag(routes)
