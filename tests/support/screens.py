@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from textual.command import Command, CommandList
 from textual.events import Paste
 from textual.pilot import WaitForScreenTimeout
 
@@ -58,6 +59,17 @@ class Driven:
         else:
             await self.pilot.press(*({" ": "space"}.get(character, character) for character in text))
         await self.settle()
+
+    async def find_command(self, words: str) -> None:
+        """Type *words* into the palette, and wait until `enter` would run a command that has them."""
+        await self.enter_text(words)
+        while not self._is_found(words):
+            await self._pause(0.02)
+
+    def _is_found(self, words: str) -> bool:
+        commands = self.app.screen.query_one(CommandList)
+        found = commands.highlighted_option
+        return isinstance(found, Command) and words.casefold() in (found.hit.text or "").casefold()
 
     async def settle(self) -> None:
         """Let keys, requests and their consequences reach the screen."""

@@ -182,8 +182,7 @@ async def test_a_log_that_breaks_is_told_and_the_application_goes_on() -> None:
 async def test_the_palette_runs_commands() -> None:
     async with drive() as driven:
         await driven.press("ctrl+p")
-        await driven.enter_text("restart")
-        await driven.pilot.pause(0.3)
+        await driven.find_command("restart")
         await driven.press("enter")
         await driven.settle()
         assert driven.engine.requests == [("restart", "billing-db")]

@@ -41,8 +41,7 @@ async def _palette(driven: Driven, words: str, *, mouse: bool) -> None:
         await _click_footer(driven, "^p commands")
     else:
         await driven.press("ctrl+p")
-    await driven.enter_text(words)
-    await driven.pilot.pause(0.4)
+    await driven.find_command(words)
     if mouse:
         await driven.pilot.click("CommandList", offset=(5, 1))
     else:

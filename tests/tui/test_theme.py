@@ -146,8 +146,7 @@ async def test_each_theme_shows_as_the_cursor_comes_to_it_and_esc_goes_back() ->
 async def test_a_theme_is_kept_by_enter_by_its_number_and_by_a_click_from_the_palette() -> None:
     async with drive() as driven:
         await driven.press("colon")
-        await driven.enter_text("theme")
-        await driven.pilot.pause(0.3)
+        await driven.find_command("theme")
         await driven.press("enter")
         await driven.settle()
         assert driven.shows(ThemeChoice)

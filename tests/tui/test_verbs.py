@@ -260,12 +260,11 @@ async def test_the_palette_knows_every_route() -> None:
         await driven.press("slash")
         await driven.enter_text("db")
         await driven.press("enter", "ctrl+p")
-        await driven.enter_text("go to kafka")
-        await driven.pilot.pause(0.5)
+        await driven.find_command("go to kafka")
         assert "Go to kafka-1" in driven.text
         await driven.press("enter")
-        await driven.pilot.pause(0.3)
-        await driven.settle()
+        while not driven.shows(RoutesScreen):
+            await driven.settle()
         selected = driven.app.screen.query_one(RouteList).selected
         assert selected is not None and selected.route.name == "kafka-1"
 
