@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from tunnelui.errors import ConfigError
 from tunnelui.wire.address import HostPort, TCPListen
 from tunnelui_server.config import ConfigErrors, load_config
 from tunnelui_server.config.reader import parse_duration
+from tunnelui_server.config.secret_files import check_private
 from tunnelui_server.policy import AllowGroup, AllowUser
 
 if TYPE_CHECKING:
@@ -513,6 +515,18 @@ class TestSecrets:
     def test_a_key_that_others_may_read_is_refused(self, workshop: Workshop) -> None:
         (workshop.folder / "key.pem").chmod(0o644)
         assert "chmod 600" in workshop.error(EXAMPLE).hint
+
+    def test_a_key_that_belongs_to_a_stranger_is_refused(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key = workshop.folder / "key.pem"
+        check_private(key, place="", what="the key")
+        if os.getuid() == 0:
+            os.chown(key, 12345, -1)
+        else:
+            monkeypatch.setattr(os, "getuid", lambda: 12345)
+        with pytest.raises(ConfigError, match="belongs to another user"):
+            check_private(key, place="", what="the key")
 
     def test_a_secret_file_that_others_may_read_is_refused(self, workshop: Workshop) -> None:
         file = workshop.folder / "secret"
