@@ -138,7 +138,7 @@ asyncio.run(draw())
 ON_SCREEN = {
     *("screens.base", "screens.list_actions", "screens.route_actions", "screens.route_parts", "screens.routes"),
     *("widgets.key_footer", "widgets.line_view", "widgets.route_list", "widgets.row_list", "widgets.rules"),
-    *("widgets.status_bar", "widgets.strip"),
+    *("widgets.plain_lines", "widgets.status_bar", "widgets.strip"),
 }
 IN_PANES = {"widgets.connection_list", "widgets.detail_panel", "widgets.event_log"}
 
