@@ -261,7 +261,7 @@ def test_the_agent_killed_under_the_screen_is_said_and_heals(screen_client: Clie
         config.write_text("colour = 1\n")  # so that the next one can't begin, and there is time to look
         pid = json.loads(screen_client.run("agent", "--json").stdout)["pid"]
         os.kill(pid, signal.SIGKILL)
-        terminal.wait_for("the engine can.t be asked")
+        terminal.wait_for("the tunnels can.t be asked")
         config.write_text(good)
         eventually(lambda: "be asked" not in terminal.text)
         terminal.wait_for(rf"echo +ready .*127\.0\.0\.1:{port}")

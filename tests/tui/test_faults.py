@@ -154,7 +154,7 @@ async def test_an_agent_that_dies_shows_as_such_on_every_screen_and_heals() -> N
         await driven.press("P")
         driven.engine.snapshot_fails = LocalError("the agent has gone", code="agent_gone")
         await driven.settle()
-        assert driven.toasts[-1].startswith("The engine can't be asked: the agent has gone.")
+        assert driven.toasts[-1].startswith("The tunnels can't be asked: the agent has gone.")
         await driven.press("escape")
         assert "the agent has gone" in driven.text
         driven.engine.fail_with = LocalError("the agent has gone", code="agent_gone", hint="It is started again.")

@@ -435,7 +435,7 @@ async def test_an_engine_that_fails_shows_in_the_strip_and_the_screen_goes_on() 
     async with drive() as driven:
         driven.engine.snapshot_fails = RuntimeError("broken [pipe]")
         await driven.settle()
-        assert "the engine can't be asked: broken [pipe]" in driven.text
+        assert "the tunnels can't be asked: broken [pipe]" in driven.text
         driven.engine.snapshot_fails = None
         await driven.settle()
         assert "can't be asked" not in "\n".join(driven.lines[-6:])

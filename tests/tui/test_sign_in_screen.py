@@ -293,7 +293,7 @@ async def test_beginning_and_ending_are_told_on_the_list() -> None:
         gone = replace(identity(), status=IdentityStatus.SIGNED_OUT)
         driven.engine.set(*every_state(), identities=[gone])
         await driven.settle()
-        assert driven.toasts[-1] == "The sign-in ended without a token."
+        assert driven.toasts[-1] == "The sign-in was cancelled; nobody is signed in."
 
 
 @pytest.mark.parametrize("size", [(40, 12), SMALL, (120, 36)])

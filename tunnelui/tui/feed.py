@@ -45,7 +45,7 @@ class Feed:
         try:
             snapshot = _kept(before.snapshot, self._engine.snapshot())
         except Exception as error:  # whatever it is, the person reads it and the screens go on
-            trouble = f"the engine can't be asked: {reason(error)}"
+            trouble = f"the tunnels can't be asked: {reason(error)}"
         now = self._now()
         second = int(now)
         was_quiet = self._rates.quiet
@@ -127,7 +127,7 @@ def _ended(identity: IdentitySnapshot, last: IdentitySnapshot | None) -> News:
     if identity.problem is not None:
         problem = on_screen(identity.problem, identity)
         return News(f"{safe(capital(problem.message))}. {safe(problem.hint)}".strip(), "error", _matter(identity))
-    return News("The sign-in ended without a token.", "warning", _matter(identity))
+    return News("The sign-in was cancelled; nobody is signed in.", "warning", _matter(identity))
 
 
 def _matter(identity: IdentitySnapshot) -> str:
