@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,12 @@ async def connect(wiring: Wiring, kind: str, *, server_side: bool, **options: An
     endpoint, peer = await wiring.connect(kind, server_side=server_side, **options)
     assert isinstance(endpoint, TLSEndpoint)
     return endpoint, peer
+
+
+async def after_tickets(endpoint: TLSEndpoint, peer: StreamPeer) -> None:
+    """Nothing is left in the socket, so that records may be handed over past it."""
+    await in_thread(peer.sendall, b"hello")
+    assert await endpoint.receive() == b"hello"
 
 
 async def receive_to_end(endpoint: TLSEndpoint) -> bytes:
@@ -121,6 +128,63 @@ async def test_a_long_read_comes_whole_and_in_order_with_its_end(wiring: Wiring,
                 got += buffer[:size]
     await in_thread(sending.result)
     assert got == data
+    endpoint.close()
+    peer.close()
+
+
+@versions
+@pytest.mark.parametrize("room", [20_000, LONG_CHUNK])
+@pytest.mark.parametrize("seed", range(5))
+async def test_records_of_any_length_cut_anywhere_come_whole_and_in_order(
+    wiring: Wiring, kind: str, room: int, seed: int
+) -> None:
+    endpoint, peer = await connect(wiring, kind, server_side=False)
+    await after_tickets(endpoint, peer)
+    assert isinstance(peer, TLSPeer)
+    chance, data, cipher = random.Random(seed), bytearray(), bytearray()
+    for _ in range(60):
+        record = chance.randbytes(chance.choice([1, 100, 5000, 1 << 14, 1 << 14]))
+        peer.tls.write(record)
+        data += record
+        cipher += peer._out.read()
+    with pytest.raises(ssl.SSLWantReadError):
+        peer.tls.unwrap()
+    rest, got, buffer = memoryview(cipher + peer._out.read()), bytearray(), memoryview(bytearray(room))
+    while rest:
+        piece, rest = rest[: (length := chance.choice([1, 5, 3000, 40_000, 100_000, LONG_CHUNK]))], rest[length:]
+        size = endpoint._decrypt(buffer, piece)
+        while size > 0:
+            got += buffer[:size]
+            size = endpoint._decrypt(buffer) if endpoint.buffered else WOULD_BLOCK
+    assert size == 0, "the end has come, and not before"
+    assert got == data
+    endpoint.close()
+    peer.close()
+
+
+@versions
+async def test_a_long_read_asks_in_vain_for_no_record_but_the_last(wiring: Wiring, kind: str) -> None:
+    endpoint, peer = await connect(wiring, kind, server_side=False)
+    await after_tickets(endpoint, peer)
+    assert isinstance(peer, TLSPeer)
+    asked = in_vain = 0
+    read = endpoint._read
+
+    def counting(size: int, buffer: memoryview) -> int:
+        nonlocal asked, in_vain
+        asked += 1
+        try:
+            return read(size, buffer)
+        except ssl.SSLWantReadError:
+            in_vain += 1
+            raise
+
+    endpoint._read = counting
+    for _ in range(16):
+        peer.tls.write(bytes(1 << 14))
+    cipher = memoryview(peer._out.read())[:-100]
+    assert endpoint._decrypt(memoryview(bytearray(LONG_CHUNK)), cipher) == 15 << 14
+    assert (asked, in_vain) == (16, 1)
     endpoint.close()
     peer.close()
 

@@ -33,10 +33,11 @@ __all__ = ["TLSEndpoint", "client_context", "server_context", "start_tls"]
 # Answers to handshake messages (alerts, key updates) pile up in a peer that sends them and does not read.
 _MAX_PENDING: Final = 2 * LONG_CHUNK  # more than one read that a slow peer holds up
 _RECORD: Final = 1 << 14  # the most plaintext in a TLS record
-# OpenSSL's buffer for what came stays as large as it once was. Certificates come but once, and few tunnels carry a
-# stream for as long as they live.
+_WHOLE: Final = _RECORD + 2048 + 5  # so many bytes hold a record, however it is padded (RFC 5246 section 6.2.3)
+# OpenSSL's buffers stay as large as they once were. Certificates come but once, and few tunnels carry a stream for as
+# long as they live. Two records at a time cost little more than all that there are.
 _HANDSHAKE_SLICE: Final = 2048
-_SLICE: Final = 1 << 16
+_SLICE: Final = 2 * _RECORD
 _NOTHING: Final = memoryview(b"")
 _SHOWN_NAMES: Final = 8
 _ENCODING_DER: Final = 2  # _ssl.ENCODING_DER
@@ -109,14 +110,18 @@ class TLSEndpoint(SocketEndpoint):
 
     def _decrypt(self, buffer: memoryview, cipher: memoryview = _NOTHING) -> int:
         """Hand *cipher* on, and decrypt what is there into *buffer* until OpenSSL wants more or the buffer is full."""
-        size = 0
-        while len(cipher) > _SLICE and not self._ended and size < len(buffer):
-            self._incoming.write(cipher[:_SLICE])
-            cipher = cipher[_SLICE:]
-            size += self._decrypt_some(buffer[size:])
-        if cipher:
-            self._incoming.write(cipher)
-        size += self._decrypt_some(buffer[size:])
+        size, incoming = 0, self._incoming
+        if len(cipher) <= _SLICE:
+            if cipher:
+                incoming.write(cipher)
+        else:
+            at = 0
+            while len(cipher) - at > _SLICE and not self._ended and size < len(buffer):
+                incoming.write(cipher[at : at + _SLICE])
+                at += _SLICE
+                size = self._decrypt_some(buffer, size, _WHOLE)
+            incoming.write(cipher[at:])
+        size = self._decrypt_some(buffer, size)
         if self._outgoing.pending:
             self.flush()
             if self.pending > _MAX_PENDING:
@@ -129,9 +134,14 @@ class TLSEndpoint(SocketEndpoint):
             return size
         return 0 if self._ended else WOULD_BLOCK
 
-    def _decrypt_some(self, buffer: memoryview) -> int:
-        """Return how many bytes there were; `_inside` and `_ended` tell what else there is."""
-        size, limit, read = 0, len(buffer), self._read
+    def _decrypt_some(self, buffer: memoryview, size: int, least: int = 0) -> int:
+        """Decrypt into *buffer* from *size* on, and return where that ends; `_inside` and `_ended` tell what else is
+        there.
+
+        :param least: stop where less than this is left: more comes at once, and to ask for a record that is not whole
+            yet costs an exception.
+        """
+        limit, read, incoming = len(buffer), self._read, self._incoming
         try:
             while size < limit:
                 got = read(limit - size, buffer[size:])
@@ -139,7 +149,8 @@ class TLSEndpoint(SocketEndpoint):
                     self._ended = True
                     break
                 size += got
-                if not self._incoming.pending and not self._tls.pending():
+                left = incoming.pending
+                if left < least or (not left and not self._tls.pending()):
                     self._inside = False  # without asking: an exception costs more than a small record
                     break
             else:
@@ -163,9 +174,9 @@ class TLSEndpoint(SocketEndpoint):
 
     def write(self, data: memoryview | bytes) -> bool:
         view, write, take = memoryview(data), self._tls.write, self._outgoing.read
-        records: list[bytes] = []
+        size, records = len(view), list[bytes]()
         try:
-            if len(view) <= _RECORD and view and not self._out:
+            if 0 < size <= _SLICE and not self._out:
                 write(view)
                 record = take()
                 sent = self._send(record)
@@ -173,8 +184,8 @@ class TLSEndpoint(SocketEndpoint):
                     return True
                 self._out = memoryview(record)[sent:]
                 return False
-            while view:
-                view = view[write(view[:_RECORD]) :]
+            for at in range(0, size, _SLICE):
+                write(view[at : at + _SLICE])
                 records.append(take())
         except ssl.SSLError as error:
             raise self.failure("tls", reason(error)) from error
