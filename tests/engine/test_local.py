@@ -247,7 +247,7 @@ async def test_error_in_the_body_comes_out_as_it_is() -> None:
             raise ZeroDivisionError
 
 
-@pytest.mark.parametrize(("owner", "method"), [(Connection, "_carry"), (Relay, "touch")], ids=["opening", "relaying"])
+@pytest.mark.parametrize(("owner", "method"), [(Connection, "_carry"), (Relay, "spoke")], ids=["opening", "relaying"])
 async def test_fault_in_one_connection_ends_no_other(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, owner: type, method: str
 ) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import os
 import socket
 import time
+import weakref
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -273,6 +275,37 @@ async def test_no_descriptor_and_no_task_is_left_behind(tunnels: Tunnels, near: 
     with no_leaked_descriptors():
         await one_of_each_ending(tunnels, near, far)
         assert asyncio.all_tasks() == tasks
+
+
+@every_kind
+@pytest.mark.parametrize("how", ["end", "reset", "abort"])
+async def test_what_a_tunnel_held_is_free_as_soon_as_it_is_over(wiring: Wiring, near: str, far: str, how: str) -> None:
+    """Not only once the garbage collector comes by: what OpenSSL holds would pile up until then."""
+    near_end, app = await wiring.connect(near, server_side=True)
+    far_end, service = await wiring.connect(far)
+    relay, over = Relay(near_end, far_end), asyncio.Event()
+    held = [weakref.ref(one) for one in (near_end, far_end, relay)]
+    gc.disable()
+    try:
+        relay.start(lambda _: over.set())
+        await in_thread(app.sendall, b"there")
+        assert await in_thread(read_exactly, service, 5) == b"there"
+        if how == "end":
+            app.half_close()
+            service.half_close()
+        elif how == "reset":
+            app.reset()
+        else:
+            relay.abort()
+        with anyio.fail_after(10):
+            await over.wait()
+        assert relay.bytes_out == 5
+        del relay, near_end, far_end
+        assert [one() for one in held] == [None, None, None]
+    finally:
+        gc.enable()
+    app.close()
+    service.close()
 
 
 class Hog(Endpoint):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -67,6 +68,7 @@ class _Direction:
         "ended",
         "moved",
         "opposite",
+        "over",
         "passes_eof",
         "relay",
         "source",
@@ -83,21 +85,21 @@ class _Direction:
         self.ended = False  # the source has ended
         self.told = False  # the target was told so
         self.done = False  # nothing is left to do here
+        self.over = False  # the tunnel has ended
         self._held = 0  # bytes read that the target's system has not taken
         self._wait = _Wait.NOTHING
         self._fd = -1  # what is registered with the loop
         self._streams = False  # it moved much the last time
 
-    def take_turn(self) -> None:
-        """The turn that was waited for has come."""
+    def take_turn(self) -> None:  # it has come
         self._wait = _Wait.NOTHING
         self.pump(mine=True)
 
     def pump(self, *, mine: bool = False) -> None:
         """Move what can be moved now, and wait for what is missing. *mine*: nobody else has to be asked."""
-        relay, source, target = self.relay, self.source, self.target
-        if relay.closed:
+        if self.over:
             return
+        relay, source, target = self.relay, self.source, self.target
         side = target
         try:
             if target.pending and not self._flush():
@@ -123,7 +125,9 @@ class _Direction:
                     self._pass_end()
                     return
                 total += size
-                relay.touch(self)
+                relay.last_moved = now = relay.loop.time()
+                if relay.first_byte_at is None:
+                    relay.spoke(self, now)
                 if not target.write(buffer[:size]):
                     self._held = size
                     self._account()
@@ -134,10 +138,10 @@ class _Direction:
                 if source.drained:
                     break
             self._streams = total >= _STREAM
-            # Where the system will announce the rest again, nothing has to be registered anew; among many streams each
-            # would have to, for every turn, and there is more after a full one as a rule.
+            # The system announces the rest again, as a rule. Among many streams all would register for it every time.
             more = total >= limit and (source.buffered or (relay.turns.crowded and not source.drained))
-            self.wait_for(_Wait.TURN if more else _Wait.READABLE)
+            if more or self._wait is not _Wait.READABLE:
+                self.wait_for(_Wait.TURN if more else _Wait.READABLE)
         except PeerError as error:
             relay.fail(side, error)
         except Exception as error:  # a fault of ours must not leave a tunnel behind that nobody serves
@@ -168,6 +172,11 @@ class _Direction:
             loop.add_writer(fd, self.pump)
         elif what is _Wait.TURN:
             self.relay.turns.wait(self)
+
+    def leave(self) -> None:
+        """The tunnel has ended. Without circles OpenSSL's memory is free at once, and the next tunnel takes it."""
+        self.over = True
+        del self.relay, self.opposite
 
     def _flush(self) -> bool:
         drained = self.target.flush()
@@ -250,12 +259,11 @@ class Relay:
 
     @property
     def near_eof(self) -> bool:
-        """Whether *near* has ended its direction."""
+        """Whether *near* has ended its direction; so for *far*."""
         return self._outward.ended
 
     @property
     def far_eof(self) -> bool:
-        """Whether *far* has ended its direction."""
         return self._inward.ended
 
     def start(self, on_end: Callable[[RelayResult | Exception], object]) -> None:
@@ -276,7 +284,7 @@ class Relay:
         self._outward.pump()
         if self.far.buffered or self.near.pending:
             self._inward.pump()
-        else:  # it has just answered or been dialled: the loop tells when there is something
+        elif not self._inward.over:  # it has just answered or been dialled: the loop tells when there is something
             self._inward.wait_for(_Wait.READABLE)
 
     async def run(self) -> RelayResult:
@@ -304,10 +312,9 @@ class Relay:
         """Cut now: both peers see a reset."""
         self._end(RelayResult(RelayCause.ABORTED, "cut from this side"), orderly=False)
 
-    def touch(self, direction: _Direction) -> None:
-        """A direction has read a chunk."""
-        self.last_moved = now = self.loop.time()
-        if self.first_byte_at is None and direction is self._inward:
+    def spoke(self, direction: _Direction, now: float) -> None:
+        """A direction has read something, and nothing had come from *far*."""
+        if direction is self._inward:
             self.first_byte_at = now
 
     def direction_done(self, direction: _Direction) -> None:
@@ -353,6 +360,8 @@ class Relay:
                 # Best effort: there is nothing more to wait for.
                 with contextlib.suppress(PeerError):
                     direction.target.send_eof()
+        self._outward.leave()
+        self._inward.leave()
         for endpoint in (self.near, self.far):
             if orderly:
                 endpoint.close()
@@ -369,11 +378,11 @@ class Relay:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        limits = [] if self._idle_timeout is None else [self._idle_timeout]
+        limit = math.inf if self._idle_timeout is None else self._idle_timeout
         if self._lingering:
-            limits.append(self._linger)
-        if limits:
-            self._timer = self.loop.call_at(self.last_moved + min(limits), self._look_for_silence)
+            limit = min(limit, self._linger)
+        if limit < math.inf:
+            self._timer = self.loop.call_at(self.last_moved + limit, self._look_for_silence)
 
     def _look_for_silence(self) -> None:
         silent = self.loop.time() - self.last_moved + _CLOCK_SLACK

@@ -454,15 +454,15 @@ def test_time_limits_of_a_route(tmp_path: Path, upstream: Upstream) -> None:
 def test_fault_in_one_tunnel_ends_no_other_and_leaves_nothing_in_the_counts(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, broken = Relay.touch, [False]
+    real, broken = Relay.spoke, [False]
 
-    def touch(self: Relay, direction: Any) -> None:
+    def spoke(self: Relay, direction: Any, now: float) -> None:
         if broken[0]:
             broken[0] = False
             raise RuntimeError("a fault of ours")
-        real(self, direction)
+        real(self, direction, now)
 
-    monkeypatch.setattr(Relay, "touch", touch)
+    monkeypatch.setattr(Relay, "spoke", spoke)
     with world.connect(OPEN) as good, world.connect(OPEN) as bad:
         broken[0] = True
         bad.sendall(b"x")
@@ -557,7 +557,7 @@ async def test_cut_that_comes_after_the_end_does_not_change_its_cause(
         client.close()
         service.close()
     else:
-        monkeypatch.setattr(tunnel.relay, "touch", None)
+        monkeypatch.setattr(tunnel.relay, "spoke", None)
         client.send(b"x")
     while not tunnel.relay.closed:
         await anyio.sleep(0)
