@@ -602,6 +602,43 @@ def test_no_bytes_raise_anything_but_the_own_error(data: bytes) -> None:
     outcome(ResponseParser(), [data])
 
 
+ANSWER = b"HTTP/1.1 200 OK\r\nHalf-Close: ?1\r\nX-Request-Id: 12-ab\r\n\r\n"
+
+
+@pytest.mark.parametrize(("parser", "data"), [(RequestParser, CONNECT), (ResponseParser, ANSWER)])
+@given(st.integers(0, 200), st.binary(max_size=3), st.integers(1, 200))
+def test_a_damaged_head_is_the_same_in_one_piece_and_byte_by_byte(
+    parser: type[RequestParser | ResponseParser], data: bytes, place: int, piece: bytes, at: int
+) -> None:
+    place %= len(data)
+    damaged = data[:place] + piece + data[place + 1 :] + b"rest"
+    bytewise = outcome(parser(), cut(damaged, range(len(damaged))))
+    assert outcome(parser(), [damaged]) == bytewise
+    assert outcome(parser(), cut(damaged, [at])) == bytewise
+
+
+@pytest.mark.parametrize("fields", [MAX_FIELDS, MAX_FIELDS + 1])
+@pytest.mark.parametrize("length", [MAX_START_LINE, MAX_START_LINE + 1])
+@pytest.mark.parametrize("size", [MAX_HEAD, MAX_HEAD + 1])
+def test_limits_are_the_same_in_one_piece_and_byte_by_byte(fields: int, length: int, size: int) -> None:
+    first = b"GET /%s HTTP/1.1\r\n" % (b"a" * (length - 16))
+    assert len(first) == length
+    head = first + b"Host: a\r\n" + b"X: y\r\n" * (fields - 2)
+    head += b"Long: %s\r\n\r\n" % (b"z" * (size - len(head) - 10))
+    assert len(head) == size
+    whole = outcome(RequestParser(), [head])
+    assert whole == outcome(RequestParser(), cut(head, range(len(head))))
+    assert isinstance(whole, tuple)
+    assert isinstance(whole[0], RequestHead) is ((fields, length, size) == (MAX_FIELDS, MAX_START_LINE, MAX_HEAD))
+
+
+def test_a_head_in_one_piece_is_not_taken_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RequestParser, "_take_line", None)
+    monkeypatch.setattr(ResponseParser, "_take_line", None)
+    assert isinstance(RequestParser().feed(CONNECT + b"rest"), RequestHead)
+    assert isinstance(ResponseParser().feed(ANSWER), ResponseHead)
+
+
 @given(st.integers(0, len(CONNECT) - 1), st.binary(max_size=3))
 def test_a_damaged_connect_is_never_read_as_another_target(place: int, piece: bytes) -> None:
     """Whatever replaces one byte, an accepted CONNECT names in target and Host the same thing."""

@@ -25,6 +25,7 @@ _VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
 # Path and query (RFC 3986), and what browsers leave unescaped in a query. No backslash: some read it as a slash.
 _ORIGIN_FORM: Final = re.compile(r"/(?:[!$&-;=?-\[\]^_`a-~]|%[0-9A-Fa-f]{2})*", re.ASCII)
 _LENGTH: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
+_FRAMING: Final = ("content-length", "transfer-encoding")
 _SINGLE: Final = ("authorization", "content-length", "host", "proxy-authorization", "transfer-encoding")
 
 
@@ -85,21 +86,25 @@ class RequestParser(HeadParser[RequestHead]):
     def _finish(self, first: bytes, headers: Headers, raw: bytes) -> RequestHead:
         method, target, version = first.decode("ascii").split(" ")
         names = [name for name, _ in headers.items]
-        for name in _SINGLE:
-            if names.count(name) > 1:
-                raise HeadError(f"the field {name} stands more than once")
+        known = set(names)
+        if len(known) < len(names):
+            for name in _SINGLE:
+                if names.count(name) > 1:
+                    raise HeadError(f"the field {name} stands more than once")
         host = headers.get("host")
         if host is None and version == "HTTP/1.0":
             host = target
         if host is None:
             raise HeadError("the field host is missing")
-        _check_framing(headers)
+        framed = not known.isdisjoint(_FRAMING)
+        if framed:
+            _check_framing(headers)
         if method != "CONNECT":
             if not _ORIGIN_FORM.fullmatch(target):
                 raise HeadError("the target is not a path that begins with a slash", code="not_a_path")
             read_authority(host, "the field host is no host", default_port=443)
             return RequestHead(method, target, headers, raw)
-        if headers.get("content-length") is not None or headers.get("transfer-encoding") is not None:
+        if framed:
             raise HeadError("a CONNECT has no body, so it can't have a length")
         authority = read_authority(target, "the target is not HOST:PORT")
         # Some clients leave the port out (proxytunnel); what they name is still the target and nothing else.

@@ -43,6 +43,10 @@ _CR, _COLON = b"\r"[0], b":"[0]
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*")  # token, RFC 9110 section 5.6.2
 # Everything that is not HTAB, SP, VCHAR or obs-text (RFC 9110 section 5.5). CR may only stand before LF.
 _FORBIDDEN: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?=[^\n])")
+# A head that keeps the rules for all lines but the first: that one, and the fields.
+_WHOLE: Final = re.compile(
+    rb"([^\x00-\x1f\x7f]+)\r\n((?:[!#$%%&'*+.^_`|~0-9A-Za-z-]+:[^\x00-\x08\x0a-\x1f\x7f]*\r\n){0,%d})\r\n" % MAX_FIELDS
+)
 
 
 class HeadError(ProtocolError):
@@ -105,7 +109,8 @@ class HeadParser(ABC, Generic[_Head]):
         self._buffer += data
         if self._head is None:
             try:
-                self._parse()
+                if self._seen or not self._take_whole():
+                    self._parse()
             except HeadError as error:
                 self._error = error
                 raise
@@ -120,6 +125,28 @@ class HeadParser(ABC, Generic[_Head]):
     def started(self) -> bool:
         """Whether any byte came."""
         return bool(self._buffer)
+
+    def _take_whole(self) -> bool:
+        """Take a head that has come in one piece and has nothing wrong, as most do; otherwise do nothing. In a few
+        steps for all of it, where `_parse` needs a dozen for each line.
+        """
+        found = _WHOLE.match(self._buffer, 0, MAX_HEAD)
+        if found is None:
+            return False
+        first, lines = found.groups()
+        if len(first) + 2 > MAX_START_LINE:
+            return False
+        fields = []
+        for line in lines.decode("latin-1").split("\r\n")[:-1]:
+            name, _, value = line.partition(":")
+            fields.append((name.lower(), value.strip(" \t")))
+        try:
+            self._check_first(first)
+            self._head = self._finish(first, Headers(tuple(fields)), found[0])
+        except HeadError:
+            return False  # it is looked for again, since the earliest fault counts
+        self._line = found.end()
+        return True
 
     def _parse(self) -> None:
         end = min(len(self._buffer), MAX_HEAD)
