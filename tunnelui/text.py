@@ -24,6 +24,8 @@ def clean(text: str | bytes, limit: int = 200) -> str:
     if isinstance(text, bytes):
         text = text[: limit * 4 + 4].decode("utf-8", "replace")
     cut = len(text) > limit
+    if not cut and text.isascii() and text.isprintable():  # as almost all text is
+        return text
     out = "".join(_clean_character(character) for character in text[:limit])
     return out[: limit - 1] + "…" if cut else out
 

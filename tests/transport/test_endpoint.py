@@ -393,6 +393,56 @@ async def test_an_inner_limit_that_was_left_does_not_end_the_outer_one() -> None
     theirs.close()
 
 
+def timer_of(endpoint: PlainEndpoint) -> asyncio.TimerHandle | None:
+    return endpoint._timer
+
+
+async def test_the_timer_of_a_limit_that_was_left_ends_nothing_and_serves_the_next_one() -> None:
+    ours, theirs = tcp_pair()
+    endpoint, loop = PlainEndpoint(ours), asyncio.get_running_loop()
+
+    async def read_a_byte() -> None:
+        reading = asyncio.ensure_future(endpoint.receive())
+        await asyncio.sleep(0)
+        theirs.sendall(b"x")
+        assert await reading == b"x"
+
+    with endpoint.within(0.1):
+        await read_a_byte()
+    timer = timer_of(endpoint)
+    assert timer is not None
+    with endpoint.within(60):
+        await read_a_byte()
+    assert timer_of(endpoint) is timer, "a later limit needs no timer of its own"
+    reading = asyncio.ensure_future(endpoint.receive())
+    while timer_of(endpoint) is not None:
+        await asyncio.sleep(0.01)
+    assert not reading.done(), "it waits for as long as it takes"
+    theirs.sendall(b"y")
+    assert await reading == b"y"
+    began = loop.time()
+    with endpoint.within(0.1), pytest.raises(TimeoutError):
+        await endpoint.receive()
+    assert 0.05 < loop.time() - began < 20
+    endpoint.close()
+    theirs.close()
+
+
+async def test_whoever_watches_from_then_on_needs_no_timer() -> None:
+    ours, theirs = tcp_pair()
+    endpoint = PlainEndpoint(ours)
+    with endpoint.within(60):
+        reading = asyncio.ensure_future(endpoint.receive())
+        await asyncio.sleep(0)
+        theirs.sendall(b"x")
+        assert await reading == b"x"
+    assert timer_of(endpoint) is not None
+    endpoint.watch(lambda: None)
+    assert timer_of(endpoint) is None
+    endpoint.close()
+    theirs.close()
+
+
 async def test_closing_forgets_the_limit() -> None:
     ours, theirs = tcp_pair()
     endpoint = PlainEndpoint(ours)

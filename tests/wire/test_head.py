@@ -443,6 +443,11 @@ def test_connect_request_is_what_pomerium_expects() -> None:
     assert plain.startswith(b"CONNECT [::1]:22 HTTP/1.1\r\nHost: [::1]:22\r\nUser-Agent: ")
     assert b"Authorization" not in plain
     assert request(plain).headers.get("x-trace") == "1"
+    accepting = request(connect_request(HostPort("a.example", 1), token="t", accept="text/plain, */*;q=0.1"))
+    assert accepting.headers.get_all("accept") == ("text/plain, */*;q=0.1",)
+    assert b"Accept" not in plain
+    with pytest.raises(HeadError):
+        connect_request(HostPort("a.example", 1), accept="a\r\nAuthorization: b")
 
 
 def test_connect_request_keeps_no_further_field_since_it_may_be_a_secret() -> None:

@@ -170,7 +170,7 @@ class Connection:
     @property
     def stages(self) -> StageTimings:
         """The timings, the wait for the first byte from the far side included."""
-        if self._relay is None or self._relay.first_byte_at is None:
+        if self._relay is None or self._relay.first_byte_at is None or self.timings.first_byte is not None:
             return self.timings
         return self.timings.spoken(max(0.0, self._relay.first_byte_at - self._answered_at))
 
@@ -228,6 +228,7 @@ class Connection:
         self._far = self.way = None
         self._near.abort()  # nothing is left to abort after a relay; before one, the local program sees a reset
         self.closed_at = time.time()
+        self.timings = self.stages
         self.cause = self.cause or "stopped"
         self._move(ConnectionState.CLOSED)
         if self._closed is not None:

@@ -66,7 +66,7 @@ _MAX_BODY: Final = 4096
 _HOPELESS: Final = 30.0  # seconds without a new sign-in after a fresh token was rejected
 _SILENCE: Final = 1.0  # seconds for a request on a warm connection to be acknowledged
 _GIVEN_UP: Final = 408
-_ACCEPT: Final = (("Accept", "application/json, text/plain;q=0.9"),)
+_ACCEPT: Final = "application/json, text/plain;q=0.9"
 
 
 class Identity(Protocol):
@@ -258,7 +258,7 @@ class Connector:
 
     async def _ask(self, far: SocketEndpoint, token: Token | None) -> ResponseHead:
         """Send the CONNECT and return the answer's head, interim answers skipped."""
-        request = connect_request(self.destination.authority, token=token.value if token else None, headers=_ACCEPT)
+        request = connect_request(self.destination.authority, token=token.value if token else None, accept=_ACCEPT)
         await far.send_all(request)
         for _ in range(_MAX_SKIPPED):
             head = await read_response_head(far, timeout=None)

@@ -75,13 +75,13 @@ async def reach(
 
 async def dial_proxy(proxy: ProxyOrigin, stages: Stages, *, deadlines: Deadlines, resolve: Resolver) -> socket.socket:
     """The first half of `reach`: return a connected socket, the caller's to close."""
-    timeouts = DialTimeouts(dns=deadlines.dns, tcp=deadlines.tcp)
     way = outgoing_proxy(proxy.scheme, proxy.host)
     if way is None:
-        dialed = await dial(proxy.address, timeouts=timeouts, error=ProxyError, resolve=resolve)
+        dialed = await dial(proxy.address, timeouts=deadlines, error=ProxyError, resolve=resolve)
     else:
         from tunnelui.transport.outgoing import dial_out  # here, since most networks need none
 
+        timeouts = DialTimeouts(dns=deadlines.dns, tcp=deadlines.tcp)
         dialed = await dial_out(proxy.address, way, timeouts=timeouts, resolve=resolve)
     stages.timings = StageTimings(stages.timings.queue, dialed.dns, dialed.tcp)
     return dialed.sock

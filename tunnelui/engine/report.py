@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from tunnelui.engine.model import Event, StageTimings
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["connection_facts", "ended_message", "error_facts", "opened_message", "trouble", "woke"]
 
 _STAGES: Final = tuple(field.name for field in fields(StageTimings))
+_seconds_of: Final = attrgetter(*_STAGES)
 
 
 def connection_facts(connection: Connection, error: TunnelError | None = None) -> dict[str, Any]:
@@ -24,8 +26,9 @@ def connection_facts(connection: Connection, error: TunnelError | None = None) -
     ``bytes_in``, ``bytes_out``, ``duration``, ``cause`` and ``lost`` (the network lost it) once it was open and ended;
     ``code``, ``message``, ``hint``, ``stage`` and ``status`` with an error.
     """
-    stages = connection.stages
-    timings = {stage: round(seconds, 6) for stage in _STAGES if (seconds := getattr(stages, stage)) is not None}
+    each = zip(_STAGES, _seconds_of(connection.stages), strict=True)
+    # In this form much quicker than with a number of digits.
+    timings = {stage: round(seconds * 1e6) / 1e6 for stage, seconds in each if seconds is not None}
     facts: dict[str, Any] = {"peer": connection.peer, "timings": timings, "request_id": connection.request_id}
     if connection.tls:
         facts["tls"] = connection.tls

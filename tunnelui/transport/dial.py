@@ -14,7 +14,7 @@ import ipaddress
 import socket
 import time
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from tunnelui.errors import LocalError, PeerError, ProxyError
 from tunnelui.frozen import frozen
@@ -37,6 +37,16 @@ _UNIX_RETRY: Final = 0.02
 
 # What says that this machine has run out of something, rather than that the peer can't be reached.
 _LOCAL_ERRNOS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Timeouts(Protocol):
+    """Seconds, as in `DialTimeouts`; whatever has these two will do."""
+
+    @property
+    def dns(self) -> float: ...
+
+    @property
+    def tcp(self) -> float: ...
 
 
 @frozen
@@ -63,7 +73,7 @@ class Dialed:
 async def dial(
     address: HostPort,
     *,
-    timeouts: DialTimeouts = _TIMEOUTS,
+    timeouts: Timeouts = _TIMEOUTS,
     error: type[PeerError] = ProxyError,
     resolve: Resolver = system_resolver,
     allow: Callable[[IPAddress], bool] | None = None,
@@ -165,14 +175,13 @@ _ip_address: Final = functools.lru_cache(maxsize=512)(ipaddress.ip_address)
 
 
 def _literal(address: HostPort) -> AddrInfo | None:
-    ip = _ip_or_none(address.host)
-    return None if ip is None else _info(ip, address.port)
+    return _read_literal(address.host, address.port)
 
 
 @functools.lru_cache(maxsize=512)
-def _ip_or_none(host: str) -> IPAddress | None:
+def _read_literal(host: str, port: int) -> AddrInfo | None:
     try:
-        return ipaddress.ip_address(host)
+        return _info(ipaddress.ip_address(host), port)
     except ValueError:
         return None
 
@@ -188,11 +197,11 @@ def _allowed(found: Iterable[AddrInfo], allow: Callable[[IPAddress], bool] | Non
     kept: dict[AddrInfo, None] = {}
     for info in found:
         ip = _ip_address(info.sockaddr[0].partition("%")[0])
-        mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+        mapped = ip.ipv4_mapped if ip.version == 6 else None
         if allow is None or allow(mapped or ip):
             kept[_info(mapped, info.sockaddr[1]) if mapped else info] = None
-    if not kept:
-        return []
+    if len(kept) <= 1:
+        return list(kept)
     first = next(iter(kept)).family
     same = [info for info in kept if info.family == first]
     other = [info for info in kept if info.family != first]

@@ -229,13 +229,18 @@ class SocketEndpoint(Endpoint):
         self.read_fd = self.write_fd = -1
 
     def _recv(self, buffer: memoryview, limit: int) -> int:
-        limit = min(limit, CHUNK if self._full_reads < _STREAK else LONG_CHUNK)
+        most = CHUNK if self._full_reads < _STREAK else LONG_CHUNK
+        if limit > most:
+            limit = most
         try:
             size = self._sock.recv_into(buffer, limit)
             # The end of the stream is announced again, as readability.
             self.drained = size < limit
-            if self._full_reads < _STREAK:
-                self._full_reads = max(self._full_reads - 1, 0) if self.drained else self._full_reads + 1
+            if most == CHUNK:
+                if size == limit:
+                    self._full_reads += 1
+                elif self._full_reads:
+                    self._full_reads -= 1
             return size
         except (BlockingIOError, InterruptedError):
             return WOULD_BLOCK

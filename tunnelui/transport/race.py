@@ -25,6 +25,7 @@ __all__ = ["Lost", "Race", "Silence", "open_socket"]
 
 ATTEMPT_DELAY: Final = 0.25  # RFC 8305 section 5
 
+_NON_BLOCKING: Final = getattr(socket, "SOCK_NONBLOCK", 0)  # where the system has it: one call less
 _UNDER_WAY: Final = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY})
 
 
@@ -158,7 +159,7 @@ def open_socket(family: socket.AddressFamily) -> socket.socket:
 
     :raises OSError: this machine has run out of something, or lacks the family.
     """
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM | _NON_BLOCKING)
     prepare(sock)
     return sock
 

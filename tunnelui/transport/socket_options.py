@@ -36,7 +36,8 @@ def prepare(sock: socket.socket) -> None:
     nothing for that long, such as ``psql`` in a pager. Keepalive finds the dead peer of an idle connection; with data
     under way, the system gives up by itself after many minutes, and `silent_for` tells before.
     """
-    sock.setblocking(False)
+    if sock.gettimeout() != 0.0:
+        sock.setblocking(False)
     if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
     # A peer that is already gone makes these fail on some systems (macOS: EINVAL); reading will tell.

@@ -49,14 +49,19 @@ class Waits:
 
         Only where `read_fd` is not -1.
         """
-        self._watched = _Watched.BY_OTHERS
-        asyncio.get_running_loop().add_reader(self.read_fd, callback)
+        if self._deadline is None:
+            self._end_timer()  # whoever watches waits for as long as he likes
+        self._watch(callback, _Watched.BY_OTHERS)
 
     def unwatch(self) -> None:
         """End the watch, if there is one."""
         if self._watched is not _Watched.NOT:
             self._watched = _Watched.NOT
             asyncio.get_running_loop().remove_reader(self.read_fd)
+
+    def _watch(self, callback: Callable[[], None], whose: _Watched) -> None:
+        self._watched = whose
+        asyncio.get_running_loop().add_reader(self.read_fd, callback)
 
     async def _when_readable(self, attempt: Callable[[], T | None], give_back: Callable[[T], object]) -> T:
         """Return what *attempt* gives; it is called whenever there may be something, until that is not ``None``.
@@ -69,8 +74,7 @@ class Waits:
         """
         loop = self._before_waiting()
         if self._watched is not _Watched.BY_US:
-            self.watch(self._on_readable)
-            self._watched = _Watched.BY_US
+            self._watch(self._on_readable, _Watched.BY_US)
         given: asyncio.Future[T] = loop.create_future()
         self._reading = _Reading(attempt, given)
         try:
@@ -192,9 +196,8 @@ class _Limit:
         self._waits._deadline = self._deadline if outer is None else min(self._deadline, outer)
 
     def __exit__(self, *_: object) -> None:
+        # A timer stays: another limit mostly follows, and looks after it. It does nothing where no limit is.
         self._waits._deadline = self._outer
-        if self._outer is None:
-            self._waits._end_timer()
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

@@ -52,13 +52,15 @@ def connect_request(
     *,
     token: str | None = None,
     user_agent: str = "tunnelui",
+    accept: str = "",
     headers: Sequence[tuple[str, str]] = (),
 ) -> bytes:
     """Return the bytes of a CONNECT to *authority*, with ``Authorization: Pomerium TOKEN`` where a token is given.
 
+    :param accept: the media types that an answer may have.
     :raises HeadError: a part would break out of its place, or the token is empty or longer than 8 KiB.
     """
-    before, after = _before_token(authority, user_agent), render_fields(headers) + b"\r\n"
+    before, after = _before_token(authority, user_agent, accept), render_fields(headers) + b"\r\n"
     if token is None:
         return before + after
     if not _TOKEN.fullmatch(token):
@@ -67,10 +69,10 @@ def connect_request(
 
 
 @functools.lru_cache(maxsize=256)
-def _before_token(authority: HostPort, user_agent: str) -> bytes:
+def _before_token(authority: HostPort, user_agent: str, accept: str) -> bytes:
     """What is no secret and the same for each connection to a destination. A further field may be a password."""
     target = str(authority)
     if read_authority(target, "the destination is not HOST:PORT") != authority:
         raise HeadError("the destination is not in its normal form")
-    fields = render_fields([("Host", target), ("User-Agent", user_agent)])
-    return b"CONNECT %s HTTP/1.1\r\n%s" % (target.encode("ascii"), fields)
+    fields = [("Host", target), ("User-Agent", user_agent), *([("Accept", accept)] if accept else [])]
+    return b"CONNECT %s HTTP/1.1\r\n%s" % (target.encode("ascii"), render_fields(fields))

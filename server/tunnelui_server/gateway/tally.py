@@ -14,7 +14,6 @@ import hashlib
 import mmap
 import os
 import secrets
-from collections import Counter
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -44,18 +43,21 @@ class LocalTally:
     """The counts of the only worker."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._counts: dict[tuple[str, str], int] = {}
 
     def __len__(self) -> int:
         return len(self._counts)
 
     def count(self, kind: str, key: str = "") -> int:
-        return self._counts[kind, key]
+        return self._counts.get((kind, key), 0)
 
     def add(self, change: int, kind: str, key: str = "") -> None:
-        self._counts[kind, key] += change
-        if not self._counts[kind, key]:
-            del self._counts[kind, key]
+        counts, what = self._counts, (kind, key)
+        number = counts.get(what, 0) + change
+        if number:
+            counts[what] = number
+        else:
+            counts.pop(what, None)
 
 
 class SharedTally:

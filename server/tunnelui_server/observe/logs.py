@@ -77,6 +77,9 @@ def configure_logging(level: str, stream: TextIO | None = None, *, worker: int |
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(_LEVELS[level])
+    # No line has them, and finding them out takes a system call and a look at the threads for each.
+    for unused in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
+        setattr(logging, unused, False)
     # The event loop's own chatter helps nobody but its authors.
     logging.getLogger("asyncio").setLevel(max(_LEVELS[level], logging.WARNING))
     logging.getLogger(AUDIT_LOGGER).setLevel(logging.INFO)
@@ -84,9 +87,12 @@ def configure_logging(level: str, stream: TextIO | None = None, *, worker: int |
 
 def _fields(fields: Mapping[Any, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {}
-    for name, value in list(fields.items())[:_MAX_FIELDS]:
-        name, secret = _name(str(name)[:61])
-        shown[name] = REDACTED if secret else _value(value)
+    for given, value in list(fields.items())[:_MAX_FIELDS]:
+        name, secret = _name(str(given)[:61])
+        if secret:
+            shown[name] = REDACTED
+        else:  # the texts that are known are short
+            shown[name] = value if type(value) is str and value in _known else _value(value)
     return shown
 
 
