@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -229,6 +231,14 @@ BROKEN: dict[str, dict[str, Any]] = {
     "redirect to itself": {"answers": (307, {"Location": "/elsewhere"}, b"{}")},
     "slow": {"delay": 2.0},
 }
+BOUNDS = {
+    "300 KiB": "sent more than 256 KiB",
+    "compressed": "compressed its answer",
+    "redirect": "answered 302",
+    "redirect to itself": "answered 307",
+    "slow": "did not answer within 0.5 s",
+}
+"""What is said where it is not the content that is wrong."""
 
 
 @pytest.mark.parametrize("path", [DISCOVERY, "/jwks", "/userinfo", "/token"])
@@ -244,7 +254,26 @@ async def test_a_broken_or_hostile_provider_ends_in_a_known_error(idp: IdentityP
         except (ProviderUnavailable, SignInRefused) as failed:
             said = f"{failed} {failed.detail}"
     assert said and CLIENT_SECRET not in said and "canary" not in said
+    assert BOUNDS.get(name, "") in said
     assert not any(seen == "/elsewhere" for _, seen, _, _ in idp.seen)
+
+
+async def test_the_time_is_for_the_whole_answer_and_not_for_each_byte() -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while not writer.is_closing():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    fetcher = Fetcher(timeout=0.5)
+    with pytest.raises(ProviderUnavailable) as failed:
+        await fetcher.get_json(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    assert "did not answer within 0.5 s" in failed.value.detail
+    await fetcher.aclose()
+    server.close()
 
 
 @pytest.mark.parametrize(
