@@ -62,9 +62,9 @@ async def test_an_action_of_the_application(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_a_handler_of_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RoutesScreen, "on_row_list_opened", _raise())
+    monkeypatch.setattr(RoutesScreen, "on_word_bar_changed", _raise())
     async with drive() as driven:
-        await driven.press("enter")
+        await driven.press("slash", "x")
         await _check(driven)
 
 
