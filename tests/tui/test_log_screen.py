@@ -58,11 +58,11 @@ async def test_the_log_cell_by_cell() -> None:
         assert driven.lines == [
             " ‹ Log  all routes  info+  follow ● │ 5 lines │ faults /var/log/t.log           ",
             "─" * 80,
-            " 14:12:14.114 INFO  orders-db     accepted 127.0.0.1:51388                      ",
-            " 14:12:14.175 INFO  orders-db     tunnel open in 61 ms                          ",
-            " 14:12:56.902 WARN  jump-ssh      sign-in needed                                ",
-            " 14:13:03.000 INFO  orders-db     127.0.0.1:50911 closed by peer, in 4.1 KB ou… ",
-            "▌14:13:16.000 ERROR grafana       503 upstream unavailable (request 7be14c55)   ",
+            " 14:12:14.114 INFO  orders-db  accepted 127.0.0.1:51388                         ",
+            " 14:12:14.175 INFO  orders-db  tunnel open in 61 ms                             ",
+            " 14:12:56.902 WARN  jump-ssh   sign-in needed                                   ",
+            " 14:13:03.000 INFO  orders-db  127.0.0.1:50911 closed by peer, in 4.1 KB out 2… ",
+            "▌14:13:16.000 ERROR grafana    503 upstream unavailable (request 7be14c55)      ",
             *[blank] * 12,
             "─" * 80,
             " 503 upstream unavailable (request 7be14c55)                                    ",
@@ -81,7 +81,7 @@ async def test_what_happened_before_the_screen_is_there_once() -> None:
         assert "5 lines" in driven.lines[0]
         assert driven.text.count("sign-in needed") == 1
         await driven.press("g")
-        assert driven.lines[2].startswith("▌14:12:14.114 INFO  orders-db     accepted")
+        assert driven.lines[2].startswith("▌14:12:14.114 INFO  orders-db  accepted")
 
 
 async def test_an_agent_without_an_answer_leaves_the_log_to_what_comes() -> None:
@@ -313,3 +313,17 @@ async def test_the_pane_follows_the_selected_route_in_one_go() -> None:
         await _tell(driven, *events(), *_numbered(500))
         log = driven.app.screen.query_one(EventLog)
         assert log.line_count == 503 and "event 499." in driven.text
+
+
+async def test_names_have_the_room_that_the_longest_needs() -> None:
+    async with drive(ScriptedEngine(every_state(), [IDENTITY])) as driven:
+        await driven.press("L", "w")
+        await _tell(driven, Event("note", NOW, "ready " * 20, route="web"))
+        assert "INFO  web  ready ready" in driven.text
+        await _tell(driven, Event("note", NOW, "live", route="orders-db"))
+        assert "INFO  web        ready ready" in driven.text
+        assert "INFO  orders-db  live" in driven.text
+        assert driven.text.count("ready") == 20  # wrapped anew
+        await _tell(driven, Event("note", NOW, "off", route="a" * 40))
+        assert "INFO  web            ready ready" in driven.text
+        assert "INFO  aaaaaaaaaaaa…  off" in driven.text

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from rich.cells import cell_len
 from textual.events import MouseScrollDown, MouseScrollUp
@@ -145,6 +147,28 @@ async def test_every_key_of_the_list_is_in_the_palette() -> None:
                 assert binding.action in shown, binding.id
         for title, key in (("Delete", "d"), ("Undo", "u"), ("Log", "l"), ("All logs", "L"), ("Mark shown", "*")):
             assert offered[title].help.endswith(f"key {key}")
+
+
+async def test_a_command_of_the_palette_has_one_row_with_its_group_and_key() -> None:
+    one = many(1)[0]
+    engine = ScriptedEngine([replace(one, route=replace(one.route, name="[red]x"))], [IDENTITY])
+    async with drive(engine) as driven:
+        await driven.press("ctrl+p")
+        await _drawn(driven, "Stop all")
+        rows = [row.split() for row in driven.lines]
+        assert ["Start/stop", "Tunnels", "space"] in rows
+        assert ["Delete", "Routes", "d"] in [row[:3] for row in rows]
+        await driven.enter_text("to [red")
+        await _drawn(driven, "Go to [red]x")
+        row = next(row for row in driven.lines if "Go to [red]x" in row)
+        assert row.split()[3:] == ["Route,", one.state]
+
+
+async def _drawn(driven: Driven, words: str) -> None:
+    """The palette gathers its rows in a task of its own."""
+    with anyio.fail_after(20):
+        while words not in driven.text:
+            await driven.pilot.pause(0.05)
 
 
 async def test_every_command_of_the_palette_has_a_name_of_its_own() -> None:

@@ -76,6 +76,20 @@ async def test_it_shows_who_is_where_and_until_when() -> None:
         assert "its token comes from /run/token" in driven.text
 
 
+async def test_a_column_has_the_room_that_others_do_not_need() -> None:
+    who = "somebody.with.a.long.name@corp.example"
+    async with drive(_engine(replace(IDENTITY, name=who))) as driven:
+        await driven.press("P")
+        assert who not in _row(driven, "corp")
+        await driven.pilot.resize_terminal(120, 36)
+        await driven.settle()
+        assert who in _row(driven, "corp")
+        assert f"{PROXY.removeprefix('https://')}  {who}  9h12m" in _row(driven, "corp")
+        await driven.pilot.resize_terminal(200, 60)
+        await driven.settle()
+        assert len(_row(driven, "corp").rstrip()) < 120  # what belongs together is not torn apart
+
+
 async def test_one_panel_lists_every_route_that_waits() -> None:
     async with drive(_engine(identity(sign_in=True))) as driven:
         await driven.press("P")

@@ -59,7 +59,7 @@ async def test_nothing_to_list_says_what_would_be() -> None:
     async with drive() as driven:
         await driven.press("E")
         await driven.settle()
-        assert "None runs now." in driven.text
+        assert "None is running." in driven.text
         await driven.press("x", "y")
         assert driven.shows(OtherCommands)
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from textual.color import Color
+from textual.command import CommandList
 
 import tunnelui.tui
 from tests.support.screens import SMALL, drive, screen_lines
@@ -185,6 +187,22 @@ async def test_no_color_sends_no_colour_at_all_and_the_cursor_can_be_seen(
                     assert color is None or color.is_default, segment
         if not keys:
             assert driven.lines[3].startswith("▌")
+
+
+async def test_without_colours_the_chosen_command_of_the_palette_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with drive() as driven:
+        await driven.press("ctrl+p", "down")
+        commands = driven.app.screen.query_one(CommandList)
+        with anyio.fail_after(20):
+            while not commands.option_count:
+                await driven.pilot.pause(0.05)
+        told = [
+            any(segment.style is not None and segment.style.underline for segment in commands.render_line(row))
+            for row in range(4)
+        ]
+        assert told.count(True) == 1
+        assert told[commands.highlighted or 0]
 
 
 async def test_quotation_marks_in_words_are_ascii_too_but_names_are_as_people_gave_them() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.support.screens import LARGE, Driven, drive
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.tunnel_scenes import IDENTITY, many
-from tunnelui.tui.lines.graphs import bars
+from tunnelui.tui.lines.graphs import bars, tall_bars
 from tunnelui.tui.style.glyphs import ASCII, UNICODE
 from tunnelui.tui.widgets.route_list import RouteList
 
@@ -86,18 +86,44 @@ def test_bars_show_anything_above_nothing_and_never_leave_their_width() -> None:
     assert len(set(bars([0, 1, 500, 1000], 4, 1000, ASCII))) >= 3
 
 
-@pytest.mark.parametrize("size", [(130, 40), (150, 50), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}")
-async def test_in_a_large_terminal_the_pane_has_the_whole_minute(size: tuple[int, int]) -> None:
+def test_a_tall_graph_stands_on_its_row_at_rest_and_has_one_scale() -> None:
+    assert tall_bars([0, 1, 500, 1000], 5, 1000, UNICODE, rows=2) == ["    █", "▁▁▂██"]
+    assert tall_bars([1000], 4, 1000, UNICODE, rows=2, cells=2) == ["  ██", "▁▁██"]
+    assert tall_bars([9, 1000, 2000], 2, 1000, UNICODE, rows=3) == ["██"] * 3
+    assert tall_bars([5.0], 3, 0.0, UNICODE, rows=2) == ["   ", "▁▁▁"]
+    assert "".join(tall_bars([0, 1, 500, 1000], 4, 1000, ASCII, rows=4)).isascii()
+
+
+async def test_the_details_of_a_large_terminal_have_tall_graphs_beside_their_numbers() -> None:
+    async with drive(size=(200, 60)) as driven:
+        await driven.press("j", "j", "j", "j", "enter")
+        await _traffic(driven, *[819_200] * 12, 0)
+        first = next(number for number, line in enumerate(driven.lines) if line.startswith("  In "))
+        assert driven.lines[first + 1].startswith("               peak      800 KB/s")
+        assert driven.lines[first + 2].startswith("               scale     800 KB/s")
+        for row in driven.lines[first : first + 8]:
+            assert row.count("█") == 24  # two cells a second
+        assert driven.lines[first + 8].strip() == ""
+        assert driven.lines[first + 9].startswith("  Out ")
+        await driven.pilot.resize_terminal(80, 24)
+        await driven.settle()
+        assert "▇▇▇▇▇▇▇▇▇▇▇▇▁  peak 800 KB/s" in driven.text
+
+
+@pytest.mark.parametrize(("size", "rows"), [((130, 40), 2), ((150, 50), 2), ((200, 60), 5)])
+async def test_in_a_large_terminal_the_pane_has_the_whole_minute(size: tuple[int, int], rows: int) -> None:
+    """Each graph has as many rows as nothing else needs."""
     async with drive(size=size) as driven:
         driven.app.screen.query_one(RouteList).select("orders-db")
         await _traffic(driven, *[819_200] * 12)
         pane = [line.rpartition("│")[2] for line in driven.lines[2:30]]
         (place,) = [number for number, line in enumerate(pane) if line.startswith("  In ")]
         assert "peak 800 KB/s" in pane[place]
-        graph = pane[place + 1].strip()
-        assert graph.count("█") == 12
-        assert len(graph) >= min(60, size[0] * 2 // 5 - 4)
-        assert pane[place + 2].startswith("  Out ")
+        below = next(number for number, line in enumerate(pane) if line.startswith("  Out "))
+        graph = [line.strip() for line in pane[place + 1 : below]]
+        assert all(row.count("█") == 12 for row in graph)
+        assert len(graph[-1]) >= min(60, size[0] * 2 // 5 - 4)
+        assert len(graph) == rows
 
 
 async def test_a_tall_terminal_has_a_tall_log() -> None:

@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App
 from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.events import InputEvent, Paste
@@ -67,6 +66,12 @@ _PLAIN_KEYS = {"↑": "up", "↓": "down", "←": "left", "→": "right"}
 """How keys are called where their signs can't be drawn."""
 
 
+def _screen_commands() -> type[Provider]:
+    from tunnelui.tui.palette import ScreenCommands
+
+    return ScreenCommands
+
+
 def _route_commands() -> type[Provider]:
     from tunnelui.tui.palette import RouteCommands
 
@@ -90,7 +95,7 @@ class TunnelApp(Host):
     TITLE = "tunnelui"
     BINDINGS: ClassVar[list[BindingType]] = [*APP]
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    COMMANDS = App.COMMANDS | {_route_commands}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_screen_commands, _route_commands}
 
     def __init__(
         self,

@@ -120,7 +120,7 @@ def trouble_news(trouble: str) -> tuple[str, Severity]:
 def _ended(identity: IdentitySnapshot, last: IdentitySnapshot | None) -> News:
     stays = last is not None and last.status is identity.status and last.signed_in_at == identity.signed_in_at
     if stays and identity.status is IdentityStatus.SIGNED_IN and identity.problem is None:
-        return News("The sign-in was cancelled; the session of before stays.", about=_matter(identity))
+        return News("The sign-in was cancelled; the session that you have stays.", about=_matter(identity))
     if identity.status in (IdentityStatus.SIGNED_IN, IdentityStatus.SERVICE_ACCOUNT):
         name = safe(identity.name)
         return News(f"Signed in as {name}." if name else "Signed in.", about=_matter(identity))

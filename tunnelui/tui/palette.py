@@ -1,4 +1,4 @@
-"""What the command palette offers: the keys of the screen, the themes, and every route."""
+"""What the command palette offers, one a row: the keys of the screen, the themes, and every route."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from textual.app import SystemCommand
-from textual.command import Hit, Provider
+from textual.command import DiscoveryHit, Hit, Provider
 from textual.content import Content
 
 from tunnelui.engine.model import State
 from tunnelui.tui.keys.bindings import GROUPS
-from tunnelui.tui.lines.words import safe
+from tunnelui.tui.lines.words import line, pad, safe
 from tunnelui.tui.screens.routes import RoutesScreen
 from tunnelui.tui.style.theme import THEMES
 
@@ -25,28 +25,40 @@ if TYPE_CHECKING:
     from tunnelui.engine.model import TunnelSnapshot
     from tunnelui.tui.host import Host
 
-__all__ = ["RouteCommands", "commands_of"]
+__all__ = ["RouteCommands", "ScreenCommands", "commands_of"]
 
 _OBVIOUS: Final = frozenset({"move", "filter", "choice"})
 """Groups of keys that make no sense as a command."""
+_NAME: Final = 32
+_GROUP: Final = 16
+_KEY: Final = ", key "
 
 
 def commands_of(host: Host, screen: Screen[object]) -> Iterator[SystemCommand]:
-    """Yield every key of *screen* that is offered now, and the themes."""
+    """Yield every key of *screen* that is offered now, in the order of the help, and the themes."""
     offered: dict[str, ActiveBinding] = {}
     for active in screen.active_bindings.values():
         group, point, _ = (active.binding.id or "").partition(".")
         if point and group not in _OBVIOUS:
             offered.setdefault(active.binding.id or "", active)
     names = _names([active.binding for active in offered.values()])
-    for id, active in offered.items():
+    order = list(GROUPS)
+    for id, active in sorted(offered.items(), key=lambda item: order.index(item[0].partition(".")[0])):
         group = id.partition(".")[0]
         yield SystemCommand(
             names[id][:1].upper() + names[id][1:],
-            f"{GROUPS.get(group, group).capitalize()}, key {host.get_key_display(active.binding)}",
+            f"{GROUPS[group].capitalize()}{_KEY}{host.get_key_display(active.binding)}",
             partial(host.run_action, active.binding.action, active.node),
         )
-    yield SystemCommand("Theme", f"Choose one and see it at once: {', '.join(THEMES)}", host.action_choose_theme)
+    yield SystemCommand("Theme", f"{len(THEMES)} to choose from", host.action_choose_theme)
+
+
+def _row(name: Content, help: str) -> Content:
+    """A name, where it belongs, and its key, each in a column; nothing is read as markup."""
+    group, _, key = help.partition(_KEY)
+    # No colours: the row under the cursor has another ground.
+    room = pad("", _NAME - name.cell_length) + " "
+    return Content.assemble(name, line((room + pad(group, _GROUP), "not bold"), key))
 
 
 def _names(bindings: Sequence[Binding]) -> dict[str, str]:
@@ -67,6 +79,20 @@ def _names(bindings: Sequence[Binding]) -> dict[str, str]:
     return names
 
 
+class ScreenCommands(Provider):
+    """The keys of the screen."""
+
+    async def discover(self) -> Hits:
+        for title, help, act, _ in self.app.get_system_commands(self.screen):
+            yield DiscoveryHit(_row(Content(title), help), act, text=title)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for title, help, act, _ in self.app.get_system_commands(self.screen):
+            if score := matcher.match(title):
+                yield Hit(score, _row(matcher.highlight(title), help), act, text=title)
+
+
 class RouteCommands(Provider):
     """Go to a route, start it, stop it. Names are drawn literally: Textual would read a plain text as markup."""
 
@@ -81,7 +107,7 @@ class RouteCommands(Provider):
                 (f"{verb} {name}", partial(self._toggle, host, tunnel)),
             ):
                 if score := matcher.match(words):
-                    yield Hit(score, Content(words), act, text=words, help=f"Route, {tunnel.state.value}")
+                    yield Hit(score, _row(Content(words), f"Route, {tunnel.state.value}"), act, text=words)
 
     @staticmethod
     def _go(host: Host, name: str) -> None:

@@ -119,12 +119,12 @@ ROUTES: Final = [
 
 DETAIL: Final = [
     _key("space", "start_stop", "start/stop", "tunnel.toggle", show=True),
-    _key("x", "close_connection", "close connection", "tunnel.close", show=True, full="close connection"),
+    _key("y", "copy_local", "copy", "copy.local", show=True, full="local address"),
     _key("left_square_bracket", "tab(-1)", "tabs", "move.tab_before", show=True, display="[ ]", full="next page"),
     _key("right_square_bracket", "tab(1)", "tabs", "move.tab", display="[ ]", full="next page"),
+    _key("x", "close_connection", "close connection", "tunnel.close", show=True, full="close connection"),
     _key("enter", "take", "copy it, whole log", "move.take", display="enter"),
     _key("r", "restart", "restart", "tunnel.restart", show=True, full="restart, retry"),
-    _key("y", "copy_local", "copy", "copy.local", show=True, full="local address"),
     _key("T", "test", "test", "tunnel.test", full="test the way"),
     _key("Y", "copy_as", "copy as", "copy.as", full="copy as"),
     _key("o", "open_with", "open", "copy.open", full="run its program"),

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from tunnelui.engine.model import IdentityStatus
 from tunnelui.tui.lines.format import bytes_long, clock, duration, milliseconds, rate_long
-from tunnelui.tui.lines.graphs import bars
+from tunnelui.tui.lines.graphs import bars, tall_bars
 from tunnelui.tui.lines.rows import local_of, target_of
 from tunnelui.tui.lines.steps import on_screen
 from tunnelui.tui.lines.words import cut, cut_middle, fit, line, pad, safe, wrap
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NARROW",
     "fact_lines",
-    "graph",
+    "graph_rows",
     "graphs_apart",
     "identity_words",
     "problem_lines",
@@ -38,6 +38,10 @@ __all__ = [
 _LABEL = 13
 _SPARE = 14
 """Rows beyond those of the facts and a few connections, from which on wide panes give the graphs rows of their own."""
+_BESIDE = _LABEL + 26
+"""Cells beside a tall graph: the numbers, and the margins."""
+_TALLEST = 8
+"""Rows of a graph at most."""
 NARROW: Final = 60
 """Below this width, in cells, labels are short and graphs stand on lines of their own."""
 
@@ -108,42 +112,72 @@ def problem_lines(problem: Problem, identity: IdentitySnapshot | None, width: in
 
 def graphs_apart(width: int, spare: int) -> bool:
     """Whether both graphs get lines of their own in *width* cells, where *spare* rows have no better use."""
-    return spare >= 2 if width < NARROW else spare >= _SPARE and _beside(width) < HISTORY * 2 / 3
+    return spare >= 2 if width < NARROW else spare >= _SPARE and width - _BESIDE < HISTORY * 2 / 3
 
 
-def _beside(width: int) -> int:
-    """How many cells a graph has on the line of its numbers."""
-    return min(int(HISTORY), width - _LABEL - 49)
+def graph_rows(spare: int) -> int:
+    """How many rows each of two graphs gets, where *spare* rows beyond the first have no better use."""
+    return min(_TALLEST, 1 + max(0, spare - 1) // 4)
 
 
 def traffic_lines(
-    tunnel: TunnelSnapshot, series: tuple[Series, Series], width: int, glyphs: Glyphs, *, apart: bool = False
+    tunnel: TunnelSnapshot,
+    series: tuple[Series, Series],
+    width: int,
+    glyphs: Glyphs,
+    *,
+    apart: bool = False,
+    rows: int = 1,
 ) -> list[Content]:
     """In and out: the total, the rate, the last minute as a graph that carries its peak.
 
-    Both graphs have one scale. *apart* gives each a line of its own; else there is none in a narrow pane.
+    Both graphs have one scale and *rows* rows. *apart* gives each lines of its own; else there is none in a narrow pane
+    unless *rows* says so.
     """
+    scale = max([0.0, *series[0].history, *series[1].history])
+    both = (("In", tunnel.bytes_in, series[0]), ("Out", tunnel.bytes_out, series[1]))
+    if rows > 1 and not apart:
+        blocks = [_tall_block(name, total, one, scale, width, rows, glyphs) for name, total, one in both]
+        return [*blocks[0], line(""), *blocks[1]]
     narrow = width < NARROW
-    shared = max([0.0, *series[0].history, *series[1].history])
-    room = min(int(HISTORY), width - 4) if apart else 0 if narrow else _beside(width)
-    rows = []
-    for name, total, one in (("In", tunnel.bytes_in, series[0]), ("Out", tunnel.bytes_out, series[1])):
-        label = pad(name, 9 if narrow else _LABEL)
-        parts: list[str | tuple[str, str]] = ["  ", (label, "$muted"), fit(bytes_long(total), 8)]
-        parts.append((fit(rate_long(one.rate), 10, right=True), "$live" if one.rate else "$muted"))
-        picture = (graph(one, max(8, room), shared, glyphs), "$ready" if any(one.history) else "$faint")
+    room = min(int(HISTORY), width - 4) if apart else 0 if narrow else min(int(HISTORY), width - _LABEL - 49)
+    lines = []
+    for name, total, one in both:
+        parts = _numbers(name, total, one, 9 if narrow else _LABEL)
+        style = "$ready" if any(one.history) else "$faint"
         if room >= 8 and not apart:
-            parts += ["  ", picture]
+            parts += ["  ", (bars(one.history, room, scale, glyphs, apart=True), style)]
         parts.append((f"  peak {rate_long(one.peak)}" if one.peak else "", "$muted"))
-        rows.append(line(*parts))
+        lines.append(line(*parts))
         if apart:
-            rows.append(line("  ", picture))
-    return rows
+            pictures = tall_bars(one.history, max(8, room), scale, glyphs, rows=rows)
+            lines += [line("  ", (picture, style)) for picture in pictures]
+    return lines
 
 
-def graph(series: Series, width: int, maximum: float, glyphs: Glyphs) -> str:
-    """The last *width* seconds, newest on the right; full height is *maximum*, bytes per second."""
-    return bars(series.history, width, maximum, glyphs)
+def _numbers(name: str, total: int, one: Series, label: int) -> list[str | tuple[str, str]]:
+    rate = (fit(rate_long(one.rate), 10, right=True), "$live" if one.rate else "$muted")
+    return ["  ", (pad(name, label), "$muted"), fit(bytes_long(total), 8), rate]
+
+
+def _tall_block(
+    name: str, total: int, one: Series, scale: float, width: int, rows: int, glyphs: Glyphs
+) -> list[Content]:
+    """One direction in *rows* rows: the numbers on the left, the graph beside all of them."""
+    room = width - _BESIDE
+    cells = max(1, room // int(HISTORY))
+    shown = tall_bars(one.history, min(room, cells * int(HISTORY)), scale, glyphs, rows=rows, cells=cells)
+    beside: list[list[str | tuple[str, str]]] = [_numbers(name, total, one, _LABEL)]
+    for words, rate in (("peak", one.peak), ("scale", scale)):
+        text = pad("", _LABEL) + fit(words, 8) + fit(rate_long(rate), 10, right=True)
+        beside.append(["  ", (text if rate else "", "$muted")])
+    style = "$ready" if any(one.history) else "$faint"
+    lines = []
+    for row, picture in enumerate(shown):
+        parts = beside[row] if row < len(beside) else []
+        used = sum(cell_len(part if isinstance(part, str) else part[0]) for part in parts)
+        lines.append(line(*parts, " " * (_BESIDE - 2 - used), (picture, style)))
+    return lines
 
 
 _STAGES = (
@@ -164,6 +198,8 @@ def stage_lines(connection: ConnectionSnapshot | None, width: int, glyphs: Glyph
     rows = stage_words(timings, width)
     rows.append(_stage_bar(timings, width, glyphs))
     facts = [each for each in (safe(connection.cause), safe(connection.tls)) if each]
+    if timings.connect is not None and timings.tcp is timings.tls is None:
+        facts.append("over a connection kept ready")
     if connection.request_id:
         facts.append(f"request {safe(connection.request_id)}")
     ends = [", ".join(facts)]
@@ -181,7 +217,7 @@ def stage_words(timings: StageTimings, width: int) -> list[Content]:
     for name, style in _STAGES:
         words = (name.replace("_", " "), milliseconds(getattr(timings, name)))
         size = len(words[0]) + len(words[1]) + 1 + len(gap)
-        if used and used + size - len(gap) > width - 2:
+        if used and used + size - len(gap) > width - 3:
             rows.append([])
             used = 0
         rows[-1] += [(words[0] + " ", style), (words[1] + gap, "")]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["OtherCommands"]
 
 _EVERY: Final = 1.0
-_NONE: Final = "None runs now. exec, proxy and tcp of any terminal are listed here."
+_NONE: Final = "None is running. Those of exec, proxy and tcp stand here."
 
 _KEYS: Final = {
     "copy.local": ("copy", "screen.copy_local"),
@@ -69,7 +69,7 @@ class OtherCommands(Dialog[None]):
             self._show(await self.tunnels.engine.programs())
         except TunnelError as error:
             self.query_one("#facts", LineView).show(
-                line(""), literal(safe(str(error), 300), "$auth"), self._hints("choice.close")
+                line(""), literal(safe(str(error), 300), "$auth"), line(""), self._hints("choice.close")
             )
 
     def _show(self, programs: Sequence[RunningProgram]) -> None:
@@ -87,13 +87,13 @@ class OtherCommands(Dialog[None]):
         """Whose tunnel the row under the cursor is, and what can be done."""
         chosen = self._chosen()
         if chosen is None:
-            self.query_one("#facts", LineView).show(literal(_NONE, "$muted"), self._hints("choice.close"))
+            self.query_one("#facts", LineView).show(literal(_NONE, "$muted"), line(""), self._hints("choice.close"))
             return
         one, _ = chosen
         runs = f", runs {safe(one.runs, 60)}" if one.runs else ""
         since = duration(max(0.0, self.tunnels.view.now - one.started_at))
         words = f"{safe(one.program, 40)}{runs}: pid {one.pid}, for {since}"
-        self.query_one("#facts", LineView).show(line(""), literal(words, "$ink"), self._hints(*_KEYS))
+        self.query_one("#facts", LineView).show(line(""), literal(words, "$ink"), line(""), self._hints(*_KEYS))
 
     def _hints(self, *names: str) -> Content:
         return hints(*((self.tunnels.key_name(name), *_KEYS[name]) for name in names))

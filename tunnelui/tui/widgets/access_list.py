@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
+
 from tunnelui.tui.lines.access_rows import expiry_words, sign_of
 from tunnelui.tui.lines.facts import identity_words
 from tunnelui.tui.lines.words import fit, line, safe
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["AccessList"]
 
 _EXPIRES, _ROUTES = 10, 6
+_LEAST: tuple[int, ...] = (8, 16, 16)
+"""Cells of the names, the proxies and the identities, however short they are."""
 
 
 class AccessList(RowList):
@@ -33,6 +37,7 @@ class AccessList(RowList):
         self.glyphs = glyphs
         self._rows: Sequence[AccessRow] = ()
         self._now = 0.0
+        self._wanted = _LEAST
 
     @property
     def row_count(self) -> int:
@@ -46,6 +51,8 @@ class AccessList(RowList):
         """Show *rows* as they are at *now*, Unix time."""
         selected = self.selected
         self._rows, self._now = rows, now
+        cells = [[cell_len(words) for words in self._words(row)] for row in rows]
+        self._wanted = tuple(max([least, *(row[at] for row in cells)]) for at, least in enumerate(_LEAST))
         if selected is not None:
             self.cursor = next((at for at, row in enumerate(rows) if row.key == selected.key), self.cursor)
         self.rows_changed()
@@ -62,26 +69,31 @@ class AccessList(RowList):
     def row_line(self, index: int, width: int, *, selected: bool) -> Content:
         row = self._rows[index]
         state = sign_of(row)
-        words, _ = expiry_words(row, self._now)
-        identity = "signing in" if row.identity and row.identity.sign_in else identity_words(row.identity)
-        if row.settings is not None and row.settings.service_account:
-            identity = "service account"
-        count = str(len(row.routes))
-        text = self._cells((safe(row.profile, 64), safe(row.proxy) or "-", identity, words, count), width)
         return line(
             " ",
             self.cursor_mark(self.glyphs, selected=selected),
             " ",
             (self.glyphs.state(state), f"${COLOURS[state]}"),
             " ",
-            (text, "$ink"),
+            (self._cells(self._words(row), width), "$ink"),
         )
+
+    def _words(self, row: AccessRow) -> tuple[str, str, str, str, str]:
+        words, _ = expiry_words(row, self._now)
+        identity = "signing in" if row.identity and row.identity.sign_in else identity_words(row.identity)
+        if row.settings is not None and row.settings.service_account:
+            identity = "service account"
+        proxy = safe(row.proxy).removeprefix("https://") or "-"  # the usual; another one stands out then
+        return safe(row.profile, 64), proxy, identity, words, str(len(row.routes))
 
     def _cells(self, cells: Sequence[str], width: int) -> str:
         room = max(20, width - 6 - _EXPIRES - _ROUTES - 8)
-        name = min(16, max(7, room // 5))
-        who = max(8, (room - name) * 2 // 5)
-        sizes = (name, room - name - who, who, _EXPIRES, _ROUTES)
+        name, proxy, who = self._wanted
+        if name + proxy + who > room:  # what one column does not need, another has
+            name = min(name, max(7, room // 5))
+            who = min(who, max((room - name) * 2 // 5, room - name - proxy, 8))
+            proxy = room - name - who
+        sizes = (name, proxy, who, _EXPIRES, _ROUTES)
         gap = "  "
         return gap.join(
             fit(text, size, self.glyphs.ellipsis, right=place == 4, middle=place == 1)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChoiceList"]
 
-_TITLE = 12
+_TITLE = 13
 
 
 class ChoiceList(RowList):

@@ -8,7 +8,15 @@ from rich.cells import cell_len
 from textual.containers import Vertical
 from textual.message import Message
 
-from tunnelui.tui.lines.facts import NARROW, fact_lines, graphs_apart, problem_lines, stage_lines, traffic_lines
+from tunnelui.tui.lines.facts import (
+    NARROW,
+    fact_lines,
+    graph_rows,
+    graphs_apart,
+    problem_lines,
+    stage_lines,
+    traffic_lines,
+)
 from tunnelui.tui.lines.format import age
 from tunnelui.tui.lines.rows import state_words
 from tunnelui.tui.lines.words import cut, line, safe
@@ -62,6 +70,7 @@ class _Plan:
         self.stages = room >= _STAGE_ROWS
         room -= _STAGE_ROWS if self.stages else 0
         self.gap = room >= 1
+        self.graph_rows = graph_rows(room - 1) if self.graphs or place.width >= NARROW else 1
 
 
 def _problem(view: View, tunnel: TunnelSnapshot, width: int, room: int) -> list[Content]:
@@ -110,7 +119,14 @@ class DetailPanel(Vertical):
         """Everything above the pages, for a panel of the size *place*."""
         width = place.width
         plan = _Plan(view, tunnel, place)
-        traffic = traffic_lines(tunnel, view.rates.of(tunnel.route.name), width, self.glyphs, apart=plan.graphs)
+        traffic = traffic_lines(
+            tunnel,
+            view.rates.of(tunnel.route.name),
+            width,
+            self.glyphs,
+            apart=plan.graphs,
+            rows=plan.graph_rows,
+        )
         return [
             title_line(tunnel, view.now, width, self.glyphs, self._lead),
             rule_line(width, self.glyphs),

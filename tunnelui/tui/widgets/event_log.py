@@ -7,6 +7,8 @@ from bisect import bisect_right
 from collections import deque
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from rich.cells import cell_len
+
 from tunnelui.frozen import frozen
 from tunnelui.tui.lines.log_lines import LEVELS, day_of, level_words, message_of, rank, stamp
 from tunnelui.tui.lines.words import cut, fit, line, safe, wrap
@@ -71,6 +73,9 @@ class EventLog(RowList):
         self._marked: dict[int, Event] = {}  # by identity; held, so that no other event gets it
         self._needle: re.Pattern[str] | None = None
         self._today: tuple[int, ...] = ()
+        self._routes: set[str] = set()
+        self._longest = 0
+        """Cells of the longest name of a route in ``_routes``."""
 
     # What is shown.
 
@@ -111,6 +116,7 @@ class EventLog(RowList):
         kept = self.selected
         self.route, self.least = route, least
         self._entries.clear()
+        self._routes, self._longest = set(), 0
         self._append(event for event in events if self._wanted(event))
         self.rows_changed()
         if self.follow:
@@ -124,11 +130,15 @@ class EventLog(RowList):
         if not wanted:
             return
         first = self._entries[0].row if self._entries else 0
-        before = self.row_count
+        before, names = self.row_count, self._longest
         self._append(wanted)
         gone = self._entries[0].row - first
         self.cursor = max(0, self.cursor - gone)
-        self.rows_changed(None if gone else set(range(before, self.row_count)))
+        if self.wrapped and names != self._longest:  # there is less room for what was wrapped before
+            self._lay_out()
+            self.missed += 0 if self.follow else len(wanted)
+            return
+        self.rows_changed(None if gone or names != self._longest else set(range(before, self.row_count)))
         if self.follow:
             self.follow_end()
             return
@@ -253,7 +263,8 @@ class EventLog(RowList):
             parts += [(stamp(event, self._today), "$muted"), (self.glyphs.mark if mark else " ", "bold $brand")]
             parts.append((f"{level:<5} ", colour))
             if not self.route:
-                parts += [*self._pointed(fit(safe(event.route), self._names(width), self.glyphs.ellipsis)), " "]
+                name = fit(safe(event.route), self._names(width), self.glyphs.ellipsis)
+                parts += [*self._pointed(name, "$muted"), "  "]
         else:
             parts.append(" " * (self._indent(width) - 1))
         text = entry.rows[part]
@@ -281,6 +292,9 @@ class EventLog(RowList):
     def _append(self, events: Iterable[Event]) -> None:
         row = self._entries[-1].end if self._entries else 0
         for event in events:
+            if event.route not in self._routes:
+                self._routes.add(event.route)
+                self._longest = max(self._longest, cell_len(safe(event.route)))
             entry = _Entry(event, row, self._rows_of(event))
             self._entries.append(entry)
             row = entry.end
@@ -330,7 +344,8 @@ class EventLog(RowList):
         return self._entries[index].row - self._entries[0].row if self._entries else 0
 
     def _names(self, width: int) -> int:
-        return 13 if width < _WIDE else 20
+        """Cells for the names of routes: as many as the longest needs, within reason."""
+        return min(13 if width < _WIDE else 20, self._longest)
 
     def _indent(self, width: int) -> int:
-        return _HEAD + (0 if self.route else self._names(width) + 1)
+        return _HEAD + (0 if self.route else self._names(width) + 2)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from tunnelui.tui.lines.words import fit, line, safe
 from tunnelui.tui.widgets.row_list import RowList
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["SettingList"]
 
 _LABEL, _SOURCE = 15, 20
+_VALUE = 40
+"""Cells for the values where none of them needs more."""
 
 
 class SettingList(RowList):
@@ -27,6 +31,7 @@ class SettingList(RowList):
         super().__init__(id=id)
         self.glyphs = glyphs
         self._rows: Sequence[SettingRow] = ()
+        self._longest = _VALUE
 
     @property
     def row_count(self) -> int:
@@ -39,6 +44,7 @@ class SettingList(RowList):
     def show(self, rows: Sequence[SettingRow]) -> None:
         if rows != self._rows:
             self._rows = rows
+            self._longest = max([_VALUE, *(cell_len(safe(row.value, 300)) for row in rows if row.source)])
             self.rows_changed()
 
     def head_line(self, width: int) -> Content:
@@ -56,5 +62,5 @@ class SettingList(RowList):
         ellipsis = self.glyphs.ellipsis
         if not source:  # its room is the value's
             return f"{fit(label, _LABEL)}{fit(value, max(8, width - 4 - _LABEL), ellipsis, middle=True)}"
-        room = max(8, width - 4 - _LABEL - _SOURCE - 2)
+        room = max(8, min(self._longest, width - 4 - _LABEL - _SOURCE - 2))
         return f"{fit(label, _LABEL)}{fit(value, room, ellipsis, middle=True)}  {fit(source, _SOURCE, ellipsis)}"
