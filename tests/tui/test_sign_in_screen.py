@@ -287,7 +287,7 @@ async def test_beginning_and_ending_are_told_on_the_list() -> None:
         for who in (renewing, identity()):
             driven.engine.set(*every_state(), identities=[who])
             await driven.settle()
-        assert driven.toasts == ["The sign-in was cancelled; the session of before stays."]
+        assert driven.toasts == ["The sign-in was cancelled; the session that you have stays."]
         driven.engine.set(*every_state(), identities=[identity(sign_in=True)])
         await driven.settle()
         gone = replace(identity(), status=IdentityStatus.SIGNED_OUT)
