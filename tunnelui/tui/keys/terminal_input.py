@@ -4,6 +4,9 @@
   and digits so ("alt+j"), and `key_turns` takes that apart again. A sign, enter or space it passes on without a word of
   the escape before it, and some keys it takes for what they mean in a shell ("alt+f": a word on) or on a Mac ("alt+1":
   "¡").
+  Tab, backspace, ``[`` and ``]`` soon after an escape stay without it: they are shift and tab on the Linux console, a
+  word back in a field, and the begin of a longer sequence, which a slow line may have torn. An escape too many could
+  discard what somebody typed.
 * Escapes in pasted text: what follows one would be keys, and do what they do.
 """
 
