@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from tunnelui.tui.listing.arrange import Arrangement, Group, Grouping
 from tunnelui.tui.listing.filtering import RouteFilter
 from tunnelui.tui.listing.order import SortOrder
 from tunnelui.tui.listing.row_model import Change, RowModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ALL = RouteFilter()
 
@@ -141,3 +145,76 @@ def test_the_next_match_goes_round_and_finds_what_is_folded() -> None:
     model.arrange(Arrangement(grouping=Grouping.TAG, folded=frozenset({"db"})))
     assert model.next_match(RouteFilter("billing"), 0, 1) == "billing-db"
     assert RowModel().next_match(RouteFilter("x"), 0, 1) is None
+
+
+# Rows that are held.
+
+BY_STATE = Arrangement(order=SortOrder(Column.STATE))
+
+
+def _changed(tunnels: tuple[TunnelSnapshot, ...], name: str, **fields: object) -> tuple[TunnelSnapshot, ...]:
+    return tuple(replace(one, **fields) if one.route.name == name else one for one in tunnels)  # type: ignore[arg-type]
+
+
+def test_a_row_that_is_held_keeps_its_place_and_shows_what_it_is_now() -> None:
+    model, tunnels = _model(BY_STATE, many(4)), many(4)
+    before = _words(model)
+    tunnels = _changed(tunnels, "route-0002", state=State.DENIED)
+    model.take(tunnels, ALL, held=True)
+    assert _words(model) == before
+    shown = model.items[2]
+    assert isinstance(shown, TunnelSnapshot)
+    assert (shown.route.name, shown.state) == ("route-0002", State.DENIED)
+    tunnels = _changed(tunnels, "route-0003", bytes_in=5)
+    assert model.take(tunnels, ALL, held=True) is Change.IN_PLACE
+    assert model.is_late
+    assert model.take(tunnels, ALL, held=False) is Change.ORDER
+    assert _words(model) == ["route-0002", "route-0000", "route-0001", "route-0003"]
+    moved = model.items[0]
+    assert isinstance(moved, TunnelSnapshot)
+    assert moved.state is State.DENIED
+
+
+def test_what_a_filter_no_longer_lets_through_stays_while_it_is_held() -> None:
+    model, tunnels, ready = RowModel(), many(4), RouteFilter(":ready")
+    model.take(tunnels, ready)
+    model.take(_changed(tunnels, "route-0001", state=State.OFF), ready, held=True)
+    assert _words(model) == ["route-0000", "route-0001", "route-0002", "route-0003"]
+    assert model.match_count == 4
+    model.arrange()
+    assert _words(model) == ["route-0000", "route-0002", "route-0003"]
+    assert not model.is_late
+
+
+def test_groups_that_are_held_count_what_is_up_now() -> None:
+    how = Arrangement(order=SortOrder(Column.STATE), grouping=Grouping.TAG)
+    model, tunnels = _model(how, many(3)), many(3)
+    assert model.take(_changed(tunnels, "route-0002", state=State.DENIED), ALL, held=True) is Change.ORDER
+    assert _words(model) == ["[lab 3 2 1]", "route-0000", "route-0001", "route-0002"]
+    model.arrange()
+    assert _words(model) == ["[lab 3 2 1]", "route-0002", "route-0000", "route-0001"]
+
+
+def test_new_routes_another_filter_and_another_order_are_held_up_by_nothing() -> None:
+    tunnels = many(4)
+    changed = _changed(tunnels, "route-0002", state=State.DENIED)
+    acts: tuple[Callable[[RowModel], object], ...] = (
+        lambda model: model.take(changed[1:], ALL, held=True),
+        lambda model: model.take(changed, RouteFilter("route"), held=True),
+        lambda model: model.take((*changed[:3], replace(changed[3], route=many(5)[4].route)), ALL, held=True),
+        lambda model: model.arrange(BY_STATE),
+    )
+    for act in acts:
+        model = _model(BY_STATE, tunnels)
+        model.take(changed, ALL, held=True)
+        act(model)
+        assert not model.is_late
+        assert _words(model)[0] == "route-0002"
+
+
+def test_a_started_route_whose_address_is_new_is_held_and_measured() -> None:
+    tunnels = many(3)
+    model = _model(BY_STATE, tunnels)
+    news = _changed(tunnels, "route-0002", state=State.DENIED, local="127.0.0.1:5")
+    assert model.take(news, ALL, held=True) is Change.WORDS
+    assert _words(model) == ["route-0000", "route-0001", "route-0002"]

@@ -241,7 +241,8 @@ async def test_editing_keeps_what_the_form_does_not_show() -> None:
         assert replace(kept, destination=full.destination) == full
 
 
-async def test_stopped_rows_can_be_hidden() -> None:
+async def test_stopped_rows_can_be_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RouteList, "HOLD", 0.0)
     async with drive() as driven:
         await driven.press("h")
         assert set(driven.app.screen.query_one(RouteList).names) == {

@@ -32,6 +32,7 @@ class RowModel:
     :ivar items: what stands in each row.
     :ivar match_count: how many tunnels the filter lets through, those in folded groups as well.
     :ivar places: the row of each route that has one, by name, from top to bottom.
+    :ivar is_late: the rows were held where they are, and something belongs elsewhere, or is no longer let through.
     """
 
     def __init__(self) -> None:
@@ -40,8 +41,10 @@ class RowModel:
         self.items: list[Item] = []
         self.match_count = 0
         self.places: dict[str, int] = {}
+        self.is_late = False
         self._filter = RouteFilter()
         self._sorted: list[TunnelSnapshot] = []
+        self._matching: list[TunnelSnapshot] = []
         # A filter opens all groups: what it finds is to be seen. These were folded since.
         self._folded_meanwhile: frozenset[str] = frozenset()
 
@@ -50,25 +53,42 @@ class RowModel:
         """The groups that are folded now."""
         return self._folded_meanwhile if self._filter else self.how.folded
 
-    def take(self, tunnels: tuple[TunnelSnapshot, ...], wanted: RouteFilter) -> Change:
-        """Take the *tunnels* that there are now, of which those that *wanted* lets through have rows."""
+    def take(self, tunnels: tuple[TunnelSnapshot, ...], wanted: RouteFilter, *, held: bool = False) -> Change:
+        """Take the *tunnels* that there are now, of which those that *wanted* lets through have rows.
+
+        :param held: as long as these are the same routes, each stays in its row; `arrange` makes up for it.
+        """
         before, self.source = self.source, tunnels
         same_length = len(before) == len(tunnels)
         news = [(old, new) for old, new in zip(before, tunnels, strict=False) if old is not new]
-        in_place = same_length and wanted == self._filter and all(self._keeps_place(old, new) for old, new in news)
+        same_words = same_length and all(_same_words(old, new) for old, new in news)
         if news or not same_length:
             self._sorted = []
-        if in_place:
+        may_rest = same_length and wanted == self._filter and (held or not self.is_late)
+        if may_rest and all(self._keeps_place(old, new) for old, new in news):
             for _, new in news:
                 place = self.places.get(new.route.name)
                 if place is not None:
                     self.items[place] = new
             return Change.IN_PLACE
+        if may_rest and held and all(self._same_group(old, new) for old, new in news):
+            self._hold(tunnels)
+            return Change.ORDER if same_words else Change.WORDS
         if wanted.text != self._filter.text:
             self._folded_meanwhile = frozenset()
         self._filter = wanted
         self.arrange()
-        return Change.ORDER if same_length and all(_same_words(old, new) for old, new in news) else Change.WORDS
+        return Change.ORDER if same_words else Change.WORDS
+
+    def _same_group(self, old: TunnelSnapshot, new: TunnelSnapshot) -> bool:
+        grouping = self.how.grouping
+        return old.route.name == new.route.name and group_of(old, grouping) == group_of(new, grouping)
+
+    def _hold(self, tunnels: tuple[TunnelSnapshot, ...]) -> None:
+        """Show *tunnels* in the rows where they were."""
+        self.is_late = True
+        news = {tunnel.route.name: tunnel for tunnel in tunnels}
+        self._set_rows([news[tunnel.route.name] for tunnel in self._matching])
 
     def _keeps_place(self, old: TunnelSnapshot, new: TunnelSnapshot) -> bool:
         column = self.how.order.column
@@ -87,7 +107,11 @@ class RowModel:
             self.how = how
         if not self._sorted:
             self._sorted = sorted_for(self.source, self.how)
-        matching = self._filter.select(self._sorted)
+        self.is_late = False
+        self._set_rows(self._filter.select(self._sorted))
+
+    def _set_rows(self, matching: list[TunnelSnapshot]) -> None:
+        self._matching = matching
         self.match_count = len(matching)
         self.items = in_groups(matching, replace(self.how, folded=self.folded))
         self.places = {item.route.name: at for at, item in enumerate(self.items) if not isinstance(item, Group)}

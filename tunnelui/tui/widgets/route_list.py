@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.binding import BindingType
     from textual.content import Content
+    from textual.timer import Timer
 
     from tunnelui.engine.model import TunnelSnapshot
     from tunnelui.tui.listing.arrange import Item
@@ -60,6 +61,7 @@ class RouteList(RowList):
         self._widest: list[RouteRow] = []
         self._layout = (0, Layout(()))
         self._drawn: dict[int, RouteRow] = {}
+        self._release: Timer | None = None
 
     # What is there.
 
@@ -142,7 +144,7 @@ class RouteList(RowList):
         """Show the *tunnels* that *wanted* lets through; *now* is Unix time."""
         self._now, self._rates = now, rates
         item, cursor = self._item, self.cursor
-        change = self._rows.take(tunnels, wanted)
+        change = self._rows.take(tunnels, wanted, held=self.hold.left > 0)
         if change is Change.WORDS:
             self._marked &= {tunnel.route.name for tunnel in tunnels}
             self._measure()
@@ -150,6 +152,19 @@ class RouteList(RowList):
             self._show_changed()
         else:
             self._rearranged(item, cursor)
+        if self._rows.is_late and self._release is None:
+            self._release = self.set_timer(max(0.0, self.hold.left), self._make_up)
+
+    def _make_up(self) -> None:
+        """Let the rows go where they belong, once nobody moves among them any more."""
+        self._release = None
+        if self._rows.is_late and (left := self.hold.left) > 0:
+            self._release = self.set_timer(left, self._make_up)
+        elif self._rows.is_late:
+            item, cursor = self._item, self.cursor
+            self._rows.arrange()
+            self._rearranged(item, cursor)
+            self.post_message(self.Moved(self))  # the row may be gone, and the words elsewhere are of the next one then
 
     def put_in_order(self, how: Arrangement) -> None:
         """Put the rows in another order; the cursor stays on its row."""
@@ -162,13 +177,15 @@ class RouteList(RowList):
         self.show_cursor_row()
 
     def _rearranged(self, item: Item | None, cursor: int) -> None:
-        """The row *cursor* was the one of *item*."""
+        """The row *cursor* was the one of *item*. It stays on its line of the screen, if it was in sight."""
+        was_seen = self.shows_row(cursor)
         place = self._rows.place_of(item)
         self.cursor = cursor if place is None else place
         self._scale = self._rates.scale
         self._drawn = {}
         self.rows_changed()
-        if cursor != self.cursor:
+        if cursor != self.cursor and was_seen:
+            self.scroll_to(y=self.scroll_offset.y + self.cursor - cursor, animate=False, force=True)
             self.show_cursor_row()
 
     def _measure(self) -> None:

@@ -7,6 +7,7 @@ made once, when they come into sight.
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +19,7 @@ from textual.scrollbar import ScrollBar
 from tunnelui.tui.guard import Guarded
 from tunnelui.tui.keys.bindings import MOVE
 from tunnelui.tui.lines.words import line
+from tunnelui.tui.listing.hold import Hold
 from tunnelui.tui.widgets.line_view import to_strip
 from tunnelui.tui.widgets.plain_lines import PlainLines
 
@@ -42,6 +44,8 @@ class RowList(Guarded, ScrollView, PlainLines, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [*MOVE]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--cursor", "row-list--head"}
     glyphs: Glyphs
+    HOLD: ClassVar[float] = 2.0
+    """Seconds after the last key, click or turn of the wheel for which rows should stay where they are."""
     EMPTY: ClassVar[str] = ""
     """Stands where the first row would be, while there is none."""
     HEAD: ClassVar[int] = 1
@@ -80,6 +84,7 @@ class RowList(Guarded, ScrollView, PlainLines, can_focus=True):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.cursor = 0
+        self.hold = Hold(self.HOLD, time.monotonic)
         self.follower: Callable[[], None] | None = None
         """Shows elsewhere what the cursor stands on; called at once, so that it gets into the same picture."""
 
@@ -182,6 +187,10 @@ class RowList(Guarded, ScrollView, PlainLines, can_focus=True):
         """How many rows are in sight."""
         return max(1, self.size.height - self.HEAD)
 
+    def shows_row(self, index: int) -> bool:
+        """Whether the row *index* is in sight."""
+        return 0 <= index - self.scroll_offset.y < self.page
+
     def move_cursor(self, index: int) -> None:
         """Put the cursor on the row *index* or the nearest there is, and bring it into sight."""
         index = max(0, min(index, self.row_count - 1))
@@ -239,6 +248,18 @@ class RowList(Guarded, ScrollView, PlainLines, can_focus=True):
             self.move_cursor(index)
             if event.chain == 2:
                 self.post_message(self.Opened(self))
+
+    def on_key(self) -> None:
+        self.hold.touch()
+
+    def on_mouse_down(self) -> None:
+        self.hold.touch()
+
+    def on_mouse_scroll_down(self) -> None:
+        self.hold.touch()
+
+    def on_mouse_scroll_up(self) -> None:
+        self.hold.touch()
 
     def action_move(self, rows: int) -> None:
         self.move_cursor(self.cursor + rows)
