@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from tunnelui.config.route_changes import RouteChange
 
 
+async def test_a_field_is_two_widgets_since_each_takes_its_time_to_open() -> None:
+    async with drive(size=LARGE) as driven:
+        await driven.press("a")
+        form = driven.app.screen
+        assert len(form.query("*")) <= 2 * len(form.query(Input)) + 8
+
+
 async def test_a_destination_is_all_that_a_route_needs() -> None:
     async with drive() as driven:
         await driven.press("a")

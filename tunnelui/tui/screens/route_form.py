@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Input
 
 from tunnelui.config.route import DEFAULT_PROFILE, Route
@@ -23,6 +23,7 @@ from tunnelui.tui.lines.words import cut, line, reason, safe, wrap
 from tunnelui.tui.screens.base import TunnelScreen
 from tunnelui.tui.screens.question import Question
 from tunnelui.tui.widgets.field import Field
+from tunnelui.tui.widgets.field_row import FieldRow
 from tunnelui.tui.widgets.key_footer import KeyFooter
 from tunnelui.tui.widgets.line_view import LineView
 from tunnelui.tui.widgets.rules import Rule
@@ -82,25 +83,15 @@ class RouteForm(TunnelScreen[str]):
         yield LineView(id="top")
         yield Rule(glyphs)
         with VerticalScroll(id="form", can_focus=False):
-            for field in _LABELS:
+            for field, (name, placeholder) in _LABELS.items():
                 if field == _AFTER_TICK:
-                    with Horizontal(classes="field"):
-                        yield LineView(classes="label")
-                        yield Tick("Start with tunnelui", self._start.autostart, id="autostart")
-                yield from self._compose_field(field)
+                    yield Tick("Start with tunnelui", self._start.autostart, id="autostart")
+                value = getattr(self._start, field)
+                yield FieldRow(name, Field(value, placeholder=placeholder, id=field, compact=True, max_length=2048))
         yield LineView(id="problem")
         yield LineView(id="equivalent")
         yield Rule(glyphs)
         yield KeyFooter()
-
-    def _compose_field(self, field: str) -> ComposeResult:
-        label, placeholder = _LABELS[field]
-        with Horizontal(classes="field"):
-            name = LineView(classes="label")
-            name.show(line("  ", (label, "$muted")))
-            yield name
-            yield Field(getattr(self._start, field), placeholder=placeholder, id=field, compact=True, max_length=2048)
-        yield LineView(id=f"{field}-verdict", classes="verdict")
 
     def on_mount(self) -> None:
         # A key that was typed ahead may have closed the form before its fields were there.
@@ -158,7 +149,7 @@ class RouteForm(TunnelScreen[str]):
             style = _COLOURS[verdict.mark] if verdict.mark != "good" else "$muted"
             most = _LONGEST_VERDICT if verdict.mark == "bad" else 1
             first, *more = wrap(safe(verdict.words, 400), max(8, width - 18), most) or [""]
-            self.query_one(f"#{field}-verdict", LineView).show(
+            self.query_one(f"#{field}-row", FieldRow).say(
                 line(" " * 15, (f"{mark} " if mark else "", _COLOURS[verdict.mark]), (first, style)),
                 *(line(" " * 17, (row, style)) for row in more),
             )
@@ -209,7 +200,7 @@ class RouteForm(TunnelScreen[str]):
 
     def _bring_into_sight(self, field: str) -> None:
         """Bring a field into sight, and what is said of it below."""
-        for id in (f"#{field}-verdict", f"#{field}"):
+        for id in (f"#{field}-row", f"#{field}"):
             self.query_one(id).scroll_visible(animate=False, immediate=True)
 
     def action_save_and_test(self) -> None:
