@@ -181,7 +181,7 @@ async def test_a_flood_is_shown_at_once_and_not_line_by_line() -> None:
             await driven.engine.tell(event)
         await driven.settle()
         assert "900 lines" in driven.lines[0]
-        assert calls <= 3
+        assert calls < 90, "not one by one, however often a busy machine comes to look meanwhile"
 
 
 async def test_find_points_out_and_goes_round() -> None:
