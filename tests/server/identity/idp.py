@@ -69,6 +69,7 @@ class IdentityProvider:
     nonce: str = ""
     challenge: str = ""
     access_token: str = "access-token-canary"
+    serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def issuer(self) -> str:
@@ -121,6 +122,9 @@ class IdentityProvider:
         return json_answer({}, 404)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.serving.add(task)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             method, target, _ = head[0].split(" ")
@@ -135,6 +139,9 @@ class IdentityProvider:
             writer.write("\r\n".join([*lines, "", ""]).encode() + content)
             await writer.drain()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        self.serving.discard(task)
 
 
 @contextlib.asynccontextmanager
@@ -146,3 +153,6 @@ async def run_idp(**settings: Any) -> AsyncIterator[IdentityProvider]:
         yield provider
     finally:
         server.close()
+        for task in tuple(provider.serving):
+            task.cancel()
+        await asyncio.gather(*provider.serving, return_exceptions=True)

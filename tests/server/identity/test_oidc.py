@@ -259,6 +259,8 @@ async def test_a_broken_or_hostile_provider_ends_in_a_known_error(idp: IdentityP
 
 
 async def test_the_time_is_for_the_whole_answer_and_not_for_each_byte() -> None:
+    gone = asyncio.Event()
+
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         with contextlib.suppress(OSError):
@@ -266,6 +268,8 @@ async def test_the_time_is_for_the_whole_answer_and_not_for_each_byte() -> None:
                 writer.write(b" ")
                 await writer.drain()
                 await asyncio.sleep(0.05)
+            await writer.wait_closed()
+        gone.set()
 
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     fetcher = Fetcher(timeout=0.5)
@@ -274,6 +278,7 @@ async def test_the_time_is_for_the_whole_answer_and_not_for_each_byte() -> None:
     assert "did not answer within 0.5 s" in failed.value.detail
     await fetcher.aclose()
     server.close()
+    await gone.wait()
 
 
 @pytest.mark.parametrize(
