@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from tests.support.every_screen import screen_kinds
@@ -63,6 +64,7 @@ async def test_connections_log_lines_sign_ins_and_looks_leave_nothing_behind() -
     async with drive(engine_for_all()) as driven:
 
         async def a_while(times: int) -> None:
+            known = len(driven.app.events)
             for number in range(times):
                 live = number % 2 == 0
                 tunnels = every_state()
@@ -74,6 +76,9 @@ async def test_connections_log_lines_sign_ins_and_looks_leave_nothing_behind() -
                 driven.app.use_glyphs(ASCII if number % 3 == 0 else UNICODE)
                 driven.app.poll()
                 await driven.pilot.pause()
+            with anyio.fail_after(60):
+                while len(driven.app.events) < known + times:  # a worker takes them in
+                    await driven.settle()
             driven.app.clear_notifications()
             await quiet(driven)
 
