@@ -76,6 +76,26 @@ def test_a_signal_gives_the_terminal_back(program: Program, number: signal.Signa
     assert "Traceback" not in terminal.shown
 
 
+@pytest.mark.parametrize("still_there", [True, False])
+def test_one_that_was_stopped_and_continued_reads_keys_and_gives_the_terminal_back(
+    program: Program, still_there: bool
+) -> None:
+    with program.terminal() as terminal:
+        before = settings(terminal)
+        terminal.wait_for("No routes yet")
+        terminal.process.send_signal(signal.SIGSTOP)
+        terminal.process.send_signal(signal.SIGCONT)
+        assert eventually(lambda: terminal.read(0.05).count(ALTERNATE_ON) == 2)
+        assert settings(terminal) != before
+        if still_there:
+            terminal.type("q")
+        else:
+            terminal.process.send_signal(signal.SIGTERM)
+            terminal.process.send_signal(signal.SIGCONT)
+        assert terminal.wait() == 0
+        assert settings(terminal) == before
+
+
 def test_a_terminal_without_a_size_does_not_keep_it_busy(program: Program) -> None:
     with program.terminal(size=None) as terminal:
         terminal.wait_for(ALTERNATE_ON)

@@ -15,6 +15,7 @@ from textual.events import Event, Key, Paste
 from textual.message import Message
 from textual.widgets import Input
 
+from tunnelui.tui.keys.continued import once_at_a_time
 from tunnelui.tui.keys.terminal_input import WORD_KEYS, read_by_us
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class KeysInTurn(App[Result], Generic[Result]):
     """Keys that wait, oldest first."""
 
     def get_driver_class(self) -> type[Driver]:
-        return read_by_us(super().get_driver_class())
+        return once_at_a_time(read_by_us(super().get_driver_class()))
 
     @property
     def keys_wait(self) -> bool:
